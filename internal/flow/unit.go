@@ -1,0 +1,82 @@
+package flow
+
+import (
+	"context"
+	"database/sql"
+	"io"
+
+	"siegel/internal/mail"
+)
+
+// Unit is what one room wants kept of one message: objects for the pack, keys
+// to be wrapped for the group, leaves for the ledger, rows. It is prepared
+// while the sender waits and before the group is known, and holds nothing that
+// would be wrong if the commit never comes.
+type Unit struct {
+	Objects []Object
+	Keys    []Key
+	Leaves  []Leaf
+
+	// Rows writes the room's rows inside the commit transaction. It must not do
+	// anything else: a transaction may be tried again.
+	Rows func(ctx context.Context, tx Tx, at Place) error
+
+	// Release gives back what Prepare took; commit calls it exactly once,
+	// whatever the outcome. It may be nil.
+	Release func()
+}
+
+// ObjectKind says what an object in a pack is. It is part of the pack format.
+type ObjectKind byte
+
+// The kinds of objects (docs/formats/pack.md).
+const (
+	ObjectMessage ObjectKind = 1 // a sealed message
+	ObjectIndex   ObjectKind = 2 // the index record of a message
+)
+
+// Object is sealed octets on their way into a pack.
+type Object struct {
+	ID     mail.ID // of the message
+	Kind   ObjectKind
+	Size   int64    // octets that Open yields
+	SHA256 [32]byte // of these octets
+	Open   func() (io.ReadCloser, error)
+}
+
+// Key is a data key that waits to be wrapped for its holders once the group is
+// known. Only vault/seal makes and understands it.
+type Key interface {
+	// Object is the id of what the key opens.
+	Object() mail.ID
+}
+
+// Leaf is an entry on its way into one of the tenant's logs.
+type Leaf struct {
+	Log   string // "message" or "audit"
+	Entry []byte // the entry text (docs/formats/entry.md)
+	// Sealed is the SHA-256 of the sealed octets that the entry speaks of, of no
+	// octets where there are none.
+	Sealed [32]byte
+}
+
+// Place says where a unit's parts came to lie.
+type Place struct {
+	Group   mail.ID
+	Pack    mail.ID
+	Objects []Extent // one per object, in order
+	Leaves  []int64  // index of each leaf in its log, in order
+}
+
+// Extent is where an object lies in its pack.
+type Extent struct {
+	Offset, Length int64
+}
+
+// Tx is a transaction bound to one tenant: $1 of every query is the tenant and
+// is put there by the handle.
+type Tx interface {
+	Exec(ctx context.Context, query string, args ...any) (sql.Result, error)
+	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
+}

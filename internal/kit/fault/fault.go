@@ -1,0 +1,121 @@
+// Package fault is the one vocabulary of errors that cross a room's border.
+// Each door has one table that turns a Kind into its own codes.
+package fault
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind says what the caller can do about a fault.
+type Kind int
+
+// The kinds. Doors must have an answer for each of them; Kinds lists them.
+const (
+	Internal  Kind = iota // try again later; we look into it
+	Invalid               // mend the request
+	NotFound              // it is not there, or not there for you
+	Denied                // ask somebody who may
+	Locked                // sign in with a key first
+	Conflict              // somebody else changed it, or it exists
+	Busy                  // try again later
+	Exhausted             // a limit or a disk is full
+	Damaged               // what is kept does not verify: stop and look
+)
+
+// Kinds returns every kind, for the tests of the doors' tables.
+func Kinds() []Kind {
+	return []Kind{Internal, Invalid, NotFound, Denied, Locked, Conflict, Busy, Exhausted, Damaged}
+}
+
+// String returns the word of the kind, as scripts read it.
+func (k Kind) String() string {
+	switch k {
+	case Invalid:
+		return "invalid"
+	case NotFound:
+		return "not-found"
+	case Denied:
+		return "denied"
+	case Locked:
+		return "locked"
+	case Conflict:
+		return "conflict"
+	case Busy:
+		return "busy"
+	case Exhausted:
+		return "exhausted"
+	case Damaged:
+		return "damaged"
+	default:
+		return "internal"
+	}
+}
+
+// Error is a fault.
+type Error struct {
+	Kind   Kind   // what the caller can do
+	Public string // a short sentence for the user: no names of files, rules or hosts
+	Code   string // names the message in the table of texts; empty where there is none
+	Args   []any  // what the text needs; never a secret
+	Cause  error  // may be nil; logged, never sent
+}
+
+// Error returns the public text and the cause: for logs, not for users.
+func (e *Error) Error() string {
+	switch {
+	case e.Cause == nil:
+		return e.Public
+	case e.Public == "":
+		return e.Cause.Error()
+	default:
+		return e.Public + ": " + e.Cause.Error()
+	}
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// New makes a fault without a cause.
+func New(k Kind, public string) error { return &Error{Kind: k, Public: public} }
+
+// Newf makes a fault whose text is made from a format.
+func Newf(k Kind, format string, args ...any) error {
+	return &Error{Kind: k, Public: fmt.Sprintf(format, args...)}
+}
+
+// Because makes a fault with a cause. It returns nil for a nil cause.
+func Because(k Kind, public string, cause error) error {
+	if cause == nil {
+		return nil
+	}
+	return &Error{Kind: k, Public: public, Cause: cause}
+}
+
+// Of returns the kind of an error: that of the outermost fault in its chain,
+// Internal where there is none.
+func Of(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return Internal
+}
+
+// Public returns what a user may read of an error: the text of the outermost
+// fault, or a sentence without detail.
+func Public(err error) string {
+	var e *Error
+	if errors.As(err, &e) && e.Public != "" {
+		return e.Public
+	}
+	return "something failed inside; please try again later"
+}
+
+// Wrap puts a context before *err where it is not nil. Use it deferred, once in
+// a function.
+func Wrap(err *error, format string, args ...any) {
+	if *err != nil {
+		*err = fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), *err)
+	}
+}

@@ -1,0 +1,93 @@
+// Package mail has the words that every room speaks: ids, addresses,
+// envelopes. It does no input or output and decides nothing.
+package mail
+
+import (
+	"strings"
+	"time"
+
+	"golang.org/x/net/idna"
+)
+
+// Address is a mail address as it is compared: the local part in lower case
+// (RFC 5321 section 2.4 lets hosts tell cases apart; nobody does, and an
+// archive that did would hide mail from its owner), the domain in lower-case
+// Unicode form. The empty Address is the null reverse path of RFC 5321 section
+// 4.5.5.
+type Address string
+
+// NewAddress normalises an addr-spec. It does not judge whether the address
+// may exist: what came over the wire is kept.
+func NewAddress(s string) Address {
+	s = strings.TrimSpace(s)
+	at := strings.LastIndexByte(s, '@')
+	if at < 0 {
+		return Address(strings.ToLower(s))
+	}
+	return Address(strings.ToLower(s[:at]) + "@" + NewDomain(s[at+1:]).String())
+}
+
+// Domain returns what follows the last @, or the empty Domain.
+func (a Address) Domain() Domain {
+	at := strings.LastIndexByte(string(a), '@')
+	if at < 0 {
+		return ""
+	}
+	return Domain(a[at+1:])
+}
+
+// String returns the address as it is compared.
+func (a Address) String() string { return string(a) }
+
+// Domain is a domain name as it is compared: lower case, Unicode form, without
+// the final dot.
+type Domain string
+
+// NewDomain normalises a domain name; A-labels become U-labels where they are
+// valid, and stay as they are where not.
+func NewDomain(s string) Domain {
+	s = strings.ToLower(strings.TrimSuffix(strings.TrimSpace(s), "."))
+	if u, err := idna.Lookup.ToUnicode(s); err == nil {
+		s = u
+	}
+	return Domain(s)
+}
+
+// String returns the domain as it is compared.
+func (d Domain) String() string { return string(d) }
+
+// Envelope is what the sender said outside the message: who sends, and to
+// whom, both in the form of the wire. An archive keeps it because the header
+// may say something else, or leave out a blind copy.
+type Envelope struct {
+	From string   // reverse path; empty for the null reverse path
+	To   []string // recipients in the order of the transaction
+}
+
+// Source says through which door a message came.
+type Source struct {
+	Door string // "lmtp", later "journal", "import"
+	Peer string // network address of the client, "unix" for a socket
+	TLS  string // protocol version, empty without TLS
+}
+
+// String returns one line, which is kept as evidence: door, peer and TLS
+// version, separated by a space, "-" for what is absent.
+func (s Source) String() string {
+	or := func(v string) string {
+		if v == "" {
+			return "-"
+		}
+		return v
+	}
+	return or(s.Door) + " " + or(s.Peer) + " " + or(s.TLS)
+}
+
+// Time cuts a time to the microseconds that rows keep, in UTC.
+func Time(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// Micros is the form of a time in rows: microseconds since 1970, UTC.
+func Micros(t time.Time) int64 { return t.UnixMicro() }
+
+// FromMicros is the inverse of Micros.
+func FromMicros(v int64) time.Time { return time.UnixMicro(v).UTC() }

@@ -1,0 +1,104 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+
+	"siegel/internal/mail"
+)
+
+// Tenant is a chroot: every query it runs has the tenant's id as $1. It may be
+// used from many goroutines.
+type Tenant struct {
+	db *DB
+	id mail.TenantID
+}
+
+// ID returns the tenant's id.
+func (t Tenant) ID() mail.TenantID { return t.id }
+
+// Query reads rows outside a transaction; $1 is the tenant, args follow.
+func (t Tenant) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	rows, err := t.db.read.QueryContext(ctx, query, prepend(t.id, args)...)
+	return rows, classify(err)
+}
+
+// QueryRow reads one row outside a transaction; $1 is the tenant, args follow.
+func (t Tenant) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	return t.db.read.QueryRowContext(ctx, query, prepend(t.id, args)...)
+}
+
+// Update runs f in a transaction of this tenant alone; see [DB.Update].
+func (t Tenant) Update(ctx context.Context, f func(*Tx) error) error {
+	return t.db.Update(ctx, func(b *Batch) error { return f(b.Tenant(t.id)) })
+}
+
+// View runs f on one consistent state of the rows.
+func (t Tenant) View(ctx context.Context, f func(*Tx) error) error {
+	tx, err := t.db.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return classify(err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	return classify(f(&Tx{db: nil, tx: tx, id: t.id}))
+}
+
+// Tx is a transaction bound to one tenant. It belongs to one goroutine.
+type Tx struct {
+	db *DB // nil in a View
+	tx *sql.Tx
+	id mail.TenantID
+}
+
+// ID returns the tenant's id.
+func (t *Tx) ID() mail.TenantID { return t.id }
+
+// Exec changes rows; $1 is the tenant, args follow.
+func (t *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	all := prepend(t.id, args)
+	if s := t.prepared(ctx, query); s != nil {
+		res, err := s.ExecContext(ctx, all...)
+		return res, classify(err)
+	}
+	res, err := t.tx.ExecContext(ctx, query, all...)
+	return res, classify(err)
+}
+
+// Query reads rows; $1 is the tenant, args follow.
+func (t *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	all := prepend(t.id, args)
+	if s := t.prepared(ctx, query); s != nil {
+		rows, err := s.QueryContext(ctx, all...)
+		return rows, classify(err)
+	}
+	rows, err := t.tx.QueryContext(ctx, query, all...)
+	return rows, classify(err)
+}
+
+// QueryRow reads one row; $1 is the tenant, args follow.
+func (t *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	all := prepend(t.id, args)
+	if s := t.prepared(ctx, query); s != nil {
+		return s.QueryRowContext(ctx, all...)
+	}
+	return t.tx.QueryRowContext(ctx, query, all...)
+}
+
+// prepared returns the statement for a query on this transaction's connection,
+// or nil where the query was not seen before: it is then prepared when the
+// connection is free again.
+func (t *Tx) prepared(ctx context.Context, query string) *sql.Stmt {
+	if t.db == nil {
+		return nil
+	}
+	s := t.db.stmt(query)
+	if s == nil {
+		return nil
+	}
+	return t.tx.StmtContext(ctx, s)
+}
+
+func prepend(id mail.TenantID, args []any) []any {
+	all := make([]any, 0, len(args)+1)
+	return append(append(all, id.Bytes()), args...)
+}
