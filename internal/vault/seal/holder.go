@@ -1,0 +1,212 @@
+package seal
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+
+	"siegel/internal/flow"
+	"siegel/internal/kit/fault"
+	"siegel/internal/kit/secret"
+	"siegel/internal/kit/tuple"
+	"siegel/internal/mail"
+	"siegel/internal/proto/entry"
+	"siegel/internal/vault/db"
+)
+
+func sum(b []byte) entry.Hash { return sha256.Sum256(b) }
+
+// NewSalt returns a fresh random salt of a commitment.
+func NewSalt() entry.Hash {
+	var s entry.Hash
+	_, _ = rand.Read(s[:]) // never fails
+	return s
+}
+
+func keyRecord(tenant mail.TenantID, holder mail.HolderID, kind Kind, term int, pub []byte) []byte {
+	return tuple.Make("siegel/v1 public key", tenant[:], holder[:], []byte(kind), number(term), pub)
+}
+
+// Seed is a holder's private key on its way from its making to the grants and
+// locks that keep it. Wipe it when they are written.
+type Seed struct {
+	Holder mail.HolderID
+	Term   int
+	key    secret.Key
+}
+
+// Wipe forgets the seed.
+func (s Seed) Wipe() { s.key.Wipe() }
+
+// NewHolder makes a holder with its first term and enters its key in the
+// ledger. The seed is kept nowhere: grant or lock it in the same transaction.
+func (v *Vault) NewHolder(ctx context.Context, tx *db.Tx, kind Kind) (Seed, error) {
+	id := mail.NewID()
+	_, err := tx.Exec(ctx, `INSERT INTO seal_holder (tenant, id, kind, term, next, created) VALUES ($1, $2, $3, 0, 1, $4)`,
+		id.Bytes(), string(kind), mail.Micros(v.now()))
+	if err != nil {
+		return Seed{}, err
+	}
+	return v.NewTerm(ctx, tx, id)
+}
+
+// NewTerm starts the next term of a holder: from the commit on, mail is sealed
+// to the new key. Old seeds keep opening old mail. The caller grants the new
+// seed to whoever shall read on, in the same transaction.
+func (v *Vault) NewTerm(ctx context.Context, tx *db.Tx, holder mail.HolderID) (_ Seed, err error) {
+	defer fault.Wrap(&err, "new term")
+	seed := secret.Random()
+	pub, err := public(seed)
+	if err != nil {
+		return Seed{}, err
+	}
+	var kind string
+	var term int
+	// The update takes the row's lock, so two new terms cannot meet.
+	err = tx.QueryRow(ctx, `UPDATE seal_holder SET term = term + 1 WHERE tenant = $1 AND id = $2 RETURNING kind, term`,
+		holder.Bytes()).Scan(&kind, &term)
+	if err != nil {
+		return Seed{}, err
+	}
+	record := keyRecord(tx.ID(), holder, Kind(kind), term, pub)
+	salt := NewSalt()
+	e := entry.Entry{Kind: "key", ID: mail.NewID(), Time: v.now(), Fields: []entry.Field{
+		{Name: "record", Commitment: entry.Opening{Salt: salt, Value: record}.Commit()},
+	}}
+	text, err := e.Text()
+	if err != nil {
+		return Seed{}, err
+	}
+	leaf, err := v.log.Append(ctx, tx, AuditLog, []flow.Leaf{{Log: AuditLog, Entry: text, Sealed: sum(record)}})
+	if err != nil {
+		return Seed{}, err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO seal_term (tenant, holder, term, public, created, entry, salt, leaf)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, holder.Bytes(), term, pub, mail.Micros(v.now()), text, salt[:], leaf)
+	if err != nil {
+		return Seed{}, err
+	}
+	return Seed{Holder: holder, Term: term, key: seed}, nil
+}
+
+// Grant describes who gives what to whom, and why.
+type Grant struct {
+	Seed    Seed          // what is given
+	Grantee mail.HolderID // to whom; the current term
+	Giver   mail.ID       // the person who decided, zero for the founding ceremony
+	Reason  string        // free text; kept sealed to the holder
+	Scope   string        // "all"
+}
+
+func grantInfo(tenant mail.TenantID, g grantRow) []byte {
+	return tuple.Make("siegel/v1 grant", tenant[:], g.id[:], g.holder[:], number(g.term), g.grantee[:],
+		number(g.granteeTerm), []byte(g.kind), []byte(g.scope), tuple.Uint64(uint64(g.notAfter)))
+}
+
+type grantRow struct {
+	id, holder, grantee mail.ID
+	term, granteeTerm   int
+	kind, scope         string
+	notAfter            int64
+	sealed              []byte
+}
+
+// Give seals a seed to another holder and enters the grant in the ledger. It
+// returns the grant's id. It must run in a transaction: both keys are read in
+// it, also those that the same transaction made.
+func (v *Vault) Give(ctx context.Context, tx *db.Tx, g Grant) (_ mail.ID, err error) {
+	defer fault.Wrap(&err, "grant")
+	row := grantRow{id: mail.NewID(), holder: g.Seed.Holder, grantee: g.Grantee, term: g.Seed.Term, kind: "seed", scope: g.Scope}
+	pub, err := v.currentKey(ctx, tx, g.Grantee, &row.granteeTerm)
+	if err != nil {
+		return mail.ID{}, err
+	}
+	info := grantInfo(tx.ID(), row)
+	g.Seed.key.Use(func(b []byte) { row.sealed, err = sealTo(pub, info, b) })
+	if err != nil {
+		return mail.ID{}, err
+	}
+	text, opening, err := v.grantEntry(row, info, g)
+	if err != nil {
+		return mail.ID{}, err
+	}
+	// The reason may name people: it is sealed to those who hold the key.
+	var own int
+	holderKey, err := v.currentKey(ctx, tx, g.Seed.Holder, &own)
+	if err != nil {
+		return mail.ID{}, err
+	}
+	sealedOpening, err := sealTo(holderKey, noteInfo(tx.ID(), g.Seed.Holder, own, "grant", row.id), opening)
+	if err != nil {
+		return mail.ID{}, err
+	}
+	leaf, err := v.log.Append(ctx, tx, AuditLog, []flow.Leaf{{Log: AuditLog, Entry: text, Sealed: sum(row.sealed)}})
+	if err != nil {
+		return mail.ID{}, err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO seal_grant (tenant, id, holder, term, grantee, grantee_term, kind, scope, not_after,
+		giver, sealed, entry, opening, leaf, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		row.id.Bytes(), row.holder.Bytes(), row.term, row.grantee.Bytes(), row.granteeTerm, row.kind, row.scope,
+		row.notAfter, g.Giver.Bytes(), row.sealed, text, sealedOpening, leaf, mail.Micros(v.now()))
+	return row.id, err
+}
+
+func (v *Vault) grantEntry(row grantRow, info []byte, g Grant) (text, opening []byte, err error) {
+	salts := []entry.Hash{NewSalt(), NewSalt(), NewSalt()}
+	values := [][]byte{info, []byte(g.Giver.String()), []byte(g.Reason)}
+	e := entry.Entry{Kind: "grant", ID: row.id, Time: v.now()}
+	var fields [][]byte
+	for i, name := range []string{"grant", "giver", "reason"} {
+		o := entry.Opening{Salt: salts[i], Value: values[i]}
+		e.Fields = append(e.Fields, entry.Field{Name: name, Commitment: o.Commit()})
+		fields = append(fields, o.Salt[:], o.Value)
+	}
+	text, err = e.Text()
+	return text, tuple.Make("siegel/v1 grant opening", fields...), err
+}
+
+// Revoke deletes the grants of a holder to a grantee and enters that in the
+// ledger. What the grantee copied before, he has; start a new term so that new
+// mail is not his. It returns how many grants went.
+func (v *Vault) Revoke(ctx context.Context, tx *db.Tx, holder, grantee mail.HolderID, giver mail.ID, reason string) (int, error) {
+	ids, err := grantIDs(ctx, tx, holder, grantee)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		e := entry.Entry{Kind: "revoke", ID: mail.NewID(), Time: v.now()}
+		for name, value := range map[string]string{"grant": id.String(), "giver": giver.String(), "reason": reason} {
+			o := entry.Opening{Salt: NewSalt(), Value: []byte(value)}
+			e.Fields = append(e.Fields, entry.Field{Name: name, Commitment: o.Commit()})
+		}
+		text, err := e.Text()
+		if err != nil {
+			return 0, err
+		}
+		if _, err := v.log.Append(ctx, tx, AuditLog, []flow.Leaf{{Log: AuditLog, Entry: text, Sealed: entry.Nothing()}}); err != nil {
+			return 0, err
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM seal_grant WHERE tenant = $1 AND id = $2`, id.Bytes()); err != nil {
+			return 0, err
+		}
+	}
+	return len(ids), nil
+}
+
+func grantIDs(ctx context.Context, tx *db.Tx, holder, grantee mail.HolderID) (ids []mail.ID, err error) {
+	rows, err := tx.Query(ctx, `SELECT id FROM seal_grant WHERE tenant = $1 AND holder = $2 AND grantee = $3`,
+		holder.Bytes(), grantee.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	return collectIDs(rows)
+}
+
+// Grantees returns who holds grants of a holder, each once.
+func (v *Vault) Grantees(ctx context.Context, tx *db.Tx, holder mail.HolderID) ([]mail.HolderID, error) {
+	rows, err := tx.Query(ctx, `SELECT DISTINCT grantee FROM seal_grant WHERE tenant = $1 AND holder = $2`, holder.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	return collectIDs(rows)
+}

@@ -1,0 +1,265 @@
+package seal
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"siegel/internal/flow"
+	"siegel/internal/kit/fault"
+	"siegel/internal/kit/secret"
+	"siegel/internal/mail"
+	"siegel/internal/vault/db"
+)
+
+// Opened is a message's key as one holder got it.
+type Opened struct {
+	Data
+	// Holder is the one through whom the message was opened.
+	Holder mail.HolderID
+	// Own is the extra of a person's wrap: his own envelope openings.
+	Own []byte
+}
+
+// Open returns the key of a message through any holder the session reaches. It
+// prefers archive, who has the evidence key too; pass the zero id where there
+// is none. It fails with kind NotFound where no wrap is for the session, whether
+// the message exists or not.
+func (s *Session) Open(ctx context.Context, message mail.ID, archive mail.HolderID) (*Opened, error) {
+	rows, err := s.tenant.Query(ctx, `SELECT w.holder, w.term, w.batch, w.wrap, w.seq FROM seal_wrap w WHERE w.tenant = $1 AND w.message = $2`,
+		message.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	wraps, err := collectWraps(rows, message)
+	if err != nil {
+		return nil, err
+	}
+	var best *Wrap
+	for i := range wraps {
+		if _, err := s.seed(wraps[i].Holder, wraps[i].term); err == nil && (best == nil || wraps[i].Holder == archive) {
+			best = &wraps[i]
+		}
+	}
+	if best == nil {
+		if _, err := s.seed(s.person, 0); fault.Of(err) == fault.Locked {
+			return nil, err
+		}
+		return nil, fault.New(fault.NotFound, "there is no such message for you")
+	}
+	return s.OpenWrap(ctx, *best, best.Holder == archive)
+}
+
+// Wrap is a message's key as it is kept for one holder.
+type Wrap struct {
+	Holder  mail.HolderID
+	Seq     int64 // in the holder's sequence
+	Message mail.ID
+	Month   int
+
+	term  int
+	batch mail.ID
+	wrap  []byte
+}
+
+// OpenWrap opens a wrap. archive says that the wrap is the archive holder's.
+func (s *Session) OpenWrap(ctx context.Context, w Wrap, archive bool) (*Opened, error) {
+	b := batch{id: w.batch, holder: w.Holder, term: w.term}
+	k, err := s.wrapping(ctx, w, b)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := openAs(w.wrap[0], "a key of the message", k, w.wrap, wrapAAD(w.wrap[0], s.tenant.ID(), b, w.Message))
+	if err != nil {
+		return nil, err
+	}
+	if len(plain) < secret.Size || (archive && len(plain) != 2*secret.Size) {
+		return nil, errDamaged("a key of the message")
+	}
+	o := &Opened{Data: Data{vault: s.vault, tenant: s.tenant.ID(), message: w.Message}, Holder: w.Holder}
+	if archive {
+		if o.evidence, err = secret.From(plain[secret.Size:]); err != nil {
+			return nil, err
+		}
+	} else {
+		o.Own = append([]byte(nil), plain[secret.Size:]...)
+	}
+	o.dek, err = secret.From(plain[:secret.Size])
+	return o, err
+}
+
+// wrapping returns the key that a wrap was made with.
+func (s *Session) wrapping(ctx context.Context, w Wrap, b batch) (secret.Key, error) {
+	seed, err := s.seed(w.Holder, w.term)
+	if err != nil {
+		return secret.Key{}, err
+	}
+	id := s.tenant.ID()
+	switch {
+	case len(w.wrap) == 0:
+		return secret.Key{}, errDamaged("a key of the message")
+	case w.wrap[0] == localWrap:
+		return seed.Derive(purposeLocal, nil, id[:], w.Holder[:], number(w.term)), nil
+	case w.wrap[0] != batchWrap:
+		return secret.Key{}, errDamaged("a key of the message")
+	}
+	s.mu.Lock()
+	k, ok := s.batches[b.id]
+	s.mu.Unlock()
+	if ok {
+		return k, nil
+	}
+	var sealed []byte
+	err = s.tenant.QueryRow(ctx, `SELECT sealed FROM seal_batch WHERE tenant = $1 AND id = $2 AND holder = $3`,
+		b.id.Bytes(), b.holder.Bytes()).Scan(&sealed)
+	if err != nil {
+		return secret.Key{}, err
+	}
+	plain, err := openWith(seed, "a batch key", batchInfo(s.tenant.ID(), b), sealed)
+	if err != nil {
+		return secret.Key{}, err
+	}
+	if k, err = secret.From(plain); err != nil {
+		return secret.Key{}, errDamaged("a batch key")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.batches) >= maxBatches {
+		clear(s.batches) // not wiped: another goroutine may be using one
+	}
+	s.batches[b.id] = k
+	return k, nil
+}
+
+func collectWraps(rows interface {
+	Next() bool
+	Scan(...any) error
+	Err() error
+	Close() error
+}, message mail.ID) (wraps []Wrap, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		w := Wrap{Message: message}
+		var holder, batch []byte
+		if err := rows.Scan(&holder, &w.term, &batch, &w.wrap, &w.Seq); err != nil {
+			return nil, err
+		}
+		if w.Holder, err = mail.IDFrom(holder); err != nil {
+			return nil, err
+		}
+		if w.batch, err = mail.IDFrom(batch); err != nil {
+			return nil, err
+		}
+		wraps = append(wraps, w)
+	}
+	return wraps, rows.Err()
+}
+
+// Wraps returns a holder's wraps of one month with sequence numbers above
+// after, in order, at most limit of them.
+func (s *Session) Wraps(ctx context.Context, holder mail.HolderID, month int, after int64, limit int) (wraps []Wrap, err error) {
+	rows, err := s.tenant.Query(ctx, `SELECT message, term, batch, wrap, seq FROM seal_wrap
+		WHERE tenant = $1 AND holder = $2 AND month = $3 AND seq > $4 ORDER BY seq LIMIT $5`,
+		holder.Bytes(), month, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		w := Wrap{Holder: holder, Month: month}
+		var message, batch []byte
+		if err := rows.Scan(&message, &w.term, &batch, &w.wrap, &w.Seq); err != nil {
+			return nil, err
+		}
+		if w.Message, err = mail.IDFrom(message); err != nil {
+			return nil, err
+		}
+		if w.batch, err = mail.IDFrom(batch); err != nil {
+			return nil, err
+		}
+		wraps = append(wraps, w)
+	}
+	return wraps, rows.Err()
+}
+
+// Month is how many messages of a month a holder has, and the highest sequence
+// number among them.
+type Month struct {
+	Month int
+	Count int64
+	Last  int64
+}
+
+// Months returns the months of a holder, newest first.
+func (s *Session) Months(ctx context.Context, holder mail.HolderID) (months []Month, err error) {
+	rows, err := s.tenant.Query(ctx, `SELECT month, COUNT(*), MAX(seq) FROM seal_wrap WHERE tenant = $1 AND holder = $2
+		GROUP BY month ORDER BY month DESC`, holder.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var m Month
+		if err := rows.Scan(&m.Month, &m.Count, &m.Last); err != nil {
+			return nil, err
+		}
+		months = append(months, m)
+	}
+	return months, rows.Err()
+}
+
+// Regrant wraps messages that the session opens for another holder, with the
+// holder's own extra each. It is one group of its own. Messages that the holder
+// has already are left out; it returns how many were new.
+func (s *Session) Regrant(ctx context.Context, to mail.HolderID, opened map[*Opened]Regranted) (int, error) {
+	var keys []flow.Key
+	for o, r := range opened {
+		p := &Pending{vault: s.vault, tenant: s.tenant.ID(), message: o.message, month: r.Month, dek: o.dek, evidence: o.evidence}
+		p.For(Recipient{Holder: to, Extra: r.Extra})
+		keys = append(keys, p)
+	}
+	n := 0
+	err := s.tenant.Update(ctx, func(tx *db.Tx) error {
+		n = 0
+		var missing []flow.Key
+		for _, k := range keys {
+			var one int
+			err := tx.QueryRow(ctx, `SELECT 1 FROM seal_wrap WHERE tenant = $1 AND message = $2 AND holder = $3`,
+				k.Object().Bytes(), to.Bytes()).Scan(&one)
+			if errors.Is(err, db.ErrNoRows) {
+				missing = append(missing, k)
+			} else if err != nil {
+				return err
+			}
+		}
+		w, err := s.vault.Wrap(ctx, s.tenant, missing)
+		if err != nil {
+			return err
+		}
+		n = len(missing)
+		return w.Write(ctx, tx)
+	})
+	return n, err
+}
+
+// Regranted is what [Session.Regrant] needs to know of a message.
+type Regranted struct {
+	Month int
+	Extra []byte
+}
+
+// Stream opens the sealed octets of the message, which has size octets of
+// plaintext.
+func (d Data) Stream(sealed io.Reader, size int64) (io.ReadCloser, error) {
+	return d.vault.NewReader(sealed, d.dek, size, d.context(flow.ObjectMessage)...)
+}
+
+// Seal returns the sealed octets of a small message.
+func (d Data) Seal(plain []byte) ([]byte, error) {
+	return d.vault.Codec.Seal(d.dek, plain, d.context(flow.ObjectMessage)...)
+}
+
+// Writer seals a large message onto w.
+func (d Data) Writer(w io.Writer) (*Writer, error) {
+	return d.vault.NewWriter(w, d.dek, d.context(flow.ObjectMessage)...)
+}

@@ -1,0 +1,81 @@
+package seal
+
+import (
+	"context"
+	"crypto/hpke"
+	"database/sql"
+	"errors"
+
+	"siegel/internal/kit/fault"
+	"siegel/internal/kit/tuple"
+	"siegel/internal/mail"
+	"siegel/internal/proto/entry"
+	"siegel/internal/vault/db"
+)
+
+func collectIDs(rows *sql.Rows) (ids []mail.ID, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var b []byte
+		if err := rows.Scan(&b); err != nil {
+			return nil, err
+		}
+		id, err := mail.IDFrom(b)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}
+
+// currentKey returns a holder's newest key as a transaction sees it, verified
+// against its entry. The log is asked for committed keys by publicKey; inside a
+// transaction that may just have made the key, the entry in the same row is
+// what there is, and the ledger's own check of the commit covers it.
+func (v *Vault) currentKey(ctx context.Context, tx *db.Tx, holder mail.HolderID, term *int) (hpke.PublicKey, error) {
+	var pub, text, salt []byte
+	var kind string
+	err := tx.QueryRow(ctx, `SELECT h.kind, h.term, k.public, k.entry, k.salt FROM seal_holder h JOIN seal_term k
+		ON k.tenant = h.tenant AND k.holder = h.id AND k.term = h.term WHERE h.tenant = $1 AND h.id = $2`,
+		holder.Bytes()).Scan(&kind, term, &pub, &text, &salt)
+	if err != nil {
+		return nil, err
+	}
+	e, err := entry.Parse(text)
+	if err != nil || len(salt) != entry.SaltSize {
+		return nil, fault.Because(fault.Damaged, "a public key has no entry in the ledger", err)
+	}
+	record := keyRecord(tx.ID(), holder, Kind(kind), *term, pub)
+	if err := e.Check("record", entry.Opening{Salt: entry.Hash(salt), Value: record}); err != nil {
+		return nil, fault.Because(fault.Damaged, "a public key is not the one in the ledger", err)
+	}
+	return kem().NewPublicKey(pub)
+}
+
+func noteInfo(tenant mail.TenantID, holder mail.HolderID, term int, kind string, id mail.ID) []byte {
+	return tuple.Make("siegel/v1 note", tenant[:], holder[:], number(term), []byte(kind), id[:])
+}
+
+// Note is a short text sealed to a holder: the query of a search, the reason of
+// an opening. Term says for which of the holder's keys.
+type Note struct {
+	Holder mail.HolderID
+	Term   int
+	Sealed []byte
+}
+
+// SealNote seals a note to the holder's current key. kind and id bind it to
+// what it speaks of; opening asks for the same.
+func (v *Vault) SealNote(ctx context.Context, t db.Tenant, holder mail.HolderID, kind string, id mail.ID, plain []byte) (Note, error) {
+	n := Note{Holder: holder}
+	if err := t.QueryRow(ctx, `SELECT term FROM seal_holder WHERE tenant = $1 AND id = $2`, holder.Bytes()).Scan(&n.Term); err != nil {
+		return Note{}, err
+	}
+	pub, err := v.publicKey(ctx, t, holder, n.Term)
+	if err != nil {
+		return Note{}, err
+	}
+	n.Sealed, err = sealTo(pub, noteInfo(t.ID(), holder, n.Term, kind, id), plain)
+	return n, err
+}
