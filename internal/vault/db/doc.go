@@ -7,6 +7,10 @@
 // placeholders $1, $2… first used in ascending order, $1 always the tenant,
 // BIGINT microseconds for times, BYTEA for octets, INTEGER 0 and 1 for truth.
 //
+// SQLite numbers a placeholder when it first meets it in the text, whatever
+// digit follows the $. An UPDATE that sets a parameter therefore begins with
+// SET tenant = $1, which changes nothing.
+//
 // A room gets a [Tenant], never a [DB]: a query without its tenant cannot be
 // written. The instance itself is the tenant with the zero id.
 package db

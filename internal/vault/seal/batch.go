@@ -241,7 +241,7 @@ func (w *Wrapped) Write(ctx context.Context, tx *db.Tx) error {
 	for _, b := range w.batches {
 		var next int64
 		// The update takes the holder's lock: numbers are given in commit order.
-		err := tx.QueryRow(ctx, `UPDATE seal_holder SET next = next + $2 WHERE tenant = $1 AND id = $3 AND term = $4 RETURNING next`,
+		err := tx.QueryRow(ctx, `UPDATE seal_holder SET tenant = $1, next = next + $2 WHERE tenant = $1 AND id = $3 AND term = $4 RETURNING next`,
 			len(b.wraps), b.holder.Bytes(), b.term).Scan(&next)
 		if errors.Is(err, db.ErrNoRows) {
 			return ErrTerm
