@@ -3,6 +3,7 @@ package seal
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"siegel/internal/flow"
 	"siegel/internal/kit/fault"
@@ -235,10 +236,14 @@ func wrapKey(kind byte, k, dek secret.Key, extra, aad []byte) []byte {
 	return sealAs(kind, k, plain, aad)
 }
 
-// Write writes batches and wraps. It fails with ErrTerm where a holder's term
-// is no longer the one the keys were wrapped for.
-func (w *Wrapped) Write(ctx context.Context, tx *db.Tx) error {
+// Write writes batches and wraps, but for the messages in skip. It fails with
+// ErrTerm where a holder's term is no longer the one the keys were wrapped for.
+func (w *Wrapped) Write(ctx context.Context, tx *db.Tx, skip map[mail.ID]bool) error {
 	for _, b := range w.batches {
+		b.wraps = slices.DeleteFunc(slices.Clone(b.wraps), func(r wrapRow) bool { return skip[r.message] })
+		if len(b.wraps) == 0 {
+			continue
+		}
 		var next int64
 		// The update takes the holder's lock: numbers are given in commit order.
 		err := tx.QueryRow(ctx, `UPDATE seal_holder SET tenant = $1, next = next + $2 WHERE tenant = $1 AND id = $3 AND term = $4 RETURNING next`,

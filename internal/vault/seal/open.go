@@ -237,7 +237,7 @@ func (s *Session) Regrant(ctx context.Context, to mail.HolderID, opened map[*Ope
 			return err
 		}
 		n = len(missing)
-		return w.Write(ctx, tx)
+		return w.Write(ctx, tx, nil)
 	})
 	return n, err
 }

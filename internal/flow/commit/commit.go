@@ -1,0 +1,294 @@
+package commit
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"io/fs"
+	"sync"
+	"time"
+
+	"siegel/internal/flow"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/internal/vault/blob"
+	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this package.
+func Migrations() fs.FS {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic("commit: " + err.Error()) // the folder is compiled in
+	}
+	return sub
+}
+
+// Names of the steps inside the commit, for metrics and the crash test.
+const (
+	stepPack      = "commit/pack"      // the group's pack is made durable, its keys are wrapped
+	stepRows      = "commit/rows"      // inside the transaction: keys and references
+	stepLedger    = "commit/ledger"    // inside the transaction: leaves and the rows that name them
+	stepDurable   = "commit/durable"   // the transaction is made durable
+	stepCommitted = "commit/committed" // it is; nobody has been told
+)
+
+// Steps returns the names of the steps inside the commit, in order.
+func Steps() []string { return []string{stepPack, stepRows, stepLedger, stepDurable, stepCommitted} }
+
+// Bounds of a group.
+const (
+	maxMessages = 128
+	maxBytes    = 8 << 20
+	// retryFor is how long a retry of an accepted transaction is recognised.
+	retryFor = 24 * time.Hour
+)
+
+// Keys wraps data keys: vault/seal.
+type Keys interface {
+	Wrap(ctx context.Context, t db.Tenant, keys []flow.Key) (*seal.Wrapped, error)
+}
+
+// Ledger takes leaves: vault/ledger.
+type Ledger interface {
+	Append(ctx context.Context, tx *db.Tx, log string, leaves []flow.Leaf) (int64, error)
+}
+
+// MAC authenticates octets under a key of the tenant.
+type MAC interface {
+	MAC(tenant mail.TenantID, b []byte) [32]byte
+}
+
+// Deps is what the room works with.
+type Deps struct {
+	DB     *db.DB
+	Store  blob.Store
+	Keys   Keys
+	Ledger Ledger
+	MAC    MAC
+	Now    func() time.Time
+	Watch  flow.Watch // may be nil
+}
+
+// Room commits. Use it from many goroutines; Run must be running.
+type Room struct {
+	Deps
+
+	ready chan *group // groups whose packs are durable
+
+	mu    sync.Mutex
+	lines map[mail.TenantID]*line // tenants with messages waiting; guarded by mu
+	stop  bool                    // no further messages; guarded by mu
+	wait  sync.WaitGroup          // lines at work
+}
+
+// line is the messages of one tenant that wait for a group. One goroutine
+// empties it.
+type line struct {
+	waiting []*waiter // guarded by Room.mu
+}
+
+// waiter is a message and who waits for it.
+type waiter struct {
+	p    *flow.Passage
+	mac  [32]byte
+	done chan error // cap 1
+}
+
+// New returns the room.
+func New(d Deps) *Room {
+	if d.Watch == nil {
+		d.Watch = func(string, bool, time.Duration) {}
+	}
+	return &Room{Deps: d, ready: make(chan *group, 16), lines: make(map[mail.TenantID]*line)}
+}
+
+// Group commits one message together with others that arrive at the same time,
+// and releases its units. When it returns nil the message is durable and its
+// receipt set. Errors have the kind that says what the sender can do; the
+// message is then not kept, or (lost answer) a retry will be recognised.
+//
+// The caller's ctx is not asked any more once the message stands in a group:
+// others wait for the same transaction.
+func (r *Room) Group(ctx context.Context, p *flow.Passage) error {
+	if err := ctx.Err(); err != nil {
+		p.Release()
+		return err
+	}
+	w := &waiter{p: p, mac: r.retryMAC(p), done: make(chan error, 1)}
+	if err := r.enqueue(w); err != nil {
+		p.Release()
+		return err
+	}
+	return <-w.done
+}
+
+func (r *Room) enqueue(w *waiter) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stop {
+		return fault.New(fault.Busy, "the server is stopping")
+	}
+	l, ok := r.lines[w.p.Tenant]
+	if !ok {
+		l = new(line)
+		r.lines[w.p.Tenant] = l
+		r.wait.Go(func() { r.work(w.p.Tenant, l) })
+	}
+	l.waiting = append(l.waiting, w)
+	return nil
+}
+
+// work forms groups of one tenant until none waits. While the transaction of
+// one group runs, the pack of the next is written.
+func (r *Room) work(tenant mail.TenantID, l *line) {
+	for {
+		g := r.take(tenant, l)
+		if g == nil {
+			return
+		}
+		if err := r.write(g); err != nil {
+			g.answer(err)
+			continue
+		}
+		r.ready <- g
+	}
+}
+
+// take returns the next group, or nil and ends the line.
+func (r *Room) take(tenant mail.TenantID, l *line) *group {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(l.waiting) == 0 {
+		delete(r.lines, tenant)
+		return nil
+	}
+	n, size := 0, int64(0)
+	for _, w := range l.waiting {
+		for _, u := range w.p.Units {
+			for _, o := range u.Objects {
+				size += o.Size
+			}
+		}
+		if n > 0 && (n == maxMessages || size > maxBytes) {
+			break
+		}
+		n++
+	}
+	g := &group{id: mail.NewID(), tenant: r.DB.Tenant(tenant), pack: mail.NewID(), waiters: l.waiting[:n:n]}
+	l.waiting = l.waiting[n:]
+	return g
+}
+
+// Run makes groups true until ctx is done and every message that was taken on
+// has its answer.
+func (r *Room) Run(ctx context.Context) error {
+	finished := make(chan struct{})
+	go func() {
+		<-ctx.Done()
+		r.mu.Lock()
+		r.stop = true
+		r.mu.Unlock()
+		r.wait.Wait()
+		close(finished)
+	}()
+	for {
+		select {
+		case g := <-r.ready:
+			// The transaction outlives the wish to stop: its senders wait.
+			r.commit(context.WithoutCancel(ctx), r.more(g))
+		case <-finished:
+			// No line is at work; what they handed over last is in the channel.
+			for len(r.ready) > 0 {
+				r.commit(context.WithoutCancel(ctx), r.more(<-r.ready))
+			}
+			return nil
+		}
+	}
+}
+
+// more collects the groups that are ready together.
+func (r *Room) more(g *group) []*group {
+	groups := []*group{g}
+	for len(groups) < cap(r.ready) {
+		select {
+		case g := <-r.ready:
+			groups = append(groups, g)
+		default:
+			return groups
+		}
+	}
+	return groups
+}
+
+// commit makes groups true in one transaction, or tries them in smaller
+// portions.
+func (r *Room) commit(ctx context.Context, groups []*group) {
+	err := r.transact(ctx, groups)
+	switch {
+	case err == nil:
+		r.Watch(stepCommitted, false, 0)
+		for _, g := range groups {
+			g.answer(nil)
+		}
+	case errors.Is(err, db.ErrUnknown):
+		for _, g := range groups {
+			g.answer(r.lookUp(ctx, g, err))
+		}
+	case len(groups) > 1:
+		for _, g := range groups {
+			r.commit(ctx, []*group{g})
+		}
+	case len(groups[0].waiters) > 1:
+		for _, g := range groups[0].split() {
+			g.wrapped, err = r.Keys.Wrap(ctx, g.tenant, g.keys())
+			if err != nil {
+				g.answer(err)
+				continue
+			}
+			r.commit(ctx, []*group{g})
+		}
+	case errors.Is(err, seal.ErrTerm) && !groups[0].rewrapped:
+		// A holder got a new term in between: seal to the new key.
+		g := groups[0]
+		g.rewrapped = true
+		if g.wrapped, err = r.Keys.Wrap(ctx, g.tenant, g.keys()); err != nil {
+			g.answer(err)
+			return
+		}
+		r.commit(ctx, groups)
+	default:
+		groups[0].answer(err)
+	}
+}
+
+// lookUp finds out what became of a group whose answer got lost. Where that
+// cannot be found out either, the sender is told to come again: his retry is
+// recognised if the group is there.
+func (r *Room) lookUp(ctx context.Context, g *group, lost error) error {
+	const tries, pause = 20, 250 * time.Millisecond
+	for range tries {
+		var one int
+		err := g.tenant.QueryRow(ctx, `SELECT 1 FROM commit_group WHERE tenant = $1 AND id = $2`, g.id.Bytes()).Scan(&one)
+		if err == nil {
+			return nil
+		}
+		if errors.Is(err, db.ErrNoRows) {
+			return lost
+		}
+		time.Sleep(pause)
+	}
+	return lost
+}
+
+// Expire deletes references to transactions that are older than a retry can be.
+func (r *Room) Expire(ctx context.Context, tenant mail.TenantID) error {
+	return r.DB.Tenant(tenant).Update(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM commit_retry WHERE tenant = $1 AND expires < $2`, mail.Micros(r.Now()))
+		return err
+	})
+}

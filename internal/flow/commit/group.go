@@ -1,0 +1,279 @@
+package commit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"siegel/internal/flow"
+	"siegel/internal/kit/fault"
+	"siegel/internal/kit/tuple"
+	"siegel/internal/mail"
+	"siegel/internal/proto/pack"
+	"siegel/internal/vault/blob"
+	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal"
+)
+
+// group is the messages of one tenant that share a pack and a transaction.
+type group struct {
+	id        mail.ID
+	tenant    db.Tenant
+	pack      mail.ID
+	size      int64 // of the pack
+	waiters   []*waiter
+	extents   map[*waiter][][]flow.Extent // per message and unit
+	wrapped   *seal.Wrapped
+	rewrapped bool
+}
+
+// answer tells everyone in the group and releases the units.
+func (g *group) answer(err error) {
+	for _, w := range g.waiters {
+		w.p.Release()
+		w.done <- err
+	}
+}
+
+// split returns one group per message; they share the durable pack.
+func (g *group) split() []*group {
+	var out []*group
+	for _, w := range g.waiters {
+		out = append(out, &group{id: mail.NewID(), tenant: g.tenant, pack: g.pack, size: g.size,
+			waiters: []*waiter{w}, extents: g.extents})
+	}
+	return out
+}
+
+func (g *group) keys() (keys []flow.Key) {
+	for _, w := range g.waiters {
+		for _, u := range w.p.Units {
+			keys = append(keys, u.Keys...)
+		}
+	}
+	return keys
+}
+
+// PackName is where a pack lies (docs/formats/pack.md).
+func PackName(tenant mail.TenantID, id mail.ID) blob.Name {
+	s := id.String()
+	return blob.Name(tenant.String() + "/packs/" + s[:2] + "/" + s)
+}
+
+// write makes the group's pack durable and wraps its keys at the same time.
+// Nothing refers to the pack yet: a crash here leaves an object that nobody
+// knows.
+func (r *Room) write(g *group) (err error) {
+	r.Watch(stepPack, false, 0)
+	start := time.Now()
+	defer func() { r.Watch(stepPack, true, time.Since(start)) }()
+	ctx := context.Background() // senders wait; the store bounds its own time
+	wrapped := make(chan error, 1)
+	go func() {
+		var err error
+		g.wrapped, err = r.Keys.Wrap(ctx, g.tenant, g.keys())
+		wrapped <- err
+	}()
+	items, objects := g.layout()
+	head, tail, size := pack.Layout(items)
+	g.size = size
+	g.place(items)
+	body := &objectReader{objects: objects}
+	err = r.Store.Put(ctx, PackName(g.tenant.ID(), g.pack), io.MultiReader(bytes.NewReader(head), body, bytes.NewReader(tail)), size)
+	return errors.Join(err, body.Close(), <-wrapped)
+}
+
+// layout lists the objects of the group: messages first, then index records, so
+// that who catches up an index reads in one piece.
+func (g *group) layout() (items []pack.Item, objects []flow.Object) {
+	for _, w := range g.waiters {
+		for _, u := range w.p.Units {
+			objects = append(objects, u.Objects...)
+		}
+	}
+	slices.SortStableFunc(objects, func(a, b flow.Object) int { return int(a.Kind) - int(b.Kind) })
+	for _, o := range objects {
+		items = append(items, pack.Item{Kind: byte(o.Kind), ID: o.ID, Length: o.Size, SHA256: o.SHA256})
+	}
+	return items, objects
+}
+
+// place notes for each message where its objects lie.
+func (g *group) place(items []pack.Item) {
+	type key struct {
+		id   mail.ID
+		kind flow.ObjectKind
+	}
+	at := make(map[key]flow.Extent, len(items))
+	for _, it := range items {
+		at[key{it.ID, flow.ObjectKind(it.Kind)}] = flow.Extent{Offset: it.Offset, Length: it.Length}
+	}
+	g.extents = make(map[*waiter][][]flow.Extent, len(g.waiters))
+	for _, w := range g.waiters {
+		for _, u := range w.p.Units {
+			var extents []flow.Extent
+			for _, o := range u.Objects {
+				extents = append(extents, at[key{o.ID, o.Kind}])
+			}
+			g.extents[w] = append(g.extents[w], extents)
+		}
+	}
+}
+
+// objectReader reads objects one after the other and opens each only when its
+// turn comes.
+type objectReader struct {
+	objects []flow.Object
+	open    io.ReadCloser
+}
+
+func (o *objectReader) Read(b []byte) (int, error) {
+	for {
+		if o.open == nil {
+			if len(o.objects) == 0 {
+				return 0, io.EOF
+			}
+			var err error
+			if o.open, err = o.objects[0].Open(); err != nil {
+				return 0, err
+			}
+			o.objects = o.objects[1:]
+		}
+		n, err := o.open.Read(b)
+		if !errors.Is(err, io.EOF) {
+			return n, err
+		}
+		if err := o.Close(); err != nil || n > 0 {
+			return n, err
+		}
+	}
+}
+
+func (o *objectReader) Close() error {
+	if o.open == nil {
+		return nil
+	}
+	err := o.open.Close()
+	o.open = nil
+	return err
+}
+
+// retryMAC names a transaction: the same bytes from the same peer with the same
+// envelope. It is a MAC so that rows tell nothing about the message.
+func (r *Room) retryMAC(p *flow.Passage) [32]byte {
+	hash := p.Body.SHA256()
+	fields := [][]byte{[]byte(p.Source.Door), []byte(p.Source.Peer), hash[:], []byte(p.Envelope.From)}
+	for _, to := range p.Envelope.To {
+		fields = append(fields, []byte(to))
+	}
+	return r.MAC.MAC(p.Tenant, tuple.Make("siegel/v1 retry", fields...))
+}
+
+// transact writes the rows of groups in one transaction.
+func (r *Room) transact(ctx context.Context, groups []*group) error {
+	start := time.Now()
+	err := r.DB.Update(ctx, func(b *db.Batch) error {
+		for _, g := range groups {
+			if err := r.rows(ctx, b.Tenant(g.tenant.ID()), g); err != nil {
+				return err
+			}
+		}
+		r.Watch(stepDurable, false, 0)
+		return nil
+	})
+	r.Watch(stepDurable, true, time.Since(start))
+	return err
+}
+
+// rows writes one group: references and keys first, the log's head last.
+func (r *Room) rows(ctx context.Context, tx *db.Tx, g *group) (err error) {
+	defer fault.Wrap(&err, "group")
+	r.Watch(stepRows, false, 0)
+	now := r.Now()
+	_, err = tx.Exec(ctx, `INSERT INTO commit_group (tenant, id, pack, size, created) VALUES ($1, $2, $3, $4, $5)`,
+		g.id.Bytes(), g.pack.Bytes(), g.size, mail.Micros(now))
+	if err != nil {
+		return err
+	}
+	skip := make(map[mail.ID]bool)
+	for _, w := range g.waiters {
+		if w.p.Receipt, err = r.reference(ctx, tx, w, now); err != nil {
+			return err
+		}
+		skip[w.p.ID] = w.p.Receipt.Duplicate
+	}
+	if err := g.wrapped.Write(ctx, tx, skip); err != nil {
+		return err
+	}
+	r.Watch(stepLedger, false, 0)
+	return r.leaves(ctx, tx, g)
+}
+
+// reference enters the transaction, or counts a retry of one that was accepted.
+func (r *Room) reference(ctx context.Context, tx *db.Tx, w *waiter, now time.Time) (flow.Receipt, error) {
+	var first []byte
+	err := tx.QueryRow(ctx, `INSERT INTO commit_retry (tenant, mac, message, times, expires) VALUES ($1, $2, $3, 1, $4)
+		ON CONFLICT (tenant, mac) DO UPDATE SET
+			message = CASE WHEN commit_retry.expires < $5 THEN excluded.message ELSE commit_retry.message END,
+			times = CASE WHEN commit_retry.expires < $5 THEN 1 ELSE commit_retry.times + 1 END,
+			expires = CASE WHEN commit_retry.expires < $5 THEN excluded.expires ELSE commit_retry.expires END
+		RETURNING message`,
+		w.mac[:], w.p.ID.Bytes(), mail.Micros(now.Add(retryFor)), mail.Micros(now)).Scan(&first)
+	if err != nil {
+		return flow.Receipt{}, err
+	}
+	id, err := mail.IDFrom(first)
+	return flow.Receipt{Message: id, Duplicate: id != w.p.ID}, err
+}
+
+// leaves appends the group's leaves, the message log before the audit log, and
+// then writes the rows that name them.
+func (r *Room) leaves(ctx context.Context, tx *db.Tx, g *group) error {
+	first := make(map[string]int64)
+	all := make(map[string][]flow.Leaf)
+	g.each(func(_ *waiter, _ int, u flow.Unit) error {
+		for _, leaf := range u.Leaves {
+			all[leaf.Log] = append(all[leaf.Log], leaf)
+		}
+		return nil
+	})
+	for _, log := range []string{"message", "audit"} {
+		if len(all[log]) == 0 {
+			continue
+		}
+		at, err := r.Ledger.Append(ctx, tx, log, all[log])
+		if err != nil {
+			return err
+		}
+		first[log] = at
+	}
+	return g.each(func(w *waiter, i int, u flow.Unit) error {
+		place := flow.Place{Group: g.id, Pack: g.pack, Objects: g.extents[w][i]}
+		for _, leaf := range u.Leaves {
+			place.Leaves = append(place.Leaves, first[leaf.Log])
+			first[leaf.Log]++
+		}
+		if u.Rows == nil {
+			return nil
+		}
+		return u.Rows(ctx, tx, place)
+	})
+}
+
+// each calls f with every unit of the messages that are new, in order.
+func (g *group) each(f func(w *waiter, i int, u flow.Unit) error) error {
+	for _, w := range g.waiters {
+		if w.p.Receipt.Duplicate {
+			continue
+		}
+		for i, u := range w.p.Units {
+			if err := f(w, i, u); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
