@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"siegel/internal/mail"
+	"siegel/internal/proto/mime"
 )
 
 // Passage is one message on its way through the house for one tenant. A
@@ -18,12 +19,22 @@ type Passage struct {
 	Arrived  time.Time     // when the last octet was read; UTC, whole microseconds
 	Body     Body          // the octets as received
 
+	// Parsed is what archive found in the message; the rooms behind it read it.
+	Parsed *mime.Message
+	// Sealer seals what belongs to the message under its key; archive sets it.
+	Sealer Sealer
+
 	// Units are what the rooms want kept. Rooms append in their Prepare; commit
 	// makes all of them true together or none.
 	Units []Unit
 
 	// Receipt is set by commit.
 	Receipt Receipt
+}
+
+// Sealer seals a message's index record.
+type Sealer interface {
+	SealIndex(plain []byte) []byte
 }
 
 // Receipt says what became of a passage.

@@ -7,24 +7,23 @@ import (
 	"time"
 
 	"golang.org/x/net/idna"
+
+	"siegel/internal/proto/mime/header"
 )
 
-// Address is a mail address as it is compared: the local part in lower case
-// (RFC 5321 section 2.4 lets hosts tell cases apart; nobody does, and an
-// archive that did would hide mail from its owner), the domain in lower-case
-// Unicode form. The empty Address is the null reverse path of RFC 5321 section
-// 4.5.5.
+// Address is a mail address as it is compared: lower case (RFC 5321 section 2.4
+// lets hosts tell cases apart; nobody does, and an archive that did would hide
+// mail from its owner), needless quotes removed, the domain in A-labels. The
+// empty Address is the null reverse path of RFC 5321 section 4.5.5.
 type Address string
 
 // NewAddress normalises an addr-spec. It does not judge whether the address
-// may exist: what came over the wire is kept.
+// may exist: what has no form is kept in lower case.
 func NewAddress(s string) Address {
-	s = strings.TrimSpace(s)
-	at := strings.LastIndexByte(s, '@')
-	if at < 0 {
-		return Address(strings.ToLower(s))
+	if n := header.NormalAddress(s); n != "" {
+		return Address(n)
 	}
-	return Address(strings.ToLower(s[:at]) + "@" + NewDomain(s[at+1:]).String())
+	return Address(strings.ToLower(strings.TrimSpace(s)))
 }
 
 // Domain returns what follows the last @, or the empty Domain.
@@ -39,16 +38,16 @@ func (a Address) Domain() Domain {
 // String returns the address as it is compared.
 func (a Address) String() string { return string(a) }
 
-// Domain is a domain name as it is compared: lower case, Unicode form, without
-// the final dot.
+// Domain is a domain name as it is compared: lower case, A-labels, without the
+// final dot.
 type Domain string
 
-// NewDomain normalises a domain name; A-labels become U-labels where they are
-// valid, and stay as they are where not.
+// NewDomain normalises a domain name; what is no valid name stays as it is, in
+// lower case.
 func NewDomain(s string) Domain {
 	s = strings.ToLower(strings.TrimSuffix(strings.TrimSpace(s), "."))
-	if u, err := idna.Lookup.ToUnicode(s); err == nil {
-		s = u
+	if a, err := idna.Lookup.ToASCII(s); err == nil {
+		s = a
 	}
 	return Domain(s)
 }
@@ -91,3 +90,14 @@ func Micros(t time.Time) int64 { return t.UnixMicro() }
 
 // FromMicros is the inverse of Micros.
 func FromMicros(v int64) time.Time { return time.UnixMicro(v).UTC() }
+
+// Owner is a person of a tenant as a reader of mail: the holder that mail is
+// sealed to, and which of the addresses asked for are hers.
+type Owner struct {
+	Holder    HolderID
+	Addresses []Address
+}
+
+// Month is the month of a time in UTC, year times 100 and month: the period of
+// projections.
+func Month(t time.Time) int { return t.UTC().Year()*100 + int(t.UTC().Month()) }

@@ -57,12 +57,6 @@ func (g *group) keys() (keys []flow.Key) {
 	return keys
 }
 
-// PackName is where a pack lies (docs/formats/pack.md).
-func PackName(tenant mail.TenantID, id mail.ID) blob.Name {
-	s := id.String()
-	return blob.Name(tenant.String() + "/packs/" + s[:2] + "/" + s)
-}
-
 // write makes the group's pack durable and wraps its keys at the same time.
 // Nothing refers to the pack yet: a crash here leaves an object that nobody
 // knows.
@@ -82,7 +76,7 @@ func (r *Room) write(g *group) (err error) {
 	g.size = size
 	g.place(items)
 	body := &objectReader{objects: objects}
-	err = r.Store.Put(ctx, PackName(g.tenant.ID(), g.pack), io.MultiReader(bytes.NewReader(head), body, bytes.NewReader(tail)), size)
+	err = r.Store.Put(ctx, blob.PackName(g.tenant.ID(), g.pack), io.MultiReader(bytes.NewReader(head), body, bytes.NewReader(tail)), size)
 	return errors.Join(err, body.Close(), <-wrapped)
 }
 

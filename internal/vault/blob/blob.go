@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
 )
 
 // Name is the path of an object: parts of lower-case letters, digits, '-' and
@@ -63,4 +64,10 @@ type Lister interface {
 	List(ctx context.Context, prefix string, f func(n Name, size int64) error) error
 	// Delete removes objects that nothing refers to. A missing one is no error.
 	Delete(ctx context.Context, n Name) error
+}
+
+// PackName is where a tenant's pack lies (docs/formats/pack.md).
+func PackName(tenant mail.TenantID, pack mail.ID) Name {
+	s := pack.String()
+	return Name(tenant.String() + "/packs/" + s[:2] + "/" + s)
 }

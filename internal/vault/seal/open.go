@@ -263,3 +263,14 @@ func (d Data) Seal(plain []byte) ([]byte, error) {
 func (d Data) Writer(w io.Writer) (*Writer, error) {
 	return d.vault.NewWriter(w, d.dek, d.context(flow.ObjectMessage)...)
 }
+
+// Has reports whether a message is wrapped for a holder.
+func (s *Session) Has(ctx context.Context, message mail.ID, holder mail.HolderID) (bool, error) {
+	var one int
+	err := s.tenant.QueryRow(ctx, `SELECT 1 FROM seal_wrap WHERE tenant = $1 AND message = $2 AND holder = $3`,
+		message.Bytes(), holder.Bytes()).Scan(&one)
+	if errors.Is(err, db.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -1,0 +1,133 @@
+package seal
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"siegel/internal/kit/durable"
+	"siegel/internal/kit/fault"
+	"siegel/internal/kit/secret"
+	"siegel/internal/kit/tuple"
+	"siegel/internal/mail"
+)
+
+// Purposes of keys under the master key (docs/formats/keys.md).
+const (
+	purposeControl secret.Purpose = "siegel/v1 control database"
+	purposeLedger  secret.Purpose = "siegel/v1 ledger key"
+	purposeDay     secret.Purpose = "siegel/v1 audit day"
+	purposeRetry   secret.Purpose = "siegel/v1 retry"
+)
+
+// Master is what the server itself holds. It opens the control database, the
+// ledger's signing key and the audit payloads, and no mail. Use it from many
+// goroutines.
+type Master struct {
+	key secret.Key
+}
+
+// CreateMaster makes a master key in a file of mode 0400, durably. It fails
+// where the file exists.
+func CreateMaster(path string) error {
+	k := secret.Random()
+	defer k.Wipe()
+	var err error
+	k.Use(func(b []byte) { err = durable.CreateFile(path, b, 0o400) })
+	return err
+}
+
+// OpenMaster reads the master key and holds it in locked memory. It refuses a
+// file that others may read.
+func OpenMaster(path string, arena *secret.Arena) (*Master, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.Because(fault.NotFound, "the master key file is missing; without it nothing in this data directory can be used", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fault.Newf(fault.Denied, "the master key file has mode %04o, others could read it; run chmod 0400 on it", info.Mode().Perm())
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	k, err := secret.From(b)
+	if err != nil {
+		return nil, fault.Because(fault.Damaged, "the master key file is not a key of 32 octets", err)
+	}
+	held, _, err := arena.Hold(k)
+	if err != nil {
+		return nil, err
+	}
+	return &Master{key: held}, nil
+}
+
+// ControlKey is the key of the control database.
+func (m *Master) ControlKey() secret.Key { return m.key.Derive(purposeControl, nil) }
+
+// SealLedgerKey seals the seed of the ledger's signing key for its file.
+func (m *Master) SealLedgerKey(seed []byte) []byte {
+	k := m.key.Derive(purposeLedger, nil)
+	defer k.Wipe()
+	return Box(k, seed, tuple.Make(string(purposeLedger)))
+}
+
+// OpenLedgerKey is the inverse of SealLedgerKey.
+func (m *Master) OpenLedgerKey(box []byte) ([]byte, error) {
+	k := m.key.Derive(purposeLedger, nil)
+	defer k.Wipe()
+	return OpenBox("the ledger key", k, box, tuple.Make(string(purposeLedger)))
+}
+
+// MAC authenticates octets under the tenant's retry key.
+func (m *Master) MAC(tenant mail.TenantID, b []byte) [32]byte {
+	k := m.key.Derive(purposeRetry, nil, tenant[:])
+	defer k.Wipe()
+	var out [32]byte
+	k.Use(func(raw []byte) {
+		h := hmac.New(sha256.New, raw)
+		h.Write(b)
+		copy(out[:], h.Sum(nil))
+	})
+	return out
+}
+
+// Day numbers a day, in UTC, since 1970.
+func Day(t time.Time) int64 { return t.UTC().Unix() / 86400 }
+
+// NewDayKey returns a fresh audit day key and its box: what is sealed under it
+// is pruned by deleting the box.
+func (m *Master) NewDayKey(tenant mail.TenantID, day int64) (secret.Key, []byte) {
+	k := secret.Random()
+	box := m.key.Derive(purposeDay, nil)
+	defer box.Wipe()
+	var out []byte
+	k.Use(func(raw []byte) { out = Box(box, raw, dayAAD(tenant, day)) })
+	return k, out
+}
+
+// OpenDayKey is the inverse of NewDayKey.
+func (m *Master) OpenDayKey(tenant mail.TenantID, day int64, box []byte) (secret.Key, error) {
+	k := m.key.Derive(purposeDay, nil)
+	defer k.Wipe()
+	raw, err := OpenBox("an audit day key", k, box, dayAAD(tenant, day))
+	if err != nil {
+		return secret.Key{}, err
+	}
+	day32, err := secret.From(raw)
+	if err != nil {
+		return secret.Key{}, fmt.Errorf("audit day key: %w", err)
+	}
+	return day32, nil
+}
+
+func dayAAD(tenant mail.TenantID, day int64) []byte {
+	return tuple.Make(string(purposeDay), tenant[:], tuple.Uint64(uint64(day)))
+}
