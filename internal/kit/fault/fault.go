@@ -54,23 +54,32 @@ func (k Kind) String() string {
 
 // Error is a fault.
 type Error struct {
-	Kind   Kind   // what the caller can do
-	Public string // a short sentence for the user: no names of files, rules or hosts
-	Code   string // names the message in the table of texts; empty where there is none
-	Args   []any  // what the text needs; never a secret
-	Cause  error  // may be nil; logged, never sent
+	Kind Kind // what the caller can do
+	// Public is a short sentence for the user, in English, with verbs of fmt
+	// where Args go: the key under which kit/text has its translations. No names
+	// of files, rules or hosts.
+	Public string
+	Args   []any // what the sentence needs; never a secret
+	Cause  error // may be nil; logged, never sent
 }
 
 // Error returns the public text and the cause: for logs, not for users.
 func (e *Error) Error() string {
-	switch {
+	switch public := e.sentence(); {
 	case e.Cause == nil:
-		return e.Public
-	case e.Public == "":
+		return public
+	case public == "":
 		return e.Cause.Error()
 	default:
-		return e.Public + ": " + e.Cause.Error()
+		return public + ": " + e.Cause.Error()
 	}
+}
+
+func (e *Error) sentence() string {
+	if len(e.Args) == 0 {
+		return e.Public
+	}
+	return fmt.Sprintf(e.Public, e.Args...)
 }
 
 // Unwrap returns the cause.
@@ -81,7 +90,7 @@ func New(k Kind, public string) error { return &Error{Kind: k, Public: public} }
 
 // Newf makes a fault whose text is made from a format.
 func Newf(k Kind, format string, args ...any) error {
-	return &Error{Kind: k, Public: fmt.Sprintf(format, args...)}
+	return &Error{Kind: k, Public: format, Args: args}
 }
 
 // Because makes a fault with a cause. It returns nil for a nil cause.
@@ -102,14 +111,17 @@ func Of(err error) Kind {
 	return Internal
 }
 
-// Public returns what a user may read of an error: the text of the outermost
-// fault, or a sentence without detail.
-func Public(err error) string {
+// Inside is what a user reads of an error that is no fault.
+const Inside = "something failed inside; please try again later"
+
+// Sentence returns what a user may read of an error, untranslated: the format
+// and arguments of the outermost fault in its chain, or [Inside].
+func Sentence(err error) (format string, args []any) {
 	var e *Error
 	if errors.As(err, &e) && e.Public != "" {
-		return e.Public
+		return e.Public, e.Args
 	}
-	return "something failed inside; please try again later"
+	return Inside, nil
 }
 
 // Wrap puts a context before *err where it is not nil. Use it deferred, once in

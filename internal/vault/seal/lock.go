@@ -25,6 +25,7 @@ type LockKind string
 const (
 	ByPassword   LockKind = "password"
 	ByInvitation LockKind = "invitation"
+	ByRecovery   LockKind = "recovery"
 )
 
 const (
@@ -67,7 +68,7 @@ func parseParameters(kind LockKind, text string) (memory, passes uint32, salt []
 		if err == nil && (version != argon2.Version || memory < 8<<10 || memory > 1<<20 || passes < 1 || passes > 16) {
 			err = fmt.Errorf("parameters out of bounds")
 		}
-	case ByInvitation:
+	case ByInvitation, ByRecovery:
 		_, err = fmt.Sscanf(text, "hkdf salt=%s", &digits)
 	default:
 		err = fmt.Errorf("unknown kind of lock")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"sync"
 
 	"siegel/internal/kit/fault"
@@ -244,4 +245,14 @@ func (s *Session) ProjectionKey(holder mail.HolderID, term int, salt []byte) (se
 	}
 	id := s.tenant.ID()
 	return k.Derive(purposeProjection, salt, id[:], holder[:]), nil
+}
+
+// Newest returns a copy of a holder's seed of the newest term that the session
+// reaches. Wipe it afterwards.
+func (s *Session) Newest(holder mail.HolderID) (Seed, error) {
+	terms := s.Terms(holder)
+	if len(terms) == 0 {
+		return s.Seed(holder, 0) // the right error
+	}
+	return s.Seed(holder, slices.Max(terms))
 }

@@ -1,0 +1,353 @@
+package identity
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+
+	"siegel/internal/audit"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal"
+)
+
+// Founding is what the founding ceremony decides.
+type Founding struct {
+	Name           string
+	Domains        []mail.Domain
+	Administrators []mail.Address
+	Keepers        []mail.Address // one or two
+	Auditors       []mail.Address
+	Readers        []mail.Address // each reads what bears the address she signs in with
+	// Kit is the recovery kit that was shown, and Words two of its words typed
+	// back: the WordsAsked of the kit.
+	Kit   mail.ID
+	Words []string
+}
+
+// Founded is the outcome.
+type Founded struct {
+	Tenant      Tenant
+	Invitations []Invitation
+}
+
+// Invitation is a code for a person.
+type Invitation struct {
+	Email mail.Address `json:"email"`
+	Role  Role         `json:"role"`
+	Code  string       `json:"code"`
+}
+
+// Kit is a recovery kit as it is shown, once: a file and the words that open it.
+type Kit struct {
+	ID         mail.ID  `json:"id"`
+	File       []byte   `json:"file"`  // age, encrypted to the words joined by single spaces
+	Words      []string `json:"words"` // keep them apart from the file
+	WordsAsked []int    `json:"ask"`   // positions, from 1, to type back
+}
+
+// kit is a recovery kit that waits to be confirmed.
+type kit struct {
+	lock  seal.Lock
+	words []string
+	asked []int
+	until time.Time
+}
+
+const (
+	kitFor   = time.Hour
+	maxKits  = 16
+	kitWords = 10
+)
+
+// NewKit makes a recovery kit. It is remembered for an hour, until Found uses
+// it; the code inside opens the recovery holder's lock.
+func (i *Identity) NewKit(ctx context.Context) (Kit, error) {
+	raw := randomBytes(seal.CodeSize)
+	defer clear(raw)
+	words := proquints(randomBytes(2 * kitWords))
+	lock, err := i.Vault.PrepareLock(ctx, seal.ByRecovery, raw)
+	if err != nil {
+		return Kit{}, err
+	}
+	k := Kit{ID: mail.NewID(), Words: words, WordsAsked: askFor(len(words))}
+	if k.File, err = kitFile(words, formatCode(raw)); err != nil {
+		return Kit{}, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for id, old := range i.kits {
+		if i.Now().After(old.until) || len(i.kits) >= maxKits {
+			delete(i.kits, id)
+		}
+	}
+	i.kits[k.ID] = &kit{lock: lock, words: words, asked: k.WordsAsked, until: i.Now().Add(kitFor)}
+	return k, nil
+}
+
+// askFor draws two positions, in order.
+func askFor(n int) []int {
+	b := randomBytes(2)
+	first := int(b[0]) % (n / 2)
+	second := n/2 + int(b[1])%(n-n/2)
+	return []int{first + 1, second + 1}
+}
+
+func kitFile(words []string, code string) ([]byte, error) {
+	r, err := age.NewScryptRecipient(strings.Join(words, " "))
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	w, err := age.Encrypt(&out, r)
+	if err != nil {
+		return nil, err
+	}
+	_, err = fmt.Fprintf(w, "Siegel recovery kit 1\ncode %s\n", code)
+	if err != nil {
+		return nil, err
+	}
+	return out.Bytes(), w.Close()
+}
+
+// openKit returns the code in a kit's file.
+func openKit(file []byte, words string) ([]byte, error) {
+	id, err := age.NewScryptIdentity(strings.Join(strings.Fields(strings.ToLower(words)), " "))
+	if err != nil {
+		return nil, fault.Because(fault.Invalid, "the words of the recovery kit are missing", err)
+	}
+	r, err := age.Decrypt(bytes.NewReader(file), id)
+	if err != nil {
+		return nil, fault.Because(fault.Denied, "the words do not open the recovery kit", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(r, 4096))
+	if err != nil {
+		return nil, fault.Because(fault.Damaged, "the recovery kit is damaged", err)
+	}
+	code, ok := strings.CutPrefix(string(text), "Siegel recovery kit 1\ncode ")
+	if !ok {
+		return nil, fault.New(fault.Damaged, "the recovery kit is damaged")
+	}
+	return parseCode(code)
+}
+
+// proquints writes 16 bits as a word of five letters that can be spoken: the
+// consonants carry four bits each, the vowels two.
+func proquints(b []byte) []string {
+	const consonants, vowels = "bdfghjklmnprstvz", "aiou"
+	var words []string
+	for ; len(b) >= 2; b = b[2:] {
+		n := uint16(b[0])<<8 | uint16(b[1])
+		words = append(words, string([]byte{consonants[n>>12], vowels[n>>10&3], consonants[n>>6&15], vowels[n>>4&3], consonants[n&15]}))
+	}
+	return words
+}
+
+// Found makes a tenant: domains, an administrator who holds nothing, one or two
+// keepers, and the recovery kit. Whom it invites is exempt from the cooling-off
+// of requests.
+func (i *Identity) Found(ctx context.Context, f Founding) (*Founded, error) {
+	if err := checkFounding(f); err != nil {
+		return nil, err
+	}
+	k, err := i.confirm(f.Kit, f.Words)
+	if err != nil {
+		return nil, err
+	}
+	var people []invited
+	for _, group := range []struct {
+		role Role
+		list []mail.Address
+	}{{Administrator, f.Administrators}, {Keeper, f.Keepers}, {Auditor, f.Auditors}, {Reader, f.Readers}} {
+		for _, email := range group.list {
+			code, lock, err := i.invitation(ctx)
+			if err != nil {
+				return nil, err
+			}
+			people = append(people, invited{Invitation{email, group.role, code}, lock})
+		}
+	}
+	out := &Founded{Tenant: Tenant{ID: mail.NewID(), Name: f.Name, Domains: f.Domains}}
+	err = i.DB.Update(ctx, func(b *db.Batch) error { return i.found(ctx, b, out, f, k, people) })
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range people {
+		out.Invitations = append(out.Invitations, p.Invitation)
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	delete(i.kits, f.Kit)
+	return out, nil
+}
+
+// invited is a person of the founding ceremony.
+type invited struct {
+	Invitation
+	lock seal.Lock
+}
+
+func checkFounding(f Founding) error {
+	switch {
+	case strings.TrimSpace(f.Name) == "" || len(f.Name) > 100:
+		return fault.New(fault.Invalid, "a tenant needs a name of at most 100 characters")
+	case len(f.Domains) == 0:
+		return fault.New(fault.Invalid, "a tenant needs a domain")
+	case len(f.Administrators) == 0:
+		return fault.New(fault.Invalid, "a tenant needs an administrator")
+	case len(f.Keepers) == 0:
+		return fault.New(fault.Invalid, "a tenant needs a keeper: without one nobody could give anybody access")
+	case len(f.Keepers) > 2:
+		return fault.New(fault.Invalid, "the founding ceremony takes one or two keepers; more are requested afterwards")
+	}
+	seen := make(map[mail.Address]bool)
+	for _, list := range [][]mail.Address{f.Administrators, f.Keepers, f.Auditors, f.Readers} {
+		for _, a := range list {
+			if seen[a] {
+				return fault.Newf(fault.Invalid, "%s is named twice; everybody has one role", a)
+			}
+			seen[a] = true
+		}
+	}
+	for _, d := range f.Domains {
+		if d == "" || strings.ContainsAny(d.String(), "@ /") {
+			return fault.Newf(fault.Invalid, "%q is not a domain", d)
+		}
+	}
+	return nil
+}
+
+// confirm returns the kit whose words were typed back.
+func (i *Identity) confirm(id mail.ID, typed []string) (*kit, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	k := i.kits[id]
+	if k == nil || i.Now().After(k.until) {
+		return nil, fault.New(fault.NotFound, "this recovery kit is not known any more; begin again")
+	}
+	if len(typed) != len(k.asked) {
+		return nil, fault.New(fault.Invalid, "type back the words of the recovery kit that are asked for")
+	}
+	for n, at := range k.asked {
+		if !strings.EqualFold(strings.TrimSpace(typed[n]), k.words[at-1]) {
+			return nil, fault.Newf(fault.Invalid, "word %d of the recovery kit is another one", at)
+		}
+	}
+	return k, nil
+}
+
+func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Founding, k *kit, people []invited) error {
+	t := &out.Tenant
+	instance, tx := b.Tenant(mail.TenantID{}), b.Tenant(t.ID)
+	for _, log := range []string{"message", seal.AuditLog} {
+		if err := i.Log.Create(ctx, tx, log); err != nil {
+			return err
+		}
+	}
+	archive, err := i.Vault.NewHolder(ctx, tx, seal.Archive)
+	if err != nil {
+		return err
+	}
+	defer archive.Wipe()
+	recovery, err := i.Vault.NewHolder(ctx, tx, seal.Recovery)
+	if err != nil {
+		return err
+	}
+	defer recovery.Wipe()
+	t.Archive, t.Recovery = archive.Holder, recovery.Holder
+	if err := i.Vault.Put(ctx, tx, k.lock, recovery); err != nil {
+		return err
+	}
+	give := func(to mail.HolderID) error {
+		_, err := i.Vault.Give(ctx, tx, seal.Grant{Seed: archive, Grantee: to, Reason: "founding ceremony", Scope: "all"})
+		return err
+	}
+	if err := give(recovery.Holder); err != nil {
+		return err
+	}
+	if err := i.enter(ctx, instance, *t); err != nil {
+		return err
+	}
+	for _, one := range people {
+		p, err := i.create(ctx, b, t.ID, newPerson{email: one.Email, role: one.Role, founder: true, lock: one.lock})
+		if err != nil {
+			return err
+		}
+		if one.Role.holdsArchive() {
+			if err := give(p.Holder); err != nil {
+				return err
+			}
+		}
+		if one.Role == Reader {
+			if err := i.assign(ctx, tx, p, p.Email); err != nil {
+				return err
+			}
+		}
+	}
+	return i.Trail.RecordIn(ctx, tx, audit.Event{What: "tenant.create", Who: audit.Operator, Object: t.ID.String(),
+		Detail: map[string]any{"people": len(people), "keepers": len(f.Keepers)}})
+}
+
+// enter writes the rows of the instance that route to a tenant.
+func (i *Identity) enter(ctx context.Context, instance *db.Tx, t Tenant) error {
+	_, err := instance.Exec(ctx, `INSERT INTO identity_tenant (tenant, id, name, archive, recovery, created) VALUES ($1, $2, $3, $4, $5, $6)`,
+		t.ID.Bytes(), t.Name, t.Archive.Bytes(), t.Recovery.Bytes(), mail.Micros(i.Now()))
+	if fault.Of(err) == fault.Conflict {
+		return fault.Newf(fault.Conflict, "there is a tenant %q already", t.Name)
+	}
+	if err != nil {
+		return err
+	}
+	for _, d := range t.Domains {
+		_, err := instance.Exec(ctx, `INSERT INTO identity_domain (tenant, domain, owner) VALUES ($1, $2, $3)`, d.String(), t.ID.Bytes())
+		if fault.Of(err) == fault.Conflict {
+			return fault.Newf(fault.Conflict, "the domain %s belongs to a tenant already", d)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Recover approves a request for the role compliance with the recovery kit,
+// where no keeper is left who could. The use of the kit is in the audit log.
+func (i *Identity) Recover(ctx context.Context, tenant string, id mail.ID, file []byte, words string) error {
+	t, err := i.Named(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	raw, err := openKit(file, words)
+	if err != nil {
+		return err
+	}
+	handle := i.DB.Tenant(t.ID)
+	unlocked, err := i.Vault.Unlock(ctx, handle, t.Recovery, seal.ByRecovery, raw)
+	if fault.Of(err) == fault.Denied {
+		return fault.New(fault.Denied, "this recovery kit belongs to another tenant")
+	}
+	if err != nil {
+		return err
+	}
+	defer unlocked.Close()
+	r, err := scanRequest(handle.QueryRow(ctx, selectRequest+` AND id = $2`, id.Bytes()))
+	if err != nil {
+		return fault.Because(fault.NotFound, "there is no such request", err)
+	}
+	if r.Kind != forRole || Role(r.Value) != Keeper {
+		return fault.New(fault.Invalid, "the recovery kit serves requests for the role compliance only")
+	}
+	event := audit.Event{What: "recovery.use", Who: audit.Operator, Object: r.Person.String(), Detail: map[string]any{"request": id.String()}}
+	if err := i.Trail.Record(ctx, handle, t.Archive, event); err != nil {
+		return err
+	}
+	s := &Session{tenant: handle, name: t.Name, archive: t.Archive, unlocked: unlocked, person: Person{Role: Keeper}}
+	_, err = i.Approve(ctx, s, id)
+	return err
+}

@@ -1,0 +1,337 @@
+package identity
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"io/fs"
+	"sync"
+	"time"
+
+	"siegel/internal/audit"
+	"siegel/internal/flow"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/internal/proto/entry"
+	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this package.
+func Migrations() fs.FS {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic("identity: " + err.Error()) // the folder is compiled in
+	}
+	return sub
+}
+
+// Role is what a person may do.
+type Role string
+
+// The roles of the archive (requirements EX-06, decision D15).
+const (
+	Administrator Role = "administrator" // manages, reads nothing
+	Keeper        Role = "compliance"    // holds the archive, carries out requests
+	Auditor       Role = "auditor"       // reads everything
+	Reader        Role = "reader"        // reads what bears an address of her own
+)
+
+// ParseRole reads a role's name.
+func ParseRole(s string) (Role, error) {
+	switch r := Role(s); r {
+	case Administrator, Keeper, Auditor, Reader:
+		return r, nil
+	default:
+		return "", fault.Newf(fault.Invalid, "there is no role %q; the roles are administrator, compliance, auditor, reader", s)
+	}
+}
+
+// holdsArchive reports whether the role comes with the archive's seed.
+func (r Role) holdsArchive() bool { return r == Keeper || r == Auditor }
+
+// Times of accounts.
+const (
+	// invitationFor is how long a code opens an invitation.
+	invitationFor = 14 * 24 * time.Hour
+	// coolDown is how long an account that somebody made or reset is not served
+	// by his requests.
+	coolDown = 7 * 24 * time.Hour
+)
+
+// Log is the ledger: vault/ledger.
+type Log interface {
+	seal.Log
+	Create(ctx context.Context, tx *db.Tx, name string) error
+}
+
+// Deps is what the room works with.
+type Deps struct {
+	DB    *db.DB
+	Vault *seal.Vault
+	Log   Log
+	Trail *audit.Trail
+	Now   func() time.Time
+}
+
+// Identity is the room. Use it from many goroutines.
+type Identity struct {
+	Deps
+
+	mu       sync.Mutex
+	verified map[addressKey]bool // assignments found in the ledger; guarded by mu
+	kits     map[mail.ID]*kit    // recovery kits shown and not yet confirmed; guarded by mu
+}
+
+// New returns the room.
+func New(d Deps) *Identity {
+	return &Identity{Deps: d, verified: make(map[addressKey]bool), kits: make(map[mail.ID]*kit)}
+}
+
+// Tenant is a tenant as the instance knows it.
+type Tenant struct {
+	ID       mail.TenantID `json:"id"`
+	Name     string        `json:"name"`
+	Archive  mail.HolderID `json:"-"`
+	Recovery mail.HolderID `json:"-"`
+	Domains  []mail.Domain `json:"domains"`
+}
+
+// Tenants returns all tenants, by name.
+func (i *Identity) Tenants(ctx context.Context) (list []Tenant, err error) {
+	rows, err := i.DB.Instance().Query(ctx, `SELECT id, name, archive, recovery FROM identity_tenant WHERE tenant = $1 ORDER BY name`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		t, err := scanTenant(rows)
+		if err != nil {
+			return nil, err
+		}
+		if t.Domains, err = i.domains(ctx, t.ID); err != nil {
+			return nil, err
+		}
+		list = append(list, t)
+	}
+	return list, rows.Err()
+}
+
+func scanTenant(row interface{ Scan(...any) error }) (t Tenant, err error) {
+	var id, archive, recovery []byte
+	if err := row.Scan(&id, &t.Name, &archive, &recovery); err != nil {
+		return t, err
+	}
+	var errs [3]error
+	t.ID, errs[0] = mail.IDFrom(id)
+	t.Archive, errs[1] = mail.IDFrom(archive)
+	t.Recovery, errs[2] = mail.IDFrom(recovery)
+	return t, errors.Join(errs[:]...)
+}
+
+func (i *Identity) tenant(ctx context.Context, id mail.TenantID) (Tenant, error) {
+	row := i.DB.Instance().QueryRow(ctx, `SELECT id, name, archive, recovery FROM identity_tenant WHERE tenant = $1 AND id = $2`, id.Bytes())
+	t, err := scanTenant(row)
+	if errors.Is(err, db.ErrNoRows) {
+		return t, fault.New(fault.NotFound, "there is no such tenant")
+	}
+	return t, err
+}
+
+// Named returns the tenant of that name, or the only one for the empty name.
+func (i *Identity) Named(ctx context.Context, name string) (Tenant, error) {
+	list, err := i.Tenants(ctx)
+	if err != nil {
+		return Tenant{}, err
+	}
+	for _, t := range list {
+		if t.Name == name || (name == "" && len(list) == 1) {
+			return t, nil
+		}
+	}
+	if name == "" && len(list) > 1 {
+		return Tenant{}, fault.New(fault.Invalid, "there are several tenants; name one")
+	}
+	return Tenant{}, fault.New(fault.NotFound, "there is no such tenant")
+}
+
+func (i *Identity) domains(ctx context.Context, owner mail.TenantID) (list []mail.Domain, err error) {
+	rows, err := i.DB.Instance().Query(ctx, `SELECT domain FROM identity_domain WHERE tenant = $1 AND owner = $2 ORDER BY domain`, owner.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var d mail.Domain
+		if err := rows.Scan(&d); err != nil {
+			return nil, err
+		}
+		list = append(list, d)
+	}
+	return list, rows.Err()
+}
+
+// Tenant returns the tenant that takes mail for a domain. It fails with kind
+// NotFound where nobody does. It implements the router of the room receive.
+func (i *Identity) Tenant(ctx context.Context, d mail.Domain) (mail.TenantID, error) {
+	var owner []byte
+	err := i.DB.Instance().QueryRow(ctx, `SELECT owner FROM identity_domain WHERE tenant = $1 AND domain = $2`, d.String()).Scan(&owner)
+	if errors.Is(err, db.ErrNoRows) {
+		return mail.TenantID{}, fault.New(fault.NotFound, "nobody here takes mail for this domain")
+	}
+	if err != nil {
+		return mail.TenantID{}, err
+	}
+	return mail.IDFrom(owner)
+}
+
+// addressKey names an assignment that was found in the ledger.
+type addressKey struct {
+	tenant, id mail.ID
+	address    mail.Address
+	holder     mail.HolderID
+}
+
+// Sealing returns the tenant's archive holder and who owns any of the
+// addresses. An assignment that is not in the ledger is an error of kind
+// Damaged: a row that a hand put into the database must not add a reader.
+func (i *Identity) Sealing(ctx context.Context, t db.Tenant, addresses []mail.Address) (mail.HolderID, []mail.Owner, error) {
+	tenant, err := i.tenant(ctx, t.ID())
+	if err != nil {
+		return mail.HolderID{}, nil, err
+	}
+	own, err := i.domains(ctx, t.ID())
+	if err != nil {
+		return mail.HolderID{}, nil, err
+	}
+	local := make(map[mail.Domain]bool, len(own))
+	for _, d := range own {
+		local[d] = true
+	}
+	seen := make(map[mail.Address]bool)
+	var owners []mail.Owner
+	for _, a := range addresses {
+		if seen[a] || !local[a.Domain()] {
+			continue
+		}
+		seen[a] = true
+		holders, err := i.assigned(ctx, t, a)
+		if err != nil {
+			return mail.HolderID{}, nil, err
+		}
+		for _, h := range holders {
+			owners = addOwner(owners, h, a)
+		}
+	}
+	return tenant.Archive, owners, nil
+}
+
+func addOwner(owners []mail.Owner, holder mail.HolderID, a mail.Address) []mail.Owner {
+	for k := range owners {
+		if owners[k].Holder == holder {
+			owners[k].Addresses = append(owners[k].Addresses, a)
+			return owners
+		}
+	}
+	return append(owners, mail.Owner{Holder: holder, Addresses: []mail.Address{a}})
+}
+
+// assigned returns the holders of an address after their assignment was found
+// in the ledger.
+func (i *Identity) assigned(ctx context.Context, t db.Tenant, a mail.Address) (holders []mail.HolderID, err error) {
+	rows, err := t.Query(ctx, `SELECT holder, id, salt, leaf, created FROM identity_address WHERE tenant = $1 AND address = $2`, a.String())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var holder, id, salt []byte
+		var leaf, created int64
+		if err := rows.Scan(&holder, &id, &salt, &leaf, &created); err != nil {
+			return nil, err
+		}
+		var errs [2]error
+		key := addressKey{tenant: t.ID(), address: a}
+		key.holder, errs[0] = mail.IDFrom(holder)
+		key.id, errs[1] = mail.IDFrom(id)
+		if err := errors.Join(errs[:]...); err != nil {
+			return nil, err
+		}
+		if err := i.verifyAssignment(ctx, t, key, salt, leaf, created); err != nil {
+			return nil, err
+		}
+		holders = append(holders, key.holder)
+	}
+	return holders, rows.Err()
+}
+
+func (i *Identity) verifyAssignment(ctx context.Context, t db.Tenant, key addressKey, salt []byte, leaf, created int64) error {
+	i.mu.Lock()
+	known := i.verified[key]
+	i.mu.Unlock()
+	if known {
+		return nil
+	}
+	if len(salt) != entry.SaltSize {
+		return fault.New(fault.Damaged, "the assignment of an address is malformed")
+	}
+	text, err := assignment(key.id, created, "+", key.holder, key.address, entry.Hash(salt))
+	if err != nil {
+		return err
+	}
+	if err := i.Log.Has(ctx, t, seal.AuditLog, leaf, entry.LeafData(text, entry.Nothing())); err != nil {
+		return fault.Because(fault.Damaged, "the assignment of an address is not in the ledger: somebody changed the database", err)
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(i.verified) >= maxVerified {
+		clear(i.verified)
+	}
+	i.verified[key] = true
+	return nil
+}
+
+const maxVerified = 100_000
+
+// assignment is the entry that says to whom mail with an address is sealed.
+func assignment(id mail.ID, created int64, sign string, holder mail.HolderID, a mail.Address, salt entry.Hash) ([]byte, error) {
+	o := entry.Opening{Salt: salt, Value: []byte(sign + holder.String() + " " + a.String())}
+	return entry.Entry{Kind: "holders", ID: id, Time: mail.FromMicros(created),
+		Fields: []entry.Field{{Name: "holders", Commitment: o.Commit()}}}.Text()
+}
+
+// assign begins sealing mail with an address to a person.
+func (i *Identity) assign(ctx context.Context, tx *db.Tx, p Person, a mail.Address) error {
+	id, salt, now := mail.NewID(), seal.NewSalt(), mail.Micros(i.Now())
+	text, err := assignment(id, now, "+", p.Holder, a, salt)
+	if err != nil {
+		return err
+	}
+	leaf, err := i.Log.Append(ctx, tx, seal.AuditLog, []flow.Leaf{{Log: seal.AuditLog, Entry: text, Sealed: entry.Nothing()}})
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, a.String(), p.ID.Bytes(), p.Holder.Bytes(), id.Bytes(), salt[:], leaf, now)
+	return err
+}
+
+// unassign ends it. What was sealed to the person stays so.
+func (i *Identity) unassign(ctx context.Context, tx *db.Tx, p Person, a mail.Address) error {
+	res, err := tx.Exec(ctx, `DELETE FROM identity_address WHERE tenant = $1 AND address = $2 AND person = $3`, a.String(), p.ID.Bytes())
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, fault.Newf(fault.NotFound, "%s is not an address of this person", a))
+	}
+	text, err := assignment(mail.NewID(), mail.Micros(i.Now()), "-", p.Holder, a, seal.NewSalt())
+	if err != nil {
+		return err
+	}
+	_, err = i.Log.Append(ctx, tx, seal.AuditLog, []flow.Leaf{{Log: seal.AuditLog, Entry: text, Sealed: entry.Nothing()}})
+	return err
+}

@@ -1,0 +1,65 @@
+-- +goose Up
+-- Rows of identity_tenant, identity_domain and identity_login belong to the instance (the zero tenant): they
+-- say which tenant something belongs to.
+CREATE TABLE identity_tenant (
+  tenant BYTEA NOT NULL,
+  id BYTEA NOT NULL,
+  name TEXT NOT NULL,
+  archive BYTEA NOT NULL,      -- its archive holder
+  recovery BYTEA NOT NULL,     -- its recovery holder
+  created BIGINT NOT NULL,
+  PRIMARY KEY (tenant, id)
+);
+CREATE UNIQUE INDEX identity_tenant_name ON identity_tenant (tenant, name);
+CREATE TABLE identity_domain (
+  tenant BYTEA NOT NULL,
+  domain TEXT NOT NULL,
+  owner BYTEA NOT NULL,
+  PRIMARY KEY (tenant, domain)
+);
+CREATE TABLE identity_login (
+  tenant BYTEA NOT NULL,
+  email TEXT NOT NULL,
+  owner BYTEA NOT NULL,
+  person BYTEA NOT NULL,
+  PRIMARY KEY (tenant, email, owner)
+);
+CREATE TABLE identity_person (
+  tenant BYTEA NOT NULL,
+  id BYTEA NOT NULL,
+  email TEXT NOT NULL,
+  holder BYTEA NOT NULL,
+  role TEXT NOT NULL,
+  state TEXT NOT NULL,         -- invited, active, removed
+  founder INTEGER NOT NULL,    -- 1: invited by the founding ceremony
+  made_by BYTEA NOT NULL,      -- who invited or reset the account last
+  made_at BIGINT NOT NULL,
+  invited_until BIGINT NOT NULL,
+  created BIGINT NOT NULL,
+  PRIMARY KEY (tenant, id)
+);
+CREATE UNIQUE INDEX identity_person_email ON identity_person (tenant, email);
+CREATE TABLE identity_address (
+  tenant BYTEA NOT NULL,
+  address TEXT NOT NULL,
+  person BYTEA NOT NULL,
+  holder BYTEA NOT NULL,
+  id BYTEA NOT NULL,           -- of the entry of kind holders
+  salt BYTEA NOT NULL,
+  leaf BIGINT NOT NULL,
+  created BIGINT NOT NULL,
+  PRIMARY KEY (tenant, address, person)
+);
+CREATE TABLE identity_request (
+  tenant BYTEA NOT NULL,
+  id BYTEA NOT NULL,
+  person BYTEA NOT NULL,       -- for whom
+  requester BYTEA NOT NULL,
+  kind TEXT NOT NULL,          -- role, address
+  value TEXT NOT NULL,
+  state TEXT NOT NULL,         -- open, approved, withdrawn
+  created BIGINT NOT NULL,
+  decided BIGINT NOT NULL,
+  decided_by BYTEA NOT NULL,
+  PRIMARY KEY (tenant, id)
+);

@@ -1,0 +1,45 @@
+package identity
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"siegel/internal/kit/fault"
+)
+
+// minPassword is the least number of characters (requirement AU-02).
+const minPassword = 10
+
+// maxPassword bounds the work with a password, in octets.
+const maxPassword = 1024
+
+// checkPassword fails with kind Invalid and the rule that a new password breaks
+// (requirements AU-02 and AU-03). Letters of every script count.
+func checkPassword(p []byte) error {
+	if len(p) > maxPassword || !utf8.Valid(p) {
+		return fault.Newf(fault.Invalid, "the password must be text of at most %d octets", maxPassword)
+	}
+	if utf8.RuneCount(p) < minPassword {
+		return fault.Newf(fault.Invalid, "the password must have at least %d characters", minPassword)
+	}
+	rules := []struct {
+		has  func(rune) bool
+		text string
+	}{
+		{unicode.IsUpper, "the password must have at least one upper-case letter"},
+		{unicode.IsLower, "the password must have at least one lower-case letter"},
+		{unicode.IsDigit, "the password must have at least one digit"},
+		{isSpecial, "the password must have at least one special character"},
+	}
+	for _, r := range rules {
+		if !strings.ContainsFunc(string(p), r.has) {
+			return fault.New(fault.Invalid, r.text)
+		}
+	}
+	return nil
+}
+
+func isSpecial(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsControl(r)
+}

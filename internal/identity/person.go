@@ -1,0 +1,342 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"siegel/internal/audit"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal"
+)
+
+// State says how far an account is.
+type State string
+
+// The states.
+const (
+	Invited State = "invited" // has a code and no password yet
+	Active  State = "active"
+	Removed State = "removed"
+)
+
+// Person is an account of a tenant.
+type Person struct {
+	ID        mail.ID        `json:"id"`
+	Email     mail.Address   `json:"email"` // for signing in
+	Holder    mail.HolderID  `json:"holder"`
+	Role      Role           `json:"role"`
+	State     State          `json:"state"`
+	Addresses []mail.Address `json:"addresses"` // whose mail is sealed to her
+
+	founder      bool
+	madeBy       mail.ID
+	madeAt       time.Time
+	invitedUntil time.Time
+}
+
+const selectPerson = `SELECT id, email, holder, role, state, founder, made_by, made_at, invited_until FROM identity_person WHERE tenant = $1`
+
+func scanPerson(row interface{ Scan(...any) error }) (p Person, err error) {
+	var id, holder, madeBy []byte
+	var email, role, state string
+	var founder int
+	var madeAt, until int64
+	if err := row.Scan(&id, &email, &holder, &role, &state, &founder, &madeBy, &madeAt, &until); err != nil {
+		return p, err
+	}
+	var errs [3]error
+	p.ID, errs[0] = mail.IDFrom(id)
+	p.Holder, errs[1] = mail.IDFrom(holder)
+	p.madeBy, errs[2] = mail.IDFrom(madeBy)
+	p.Email, p.Role, p.State, p.founder = mail.Address(email), Role(role), State(state), founder == 1
+	p.madeAt, p.invitedUntil = mail.FromMicros(madeAt), mail.FromMicros(until)
+	return p, errors.Join(errs[:]...)
+}
+
+// person returns the account of an e-mail address that has not been removed.
+func (i *Identity) person(ctx context.Context, t db.Tenant, email mail.Address) (Person, error) {
+	p, err := scanPerson(t.QueryRow(ctx, selectPerson+` AND email = $2 AND state <> 'removed'`, email.String()))
+	if errors.Is(err, db.ErrNoRows) {
+		return p, fault.Newf(fault.NotFound, "there is no person %s", email)
+	}
+	return p, err
+}
+
+func (i *Identity) personByID(ctx context.Context, t db.Tenant, id mail.ID) (Person, error) {
+	p, err := scanPerson(t.QueryRow(ctx, selectPerson+` AND id = $2`, id.Bytes()))
+	if errors.Is(err, db.ErrNoRows) {
+		return p, fault.New(fault.NotFound, "there is no such person")
+	}
+	return p, err
+}
+
+// People lists the tenant's accounts, removed ones too.
+func (i *Identity) People(ctx context.Context, t db.Tenant) (list []Person, err error) {
+	rows, err := t.Query(ctx, selectPerson+` ORDER BY email`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		p, err := scanPerson(rows)
+		if err != nil {
+			return nil, err
+		}
+		if p.Addresses, err = i.addresses(ctx, t, p.ID); err != nil {
+			return nil, err
+		}
+		list = append(list, p)
+	}
+	return list, rows.Err()
+}
+
+func (i *Identity) addresses(ctx context.Context, t db.Tenant, person mail.ID) (list []mail.Address, err error) {
+	rows, err := t.Query(ctx, `SELECT address FROM identity_address WHERE tenant = $1 AND person = $2 ORDER BY address`, person.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var a mail.Address
+		if err := rows.Scan(&a); err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	return list, rows.Err()
+}
+
+// newPerson makes an account whose seed lies under an invitation's code.
+type newPerson struct {
+	email   mail.Address
+	role    Role
+	founder bool
+	by      mail.ID
+	lock    seal.Lock
+}
+
+// create writes the account and returns it.
+func (i *Identity) create(ctx context.Context, b *db.Batch, tenant mail.TenantID, n newPerson) (Person, error) {
+	tx := b.Tenant(tenant)
+	if !strings.Contains(n.email.String(), "@") {
+		return Person{}, fault.Newf(fault.Invalid, "%q is not an e-mail address", n.email)
+	}
+	seed, err := i.Vault.NewHolder(ctx, tx, seal.Person)
+	if err != nil {
+		return Person{}, err
+	}
+	defer seed.Wipe()
+	if err := i.Vault.Put(ctx, tx, n.lock, seed); err != nil {
+		return Person{}, err
+	}
+	now := i.Now()
+	p := Person{ID: mail.NewID(), Email: n.email, Holder: seed.Holder, Role: n.role, State: Invited}
+	founder := 0
+	if n.founder {
+		founder = 1
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO identity_person (tenant, id, email, holder, role, state, founder, made_by, made_at, invited_until, created)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, p.ID.Bytes(), p.Email.String(), p.Holder.Bytes(), string(p.Role),
+		string(p.State), founder, n.by.Bytes(), mail.Micros(now), mail.Micros(now.Add(invitationFor)), mail.Micros(now))
+	if fault.Of(err) == fault.Conflict {
+		return Person{}, fault.Newf(fault.Conflict, "there is or was a person %s already", n.email)
+	}
+	if err != nil {
+		return Person{}, err
+	}
+	_, err = b.Tenant(mail.TenantID{}).Exec(ctx, `INSERT INTO identity_login (tenant, email, owner, person) VALUES ($1, $2, $3, $4)`,
+		p.Email.String(), tenant.Bytes(), p.ID.Bytes())
+	return p, err
+}
+
+// Invite makes an account as an administrator and returns the code that the
+// person sets her password with. The account reads nothing yet: other roles
+// than reader and administrator, and addresses, are requested afterwards.
+func (i *Identity) Invite(ctx context.Context, s *Session, email mail.Address, role Role) (_ Person, code string, err error) {
+	if err := s.must(Administrator); err != nil {
+		return Person{}, "", err
+	}
+	if role.holdsArchive() {
+		return Person{}, "", fault.New(fault.Invalid, "invite as reader or administrator; what reads the archive is requested afterwards and approved by a keeper")
+	}
+	code, lock, err := i.invitation(ctx)
+	if err != nil {
+		return Person{}, "", err
+	}
+	var p Person
+	err = i.DB.Update(ctx, func(b *db.Batch) error {
+		p, err = i.create(ctx, b, s.tenant.ID(), newPerson{email: email, role: role, by: s.person.ID, lock: lock})
+		if err != nil {
+			return err
+		}
+		return i.Trail.RecordIn(ctx, b.Tenant(s.tenant.ID()), audit.Event{What: "person.invite", Who: s.person.ID.String(),
+			Object: p.ID.String(), New: string(role)})
+	})
+	return p, code, err
+}
+
+// invitation makes a code and the lock that it opens.
+func (i *Identity) invitation(ctx context.Context) (string, seal.Lock, error) {
+	raw := randomBytes(seal.CodeSize)
+	code := formatCode(raw)
+	lock, err := i.Vault.PrepareLock(ctx, seal.ByInvitation, raw)
+	return code, lock, err
+}
+
+// Reset gives a person a new account key under a fresh code: for who forgot the
+// password. What was sealed to her alone stays unreadable until a keeper
+// re-grants it, and archive access has to be given anew; the returned sentence
+// is what the administrator must know.
+func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (code string, err error) {
+	if err := s.must(Administrator); err != nil {
+		return "", err
+	}
+	p, err := i.person(ctx, s.tenant, email)
+	if err != nil {
+		return "", err
+	}
+	if p.ID == s.person.ID {
+		return "", fault.New(fault.Denied, "nobody resets his own account; change your password instead")
+	}
+	code, lock, err := i.invitation(ctx)
+	if err != nil {
+		return "", err
+	}
+	err = s.tenant.Update(ctx, func(tx *db.Tx) error {
+		seed, err := i.Vault.NewTerm(ctx, tx, p.Holder)
+		if err != nil {
+			return err
+		}
+		defer seed.Wipe()
+		if err := i.takeArchive(ctx, tx, s.archive, p, s.person.ID, "account reset"); err != nil {
+			return err
+		}
+		if err := i.Vault.RemoveLocks(ctx, tx, p.Holder, seal.ByPassword); err != nil {
+			return err
+		}
+		if err := i.Vault.Put(ctx, tx, lock, seed); err != nil {
+			return err
+		}
+		role := p.Role
+		if role.holdsArchive() {
+			role = Reader
+		}
+		now := i.Now()
+		_, err = tx.Exec(ctx, `UPDATE identity_person SET tenant = $1, state = 'invited', role = $2, founder = 0, made_by = $3, made_at = $4,
+			invited_until = $5 WHERE tenant = $1 AND id = $6`, string(role), s.person.ID.Bytes(), mail.Micros(now),
+			mail.Micros(now.Add(invitationFor)), p.ID.Bytes())
+		if err != nil {
+			return err
+		}
+		return i.Trail.RecordIn(ctx, tx, audit.Event{What: "person.reset", Who: s.person.ID.String(), Object: p.ID.String()})
+	})
+	return code, err
+}
+
+// Remove ends an account: locks, grants and addresses go, and who held the
+// archive makes it start a new term. What was sealed to the person stays sealed.
+func (i *Identity) Remove(ctx context.Context, s *Session, email mail.Address) error {
+	if err := s.must(Administrator); err != nil {
+		return err
+	}
+	p, err := i.person(ctx, s.tenant, email)
+	if err != nil {
+		return err
+	}
+	if p.ID == s.person.ID {
+		return fault.New(fault.Denied, "nobody removes himself; another administrator can")
+	}
+	return i.DB.Update(ctx, func(b *db.Batch) error {
+		tx := b.Tenant(s.tenant.ID())
+		if err := i.lastOfRole(ctx, tx, p); err != nil {
+			return err
+		}
+		if err := i.takeArchive(ctx, tx, s.archive, p, s.person.ID, "person removed"); err != nil {
+			return err
+		}
+		for _, kind := range []seal.LockKind{seal.ByPassword, seal.ByInvitation} {
+			if err := i.Vault.RemoveLocks(ctx, tx, p.Holder, kind); err != nil {
+				return err
+			}
+		}
+		list, err := addressesIn(ctx, tx, p.ID)
+		if err != nil {
+			return err
+		}
+		for _, a := range list {
+			if err := i.unassign(ctx, tx, p, a); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec(ctx, `UPDATE identity_person SET tenant = $1, state = 'removed' WHERE tenant = $1 AND id = $2`, p.ID.Bytes()); err != nil {
+			return err
+		}
+		if _, err := b.Tenant(mail.TenantID{}).Exec(ctx, `DELETE FROM identity_login WHERE tenant = $1 AND email = $2 AND owner = $3`,
+			p.Email.String(), s.tenant.ID().Bytes()); err != nil {
+			return err
+		}
+		return i.Trail.RecordIn(ctx, tx, audit.Event{What: "person.remove", Who: s.person.ID.String(), Object: p.ID.String(), Old: string(p.Role)})
+	})
+}
+
+func addressesIn(ctx context.Context, tx *db.Tx, person mail.ID) (list []mail.Address, err error) {
+	rows, err := tx.Query(ctx, `SELECT address FROM identity_address WHERE tenant = $1 AND person = $2`, person.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var a mail.Address
+		if err := rows.Scan(&a); err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	return list, rows.Err()
+}
+
+// lastOfRole refuses to take away the last keeper or the last administrator.
+func (i *Identity) lastOfRole(ctx context.Context, tx *db.Tx, p Person) error {
+	if p.Role != Keeper && p.Role != Administrator {
+		return nil
+	}
+	var n int
+	err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM identity_person WHERE tenant = $1 AND role = $2 AND state <> 'removed' AND id <> $3`,
+		string(p.Role), p.ID.Bytes()).Scan(&n)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return fault.Newf(fault.Denied, "%s is the last person with the role %s; appoint another one first", p.Email, p.Role)
+	}
+	return nil
+}
+
+// takeArchive revokes a person's grants of the archive and starts a new term of
+// it, sealed to whoever holds it still and to recovery. Nothing happens where
+// the person held none.
+func (i *Identity) takeArchive(ctx context.Context, tx *db.Tx, archive mail.HolderID, p Person, by mail.ID, reason string) error {
+	n, err := i.Vault.Revoke(ctx, tx, archive, p.Holder, by, reason)
+	if err != nil || n == 0 {
+		return err
+	}
+	rest, err := i.Vault.Grantees(ctx, tx, archive)
+	if err != nil {
+		return err
+	}
+	seed, err := i.Vault.NewTerm(ctx, tx, archive)
+	if err != nil {
+		return err
+	}
+	defer seed.Wipe()
+	for _, g := range rest {
+		if _, err := i.Vault.Give(ctx, tx, seal.Grant{Seed: seed, Grantee: g, Giver: by, Reason: "new term: " + reason, Scope: "all"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

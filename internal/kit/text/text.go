@@ -1,0 +1,87 @@
+// Package text says sentences in the language of who reads them. The English
+// sentence is the key; de.txt has the German one. A test reads all sources and
+// fails where a sentence for users has no translation.
+package text
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+)
+
+//go:embed de.txt
+var german string
+
+// Lang is a language that users may choose.
+type Lang string
+
+// The languages.
+const (
+	English Lang = "en"
+	German  Lang = "de"
+)
+
+// FromEnv returns the language that LC_ALL, LC_MESSAGES and LANG ask for, in
+// that order; English where they ask for none that we have.
+func FromEnv(get func(string) string) Lang {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if v := get(name); v != "" {
+			return Parse(v)
+		}
+	}
+	return English
+}
+
+// Parse reads a locale or a language tag.
+func Parse(tag string) Lang {
+	if strings.HasPrefix(strings.ToLower(tag), "de") {
+		return German
+	}
+	return English
+}
+
+// Catalog has the translations. Use it from many goroutines.
+type Catalog struct {
+	german map[string]string
+}
+
+// New reads the translations.
+func New() *Catalog {
+	c := &Catalog{german: make(map[string]string)}
+	var key string
+	for line := range strings.Lines(german) {
+		line = strings.ReplaceAll(strings.TrimSuffix(line, "\n"), `\n`, "\n")
+		if v, ok := strings.CutPrefix(line, "= "); ok {
+			c.german[key] = v
+		} else if line != "" && !strings.HasPrefix(line, "#") {
+			key = line
+		}
+	}
+	return c
+}
+
+// Has reports whether a sentence has a translation.
+func (c *Catalog) Has(sentence string) bool {
+	_, ok := c.german[sentence]
+	return ok
+}
+
+// All calls f with each sentence and its German form.
+func (c *Catalog) All(f func(english, german string)) {
+	for k, v := range c.german {
+		f(k, v)
+	}
+}
+
+// Say formats a sentence in a language.
+func (c *Catalog) Say(l Lang, sentence string, args ...any) string {
+	if l == German {
+		if t, ok := c.german[sentence]; ok {
+			sentence = t
+		}
+	}
+	if len(args) == 0 {
+		return sentence
+	}
+	return fmt.Sprintf(sentence, args...)
+}
