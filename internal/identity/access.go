@@ -93,8 +93,10 @@ func (i *Identity) request(ctx context.Context, s *Session, email mail.Address, 
 		if err != nil {
 			return err
 		}
-		return i.Trail.RecordIn(ctx, tx, audit.Event{What: "access.request", Who: s.person.ID.String(), Object: p.ID.String(),
-			New: requested(r), Detail: map[string]any{"request": r.ID.String()}})
+		return i.Trail.RecordIn(ctx, tx, audit.Event{
+			What: "access.request", Who: s.person.ID.String(), Object: p.ID.String(),
+			New: requested(r), Detail: map[string]any{"request": r.ID.String()},
+		})
 	})
 	return r, err
 }
@@ -146,8 +148,10 @@ func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request
 		if err := i.carryOut(ctx, tx, s, r, p); err != nil {
 			return err
 		}
-		return i.Trail.RecordIn(ctx, tx, audit.Event{What: "access.approve", Who: s.person.ID.String(), Object: p.ID.String(),
-			New: requested(r), Detail: map[string]any{"request": id.String(), "requester": r.Requester.String()}})
+		return i.Trail.RecordIn(ctx, tx, audit.Event{
+			What: "access.approve", Who: s.person.ID.String(), Object: p.ID.String(),
+			New: requested(r), Detail: map[string]any{"request": id.String(), "requester": r.Requester.String()},
+		})
 	})
 	r.State = "approved"
 	return r, err
@@ -241,8 +245,10 @@ func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, 
 		if err := setRole(ctx, tx, p, role); err != nil {
 			return err
 		}
-		return i.Trail.RecordIn(ctx, tx, audit.Event{What: "person.role", Who: s.person.ID.String(), Object: p.ID.String(),
-			Old: string(p.Role), New: string(role)})
+		return i.Trail.RecordIn(ctx, tx, audit.Event{
+			What: "person.role", Who: s.person.ID.String(), Object: p.ID.String(),
+			Old: string(p.Role), New: string(role),
+		})
 	})
 }
 

@@ -290,8 +290,10 @@ func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Found
 			}
 		}
 	}
-	return i.Trail.RecordIn(ctx, tx, audit.Event{What: "tenant.create", Who: audit.Operator, Object: t.ID.String(),
-		Detail: map[string]any{"people": len(people), "keepers": len(f.Keepers)}})
+	return i.Trail.RecordIn(ctx, tx, audit.Event{
+		What: "tenant.create", Who: audit.Operator, Object: t.ID.String(),
+		Detail: map[string]any{"people": len(people), "keepers": len(f.Keepers)},
+	})
 }
 
 // enter writes the rows of the instance that route to a tenant.

@@ -299,8 +299,10 @@ const maxVerified = 100_000
 // assignment is the entry that says to whom mail with an address is sealed.
 func assignment(id mail.ID, created int64, sign string, holder mail.HolderID, a mail.Address, salt entry.Hash) ([]byte, error) {
 	o := entry.Opening{Salt: salt, Value: []byte(sign + holder.String() + " " + a.String())}
-	return entry.Entry{Kind: "holders", ID: id, Time: mail.FromMicros(created),
-		Fields: []entry.Field{{Name: "holders", Commitment: o.Commit()}}}.Text()
+	return entry.Entry{
+		Kind: "holders", ID: id, Time: mail.FromMicros(created),
+		Fields: []entry.Field{{Name: "holders", Commitment: o.Commit()}},
+	}.Text()
 }
 
 // assign begins sealing mail with an address to a person.

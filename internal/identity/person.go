@@ -173,8 +173,10 @@ func (i *Identity) Invite(ctx context.Context, s *Session, email mail.Address, r
 		if err != nil {
 			return err
 		}
-		return i.Trail.RecordIn(ctx, b.Tenant(s.tenant.ID()), audit.Event{What: "person.invite", Who: s.person.ID.String(),
-			Object: p.ID.String(), New: string(role)})
+		return i.Trail.RecordIn(ctx, b.Tenant(s.tenant.ID()), audit.Event{
+			What: "person.invite", Who: s.person.ID.String(),
+			Object: p.ID.String(), New: string(role),
+		})
 	})
 	return p, code, err
 }

@@ -42,8 +42,10 @@ func (g *group) answer(err error) {
 func (g *group) split() []*group {
 	var out []*group
 	for _, w := range g.waiters {
-		out = append(out, &group{id: mail.NewID(), tenant: g.tenant, pack: g.pack, size: g.size,
-			waiters: []*waiter{w}, extents: g.extents})
+		out = append(out, &group{
+			id: mail.NewID(), tenant: g.tenant, pack: g.pack, size: g.size,
+			waiters: []*waiter{w}, extents: g.extents,
+		})
 	}
 	return out
 }

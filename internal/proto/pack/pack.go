@@ -88,8 +88,10 @@ func Index(index, trailer []byte) ([]Item, error) {
 	at := int64(MagicSize)
 	var items []Item
 	for b := index; len(b) > 0; b = b[itemSize:] {
-		it := Item{Kind: b[0], ID: [16]byte(b[1:17]), Offset: int64(binary.BigEndian.Uint64(b[17:])),
-			Length: int64(binary.BigEndian.Uint64(b[25:])), SHA256: [32]byte(b[33:65])}
+		it := Item{
+			Kind: b[0], ID: [16]byte(b[1:17]), Offset: int64(binary.BigEndian.Uint64(b[17:])),
+			Length: int64(binary.BigEndian.Uint64(b[25:])), SHA256: [32]byte(b[33:65]),
+		}
 		if it.Offset != at || it.Length < 0 {
 			return nil, ErrFormat
 		}

@@ -192,7 +192,6 @@ func (d *DataReader) beginLine() error {
 		return io.EOF
 	}
 	_, _ = d.br.Discard(1)
-	d.cr = false
 	return nil
 }
 

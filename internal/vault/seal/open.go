@@ -136,7 +136,8 @@ func collectWraps(rows interface {
 	Scan(...any) error
 	Err() error
 	Close() error
-}, message mail.ID) (wraps []Wrap, err error) {
+}, message mail.ID,
+) (wraps []Wrap, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		w := Wrap{Message: message}

@@ -50,8 +50,10 @@ func (v *Vault) Unlock(ctx context.Context, t db.Tenant, person mail.HolderID, k
 
 // open starts a session from a seed, which it takes over.
 func (v *Vault) open(ctx context.Context, t db.Tenant, seed Seed) (_ *Session, err error) {
-	s := &Session{vault: v, tenant: t, person: seed.Holder,
-		seeds: make(map[holderTerm]secret.Key), batches: make(map[mail.ID]secret.Key)}
+	s := &Session{
+		vault: v, tenant: t, person: seed.Holder,
+		seeds: make(map[holderTerm]secret.Key), batches: make(map[mail.ID]secret.Key),
+	}
 	defer func() {
 		if err != nil {
 			s.Close()

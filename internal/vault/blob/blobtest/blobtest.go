@@ -152,7 +152,7 @@ func swap(t *testing.T, d Driver) {
 }
 
 func swapRace(t *testing.T, d Driver) {
-	var wins, wait = make(chan int, 16), sync.WaitGroup{}
+	wins, wait := make(chan int, 16), sync.WaitGroup{}
 	for i := range 16 {
 		wait.Go(func() {
 			if d.Swap(t.Context(), "tenant/race", nil, []byte{byte(i)}) == nil {

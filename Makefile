@@ -1,0 +1,69 @@
+# Everything one does with this checkout. `make` alone lists it.
+#
+# The work is in scripts/, one file per thing; scripts/env.sh has the Go and C settings that
+# a plain `go build` needs as well (`. scripts/env.sh`).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
+
+# Overridable: make demo DEMO=--once, make test PKG=./internal/flow/..., make fuzz FUZZTIME=10s.
+DEMO ?=
+PKG ?= ./...
+BENCH ?= .
+export FUZZTIME ?= 60s
+export FUZZTOTAL ?= 3600
+
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+GO_BUILD = go build -trimpath -buildvcs=false -ldflags "-X main.version=$(VERSION)"
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: deps deps-test deps-check deps-bench
+deps: ## what demo and build need: compiler, Node, npm packages, SQLite
+	@scripts/deps.sh demo
+deps-test: ## what the tests need beyond that: openssl, python3, strace
+	@scripts/deps.sh test
+deps-check: ## the linters, built into build/bin
+	@scripts/deps.sh check
+deps-bench: ## what the benchmarks compare with: Dovecot
+	@scripts/deps.sh bench
+
+.PHONY: build-sqlite
+build-sqlite: ## only the static SQLite with encryption, into build/sqlite
+	@scripts/sqlite.sh
+
+.PHONY: build
+build: deps ## siegel and siegel-verify, into build/bin
+	@mkdir -p build/bin
+	@. scripts/env.sh && $(GO_BUILD) -o build/bin/siegel ./cmd/siegel
+	@. scripts/env.sh && CGO_ENABLED=0 $(GO_BUILD) -o build/bin/siegel-verify ./cmd/siegel-verify
+	@echo "build: build/bin/siegel and build/bin/siegel-verify, version $(VERSION)"
+
+.PHONY: demo
+demo: build ## build, then run a Siegel filled with examples (DEMO=--once ends by itself)
+	@build/bin/siegel demo $(DEMO)
+
+.PHONY: test
+test: deps deps-test ## all tests, under 15 minutes on two cores (PKG=./internal/flow/... for some)
+	@. scripts/env.sh && go test -timeout 15m $(PKG)
+
+.PHONY: check
+check: deps deps-check ## formatting, linters, house rules, races in the pure packages, known vulnerabilities
+	@scripts/check.sh
+
+.PHONY: fuzz
+fuzz: deps ## every fuzz target in turn, FUZZTIME (60s) each, FUZZTOTAL (3600) seconds in all
+	@scripts/fuzz.sh
+
+.PHONY: bench
+bench: build deps-bench ## the benchmarks, into build/bench.txt (BENCH=name for some)
+	@. scripts/env.sh && go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m $(PKG) | tee build/bench.txt
+
+.PHONY: clean
+clean: ## remove what was built (not the npm packages)
+	rm -rf build

@@ -1,0 +1,195 @@
+package app
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// DefaultConfig is the configuration with every field, its default and what it
+// means, as `siegel config` prints it.
+//
+//go:embed siegel.yaml
+var DefaultConfig string
+
+// Config is what an operator may choose; siegel.yaml documents each field.
+// Secrets are always files, never values.
+type Config struct {
+	LMTP       LMTP       `yaml:"lmtp"`
+	TLS        TLS        `yaml:"tls"`
+	Limits     Limits     `yaml:"limits"`
+	Ledger     LedgerConf `yaml:"ledger"`
+	Timestamps Timestamps `yaml:"timestamps"`
+	Sessions   Sessions   `yaml:"sessions"`
+	Log        LogConf    `yaml:"log"`
+}
+
+// LMTP is the door for mail.
+type LMTP struct {
+	Hostname string   `yaml:"hostname"`
+	Listen   []string `yaml:"listen"`
+	Sockets  []string `yaml:"sockets"`
+}
+
+// TLS names certificate and key.
+type TLS struct {
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+}
+
+// Limits bounds what clients may cost.
+type Limits struct {
+	MessageBytes      int64         `yaml:"message_bytes"`
+	Recipients        int           `yaml:"recipients"`
+	Connections       int           `yaml:"connections"`
+	ConnectionsByPeer int           `yaml:"connections_by_peer"`
+	MessagesByMinute  int           `yaml:"messages_by_peer_and_minute"`
+	Idle              time.Duration `yaml:"idle"`
+	MemoryBytes       int64         `yaml:"memory_bytes"`
+}
+
+// LedgerConf says how often checkpoints are signed.
+type LedgerConf struct {
+	CheckpointEvery time.Duration `yaml:"checkpoint_every"`
+}
+
+// Timestamps names the RFC 3161 authority.
+type Timestamps struct {
+	URL   string `yaml:"url"`
+	Roots string `yaml:"roots"`
+}
+
+// Sessions bounds what open sessions may cost.
+type Sessions struct {
+	Open        int `yaml:"open"`
+	Derivations int `yaml:"derivations"`
+}
+
+// LogConf says what is logged.
+type LogConf struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"`
+}
+
+// TestAuthority as timestamps.url means the authority that `siegel init
+// --environment test` made.
+const TestAuthority = "test"
+
+// LoadConfig reads a configuration over the defaults. A missing file is the
+// defaults. Unknown fields and values of the wrong kind are errors that name
+// line and field.
+func LoadConfig(path string) (Config, error) {
+	var c Config
+	if err := yaml.UnmarshalWithOptions([]byte(DefaultConfig), &c, yaml.Strict()); err != nil {
+		return c, fmt.Errorf("the built-in configuration: %w", err)
+	}
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return c, nil
+	}
+	if err != nil {
+		return c, err
+	}
+	if len(strings.TrimSpace(string(b))) == 0 {
+		return c, nil
+	}
+	if err := yaml.UnmarshalWithOptions(b, &c, yaml.Strict()); err != nil {
+		return c, fmt.Errorf("%s: %s", filepath.Base(path), yaml.FormatError(err, false, true))
+	}
+	return c, nil
+}
+
+// Problem is one thing that is wrong with a configuration.
+type Problem struct {
+	Field  string // as it stands in the file: lmtp.listen
+	What   string // what is wrong
+	Remedy string // what to do
+}
+
+// Error implements error.
+func (p Problem) Error() string { return p.Field + ": " + p.What + "; " + p.Remedy }
+
+// Check returns every problem at once, joined; each is a [Problem].
+func (c Config) Check(environment Environment) error {
+	var bad []error
+	problem := func(field, what, remedy string) { bad = append(bad, Problem{field, what, remedy}) }
+	for _, a := range c.LMTP.Listen {
+		host, _, err := net.SplitHostPort(a)
+		if err != nil {
+			problem("lmtp.listen", fmt.Sprintf("%q is no address", a), "write host:port, for example 127.0.0.1:2003")
+			continue
+		}
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && c.TLS.Certificate == "" && environment == Production {
+			problem("lmtp.listen", fmt.Sprintf("%s is not loopback and there is no certificate", a), "set tls.certificate and tls.key, or listen on 127.0.0.1 or a socket")
+		}
+	}
+	if len(c.LMTP.Listen)+len(c.LMTP.Sockets) == 0 {
+		problem("lmtp", "there is no door for mail", "set lmtp.listen or lmtp.sockets")
+	}
+	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
+		problem("tls", "certificate and key go together", "set both or none")
+	}
+	for field, path := range map[string]string{"tls.certificate": c.TLS.Certificate, "tls.key": c.TLS.Key, "timestamps.roots": c.Timestamps.Roots} {
+		if path != "" {
+			if _, err := os.Stat(path); err != nil {
+				problem(field, "the file cannot be read", "check the path and its mode")
+			}
+		}
+	}
+	c.checkNumbers(problem)
+	c.checkTimestamps(environment, problem)
+	if c.Log.Level != "debug" && c.Log.Level != "info" && c.Log.Level != "warn" && c.Log.Level != "error" {
+		problem("log.level", fmt.Sprintf("there is no level %q", c.Log.Level), "write debug, info, warn or error")
+	}
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		problem("log.format", fmt.Sprintf("there is no format %q", c.Log.Format), "write text or json")
+	}
+	return errors.Join(bad...)
+}
+
+func (c Config) checkNumbers(problem func(field, what, remedy string)) {
+	for _, n := range []struct {
+		field         string
+		value, lo, hi int64
+	}{
+		{"limits.message_bytes", c.Limits.MessageBytes, 1 << 16, 1 << 30},
+		{"limits.recipients", int64(c.Limits.Recipients), 100, 100_000},
+		{"limits.connections", int64(c.Limits.Connections), 1, 100_000},
+		{"limits.connections_by_peer", int64(c.Limits.ConnectionsByPeer), 1, 100_000},
+		{"limits.messages_by_peer_and_minute", int64(c.Limits.MessagesByMinute), 1, 10_000_000},
+		{"limits.memory_bytes", c.Limits.MemoryBytes, 16 << 20, 1 << 40},
+		{"sessions.open", int64(c.Sessions.Open), 1, 100_000},
+		{"sessions.derivations", int64(c.Sessions.Derivations), 1, 64},
+	} {
+		if n.value < n.lo || n.value > n.hi {
+			problem(n.field, fmt.Sprintf("%d is out of bounds", n.value), fmt.Sprintf("choose between %d and %d", n.lo, n.hi))
+		}
+	}
+	if d := c.Limits.Idle; d < time.Second || d > time.Hour {
+		problem("limits.idle", fmt.Sprintf("%v is out of bounds", d), "choose between 1s and 1h")
+	}
+	if d := c.Ledger.CheckpointEvery; d < time.Second || d > 24*time.Hour {
+		problem("ledger.checkpoint_every", fmt.Sprintf("%v is out of bounds", d), "choose between 1s and 24h")
+	}
+}
+
+func (c Config) checkTimestamps(environment Environment, problem func(field, what, remedy string)) {
+	switch u, err := url.Parse(c.Timestamps.URL); {
+	case c.Timestamps.URL == "":
+	case c.Timestamps.URL == TestAuthority && environment == Production:
+		problem("timestamps.url", "the test authority proves nothing", "name the URL of an RFC 3161 authority")
+	case c.Timestamps.URL == TestAuthority:
+	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "":
+		problem("timestamps.url", "this is no URL", "write https://… of an RFC 3161 authority")
+	case environment == Production && c.Timestamps.Roots == "":
+		problem("timestamps.roots", "the authority's root certificates are missing", "name a PEM file: tokens are checked against it before they are kept")
+	}
+}

@@ -1,0 +1,150 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"siegel/internal/kit/durable"
+	"siegel/internal/kit/fault"
+	"siegel/internal/vault/seal"
+)
+
+// Environment says what a data directory is for; fixed at init (decision D18).
+type Environment string
+
+// The environments.
+const (
+	Test       Environment = "test"
+	Production Environment = "production"
+)
+
+// Instance is what init fixed.
+type Instance struct {
+	Format      int         `json:"format"`
+	Name        string      `json:"name"` // origins of logs begin with it
+	Environment Environment `json:"environment"`
+	Created     time.Time   `json:"created"`
+}
+
+// Files of a data directory; docs/operations.md says what the loss of each
+// means.
+const (
+	fileInstance  = "instance.json"
+	fileMaster    = "master.key"
+	fileConfig    = "siegel.yaml"
+	fileControl   = "control.db"
+	fileLock      = "lock"
+	fileConsole   = "console.sock"
+	fileLedgerKey = "ledger.key"
+	fileLedgerPub = "ledger.pub"
+	dirObjects    = "objects"
+	dirIndex      = "index"
+	dirTemp       = "tmp"
+	dirTest       = "test"
+)
+
+var nameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$`)
+
+// InitOptions is what `siegel init` decides.
+type InitOptions struct {
+	Dir         string
+	Name        string // like a host name: archive.example.org
+	Environment Environment
+	Now         func() time.Time
+}
+
+// Init makes a data directory: instance, master key, ledger key, configuration
+// with every default, and in a test environment certificates and a timestamp
+// authority that prove nothing. The directory must be missing or empty.
+func Init(o InitOptions) (err error) {
+	defer fault.Wrap(&err, "init")
+	if o.Environment != Test && o.Environment != Production {
+		return fault.New(fault.Invalid, "choose the environment: test or production")
+	}
+	if !nameForm.MatchString(o.Name) {
+		return fault.New(fault.Invalid, "the instance needs a name like a host name: lower-case letters, digits, dots, hyphens, at most 63")
+	}
+	if err := makeEmpty(o.Dir); err != nil {
+		return err
+	}
+	for _, dir := range []string{dirObjects, dirIndex, dirTemp} {
+		if err := durable.Mkdir(filepath.Join(o.Dir, dir), 0o700); err != nil {
+			return err
+		}
+	}
+	if err := seal.CreateMaster(filepath.Join(o.Dir, fileMaster)); err != nil {
+		return err
+	}
+	if err := createLedgerKey(o.Dir, o.Name); err != nil {
+		return err
+	}
+	if err := durable.CreateFile(filepath.Join(o.Dir, fileConfig), []byte(DefaultConfig), 0o600); err != nil {
+		return err
+	}
+	if o.Environment == Test {
+		if err := createTestParts(o.Dir, o.Now()); err != nil {
+			return err
+		}
+	}
+	b, err := json.MarshalIndent(Instance{Format: 1, Name: o.Name, Environment: o.Environment, Created: o.Now().UTC().Truncate(time.Second)}, "", "  ")
+	if err != nil {
+		return err
+	}
+	// The instance file comes last: with it the directory is whole.
+	return durable.CreateFile(filepath.Join(o.Dir, fileInstance), append(b, '\n'), 0o400)
+}
+
+func makeEmpty(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := durable.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	if len(entries) > 0 {
+		return fault.Newf(fault.Conflict, "%s is not empty; choose another directory, or remove what an interrupted init left", dir)
+	}
+	return os.Chmod(dir, 0o700)
+}
+
+// ReadInstance reads what init fixed.
+func ReadInstance(dir string) (Instance, error) {
+	var i Instance
+	b, err := os.ReadFile(filepath.Join(dir, fileInstance))
+	if errors.Is(err, os.ErrNotExist) {
+		return i, fault.Newf(fault.NotFound, "there is no Siegel in %s; make one with siegel init", dir)
+	}
+	if err != nil {
+		return i, err
+	}
+	if err := json.Unmarshal(b, &i); err != nil {
+		return i, fault.Because(fault.Damaged, "the file instance.json is damaged", err)
+	}
+	if i.Format != 1 {
+		return i, fault.Newf(fault.Invalid, "this data directory has format %d, this program knows 1; take a newer program", i.Format)
+	}
+	return i, nil
+}
+
+// lock takes the data directory for this process.
+func lock(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, fileLock), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fault.Because(fault.Busy, "another Siegel uses this data directory", fmt.Errorf("lock: %w", err)), f.Close())
+	}
+	return f, nil
+}
