@@ -22,6 +22,7 @@ import (
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
+	"siegel/internal/vault/seal/stream"
 )
 
 //go:embed migrations/*.sql
@@ -149,7 +150,7 @@ func (a *Trail) write(ctx context.Context, tx *db.Tx, p *prepared) error {
 	}
 	defer key.Wipe()
 	id := tx.ID()
-	box := seal.Box(key, tuple.Make("siegel/v1 audit event", p.salt[:], p.body), tuple.Make("siegel/v1 audit event", id[:], p.id[:]))
+	box := stream.Box(key, tuple.Make("siegel/v1 audit event", p.salt[:], p.body), tuple.Make("siegel/v1 audit event", id[:], p.id[:]))
 	leaf, err := a.ledger.Append(ctx, tx, "audit", []flow.Leaf{{Log: "audit", Entry: text, Sealed: entry.Nothing()}})
 	if err != nil {
 		return err
@@ -272,7 +273,7 @@ func (a *Trail) openEvent(ctx context.Context, t db.Tenant, r *row) error {
 		return err
 	}
 	defer key.Wipe()
-	plain, err := seal.OpenBox("an audit event", key, r.box, tuple.Make("siegel/v1 audit event", tenant[:], r.ID[:]))
+	plain, err := stream.OpenBox("an audit event", key, r.box, tuple.Make("siegel/v1 audit event", tenant[:], r.ID[:]))
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal/stream"
 )
 
 const (
@@ -94,13 +95,13 @@ func (d Data) box(p secret.Purpose, under secret.Key) (secret.Key, []byte) {
 func (d Data) seal(p secret.Purpose, under secret.Key, plain []byte) []byte {
 	k, aad := d.box(p, under)
 	defer k.Wipe()
-	return Box(k, plain, aad)
+	return stream.Box(k, plain, aad)
 }
 
 func (d Data) open(p secret.Purpose, under secret.Key, what string, box []byte) ([]byte, error) {
 	k, aad := d.box(p, under)
 	defer k.Wipe()
-	return OpenBox(what, k, box, aad)
+	return stream.OpenBox(what, k, box, aad)
 }
 
 // SealOpening seals the content opening.
@@ -233,7 +234,7 @@ func wrapKey(kind byte, k, dek secret.Key, extra, aad []byte) []byte {
 	dek.Use(func(raw []byte) { plain = append(plain, raw...) })
 	plain = append(plain, extra...)
 	defer clear(plain)
-	return sealAs(kind, k, plain, aad)
+	return stream.SealAs(kind, k, plain, aad)
 }
 
 // Write writes batches and wraps, but for the messages in skip. It fails with

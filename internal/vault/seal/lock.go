@@ -16,6 +16,7 @@ import (
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal/stream"
 )
 
 // LockKind says what a person has that opens a lock.
@@ -167,7 +168,7 @@ func (v *Vault) Put(ctx context.Context, tx *db.Tx, l Lock, seed Seed) (err erro
 	if err != nil {
 		return err
 	}
-	seed.key.Use(func(b []byte) { l.row.box = Box(kek, b, l.row.aad(tx.ID())) })
+	seed.key.Use(func(b []byte) { l.row.box = stream.Box(kek, b, l.row.aad(tx.ID())) })
 	if err := v.RemoveLocks(ctx, tx, seed.Holder, l.row.kind); err != nil {
 		return err
 	}
@@ -207,13 +208,13 @@ func (v *Vault) unlock(ctx context.Context, t db.Tenant, holder mail.HolderID, k
 	if err := bcrypt.CompareHashAndPassword([]byte(l.verifier), verifier); err != nil || missing {
 		return Seed{}, errSecret()
 	}
-	plain, err := OpenBox("a lock", kek, l.box, l.aad(t.ID()))
+	plain, err := stream.OpenBox("a lock", kek, l.box, l.aad(t.ID()))
 	if err != nil {
 		return Seed{}, err
 	}
 	key, err := secret.From(plain)
 	if err != nil {
-		return Seed{}, errDamaged("a lock")
+		return Seed{}, stream.ErrDamaged("a lock")
 	}
 	return Seed{Holder: holder, Term: l.term, key: key}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"siegel/internal/kit/secret"
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
+	"siegel/internal/vault/seal/stream"
 )
 
 // Purposes of keys under the master key (docs/formats/keys.md).
@@ -76,14 +77,14 @@ func (m *Master) ControlKey() secret.Key { return m.key.Derive(purposeControl, n
 func (m *Master) SealLedgerKey(seed []byte) []byte {
 	k := m.key.Derive(purposeLedger, nil)
 	defer k.Wipe()
-	return Box(k, seed, tuple.Make(string(purposeLedger)))
+	return stream.Box(k, seed, tuple.Make(string(purposeLedger)))
 }
 
 // OpenLedgerKey is the inverse of SealLedgerKey.
 func (m *Master) OpenLedgerKey(box []byte) ([]byte, error) {
 	k := m.key.Derive(purposeLedger, nil)
 	defer k.Wipe()
-	return OpenBox("the ledger key", k, box, tuple.Make(string(purposeLedger)))
+	return stream.OpenBox("the ledger key", k, box, tuple.Make(string(purposeLedger)))
 }
 
 // MAC authenticates octets under the tenant's retry key.
@@ -109,7 +110,7 @@ func (m *Master) NewDayKey(tenant mail.TenantID, day int64) (secret.Key, []byte)
 	box := m.key.Derive(purposeDay, nil)
 	defer box.Wipe()
 	var out []byte
-	k.Use(func(raw []byte) { out = Box(box, raw, dayAAD(tenant, day)) })
+	k.Use(func(raw []byte) { out = stream.Box(box, raw, dayAAD(tenant, day)) })
 	return k, out
 }
 
@@ -117,7 +118,7 @@ func (m *Master) NewDayKey(tenant mail.TenantID, day int64) (secret.Key, []byte)
 func (m *Master) OpenDayKey(tenant mail.TenantID, day int64, box []byte) (secret.Key, error) {
 	k := m.key.Derive(purposeDay, nil)
 	defer k.Wipe()
-	raw, err := OpenBox("an audit day key", k, box, dayAAD(tenant, day))
+	raw, err := stream.OpenBox("an audit day key", k, box, dayAAD(tenant, day))
 	if err != nil {
 		return secret.Key{}, err
 	}

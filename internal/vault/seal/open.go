@@ -10,6 +10,7 @@ import (
 	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal/stream"
 )
 
 // Opened is a message's key as one holder got it.
@@ -69,12 +70,12 @@ func (s *Session) OpenWrap(ctx context.Context, w Wrap, archive bool) (*Opened, 
 	if err != nil {
 		return nil, err
 	}
-	plain, err := openAs(w.wrap[0], "a key of the message", k, w.wrap, wrapAAD(w.wrap[0], s.tenant.ID(), b, w.Message))
+	plain, err := stream.OpenAs(w.wrap[0], "a key of the message", k, w.wrap, wrapAAD(w.wrap[0], s.tenant.ID(), b, w.Message))
 	if err != nil {
 		return nil, err
 	}
 	if len(plain) < secret.Size || (archive && len(plain) != 2*secret.Size) {
-		return nil, errDamaged("a key of the message")
+		return nil, stream.ErrDamaged("a key of the message")
 	}
 	o := &Opened{Data: Data{vault: s.vault, tenant: s.tenant.ID(), message: w.Message}, Holder: w.Holder}
 	if archive {
@@ -97,11 +98,11 @@ func (s *Session) wrapping(ctx context.Context, w Wrap, b batch) (secret.Key, er
 	id := s.tenant.ID()
 	switch {
 	case len(w.wrap) == 0:
-		return secret.Key{}, errDamaged("a key of the message")
+		return secret.Key{}, stream.ErrDamaged("a key of the message")
 	case w.wrap[0] == localWrap:
 		return seed.Derive(purposeLocal, nil, id[:], w.Holder[:], number(w.term)), nil
 	case w.wrap[0] != batchWrap:
-		return secret.Key{}, errDamaged("a key of the message")
+		return secret.Key{}, stream.ErrDamaged("a key of the message")
 	}
 	s.mu.Lock()
 	k, ok := s.batches[b.id]
@@ -120,7 +121,7 @@ func (s *Session) wrapping(ctx context.Context, w Wrap, b batch) (secret.Key, er
 		return secret.Key{}, err
 	}
 	if k, err = secret.From(plain); err != nil {
-		return secret.Key{}, errDamaged("a batch key")
+		return secret.Key{}, stream.ErrDamaged("a batch key")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -261,7 +262,7 @@ func (d Data) Seal(plain []byte) ([]byte, error) {
 }
 
 // Writer seals a large message onto w.
-func (d Data) Writer(w io.Writer) (*Writer, error) {
+func (d Data) Writer(w io.Writer) (*stream.Writer, error) {
 	return d.vault.NewWriter(w, d.dek, d.context(flow.ObjectMessage)...)
 }
 

@@ -12,6 +12,7 @@ import (
 	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal/stream"
 )
 
 // Session is what an unlocked person reaches: the seeds of her holder and of
@@ -126,7 +127,7 @@ func (s *Session) follow(ctx context.Context, at holderTerm) (found []holderTerm
 		}
 		key, err := secret.From(plain)
 		if err != nil {
-			return nil, errDamaged("a grant")
+			return nil, stream.ErrDamaged("a grant")
 		}
 		if err := s.take(ctx, Seed{Holder: g.holder, Term: g.term, key: key}); err != nil {
 			return nil, err

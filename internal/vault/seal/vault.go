@@ -19,6 +19,7 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal/stream"
 )
 
 //go:embed migrations/*.sql
@@ -47,7 +48,7 @@ const AuditLog = "audit"
 
 // Vault makes and opens holders, grants and keys. Use it from many goroutines.
 type Vault struct {
-	*Codec
+	*stream.Codec
 
 	log    Log
 	arena  *secret.Arena
@@ -75,7 +76,7 @@ type Config struct {
 
 // New returns a vault.
 func New(c Config) (*Vault, error) {
-	codec, err := NewCodec()
+	codec, err := stream.NewCodec()
 	if err != nil {
 		return nil, err
 	}
@@ -128,12 +129,12 @@ func sealTo(pub hpke.PublicKey, info, plain []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]byte{format}, ct...), nil
+	return append([]byte{stream.Format}, ct...), nil
 }
 
 func openWith(seed secret.Key, what string, info, sealed []byte) ([]byte, error) {
-	if len(sealed) == 0 || sealed[0] != format {
-		return nil, errDamaged(what)
+	if len(sealed) == 0 || sealed[0] != stream.Format {
+		return nil, stream.ErrDamaged(what)
 	}
 	k, err := private(seed)
 	if err != nil {
@@ -141,7 +142,7 @@ func openWith(seed secret.Key, what string, info, sealed []byte) ([]byte, error)
 	}
 	plain, err := hpke.Open(k, kdf(), suite(), info, sealed[1:])
 	if err != nil {
-		return nil, errDamaged(what)
+		return nil, stream.ErrDamaged(what)
 	}
 	return plain, nil
 }

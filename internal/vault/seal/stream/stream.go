@@ -1,4 +1,4 @@
-package seal
+package stream
 
 import (
 	"bytes"
@@ -35,7 +35,7 @@ func streamKey(dek secret.Key, random []byte, context [][]byte) (cipher.AEAD, []
 	out := dek.Expand(purposeBody, secret.Size+commitmentSize, random, context...)
 	k, err := secret.From(out[:secret.Size])
 	if err != nil {
-		panic("seal: " + err.Error())
+		panic("stream: " + err.Error())
 	}
 	defer k.Wipe()
 	return aead(k), out[secret.Size:]
@@ -82,7 +82,7 @@ type Writer struct {
 // begin writes the header of a stream.
 func begin(w io.Writer, dek secret.Key, context [][]byte) (*segmentWriter, error) {
 	head := make([]byte, 1+randomSize, headerSize)
-	head[0] = format
+	head[0] = Format
 	_, _ = rand.Read(head[1:]) // never fails
 	a, commitment := streamKey(dek, head[1:], context)
 	if _, err := w.Write(append(head, commitment...)); err != nil {
@@ -159,7 +159,7 @@ func (s *segmentWriter) flush(last bool) error {
 
 // errStream is one of several reasons to refuse a stream; the caller learns
 // only that it is damaged.
-var errStream = errors.New("seal: a segment does not open")
+var errStream = errors.New("stream: a segment does not open")
 
 // NewReader opens a stream that has exactly size octets of plaintext. Octets it
 // yields are authentic segment by segment; whoever needs the whole must read to
@@ -168,11 +168,11 @@ var errStream = errors.New("seal: a segment does not open")
 func (c *Codec) NewReader(r io.Reader, dek secret.Key, size int64, context ...[]byte) (io.ReadCloser, error) {
 	head := make([]byte, headerSize)
 	if _, err := io.ReadFull(r, head); err != nil {
-		return nil, fmt.Errorf("%w: %w", errDamaged("the message"), err)
+		return nil, fmt.Errorf("%w: %w", ErrDamaged("the message"), err)
 	}
 	a, commitment := streamKey(dek, head[1:1+randomSize], context)
-	if head[0] != format || subtle.ConstantTimeCompare(commitment, head[1+randomSize:]) != 1 {
-		return nil, errDamaged("the message")
+	if head[0] != Format || subtle.ConstantTimeCompare(commitment, head[1+randomSize:]) != 1 {
+		return nil, ErrDamaged("the message")
 	}
 	seg := &segmentReader{r: r, aead: a, buf: make([]byte, min(sealedSegment, int(size)+4<<10)+1)}
 	zip, ok := c.readers.Get().(*zstd.Decoder)
@@ -185,7 +185,7 @@ func (c *Codec) NewReader(r io.Reader, dek secret.Key, size int64, context ...[]
 		}
 	}
 	if err := zip.Reset(seg); err != nil {
-		return nil, errDamaged("the message")
+		return nil, ErrDamaged("the message")
 	}
 	return &reader{codec: c, zip: zip, seg: seg, left: size}, nil
 }
@@ -208,7 +208,7 @@ func (r *reader) Read(b []byte) (int, error) {
 	}
 	n, err := r.zip.Read(b)
 	if int64(n) > r.left {
-		r.err = errDamaged("the message")
+		r.err = ErrDamaged("the message")
 		return 0, r.err
 	}
 	r.left -= int64(n)
@@ -217,7 +217,7 @@ func (r *reader) Read(b []byte) (int, error) {
 	case errors.Is(err, io.EOF) && r.left == 0 && r.seg.done:
 		r.err = io.EOF
 	case errors.Is(err, io.EOF), errors.Is(err, errStream), r.seg.err == nil:
-		r.err = errDamaged("the message")
+		r.err = ErrDamaged("the message")
 	default:
 		r.err = r.seg.err // of the store below
 	}
@@ -336,7 +336,7 @@ func (c *Codec) Decompress(frame []byte, limit int64) ([]byte, error) {
 	defer zip.Close()
 	out, err := io.ReadAll(io.LimitReader(zip, limit+1))
 	if err != nil || int64(len(out)) > limit {
-		return nil, errDamaged("a record")
+		return nil, ErrDamaged("a record")
 	}
 	return out, nil
 }

@@ -1,4 +1,4 @@
-package seal_test
+package stream_test
 
 import (
 	"bytes"
@@ -12,12 +12,12 @@ import (
 
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/secret"
-	"siegel/internal/vault/seal"
+	"siegel/internal/vault/seal/stream"
 )
 
-func codec(t testing.TB) *seal.Codec {
+func codec(t testing.TB) *stream.Codec {
 	t.Helper()
-	c, err := seal.NewCodec()
+	c, err := stream.NewCodec()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestStreamRoundTrip(t *testing.T) {
 	})
 }
 
-func open(c *seal.Codec, sealed []byte, dek secret.Key, size int64, context string) error {
+func open(c *stream.Codec, sealed []byte, dek secret.Key, size int64, context string) error {
 	r, err := c.NewReader(bytes.NewReader(sealed), dek, size, []byte(context))
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package seal
+package stream
 
 import (
 	"bytes"
@@ -35,7 +35,7 @@ func NewSpool(c *Codec, dir string, inMemory int) *Spool {
 func (s *Spool) New() flow.Sheet { return &sheet{spool: s, hash: sha256.New()} }
 
 // errSheet says that a sheet was used behind its end.
-var errSheet = errors.New("seal: the sheet is closed")
+var errSheet = errors.New("stream: the sheet is closed")
 
 const contextSpool = "siegel spool"
 
