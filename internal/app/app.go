@@ -1,0 +1,211 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"siegel/internal/archive"
+	"siegel/internal/audit"
+	"siegel/internal/flow"
+	"siegel/internal/flow/commit"
+	"siegel/internal/identity"
+	"siegel/internal/index"
+	"siegel/internal/kit/fault"
+	"siegel/internal/kit/secret"
+	"siegel/internal/vault/blob/disk"
+	"siegel/internal/vault/db"
+	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/seal"
+	"siegel/internal/vault/seal/stream"
+)
+
+// Options say which data directory to open and how.
+type Options struct {
+	Dir string
+	// ConfigFile is the configuration; empty means siegel.yaml in Dir.
+	ConfigFile string
+	// Change alters the configuration after it was read: for the demo and the
+	// tests, which listen on free ports. It may be nil.
+	Change func(*Config)
+	Log    *slog.Logger
+	Now    func() time.Time
+	// Watch hears the steps of the path; may be nil.
+	Watch flow.Watch
+}
+
+// App is an open data directory with every room built. Close it.
+type App struct {
+	Options
+	Config   Config
+	Instance Instance
+
+	DB       *db.DB
+	Store    *disk.Store
+	Master   *seal.Master
+	Vault    *seal.Vault
+	Ledger   *ledger.Ledger
+	Trail    *audit.Trail
+	Identity *identity.Identity
+	Archive  *archive.Archive
+	Index    *index.Index
+	Commit   *commit.Room
+	Flow     *flow.Flow
+	Spool    *stream.Spool
+	Evidence *Evidence
+
+	closers []io.Closer // first to last opened
+}
+
+// Open takes the data directory's lock and builds the rooms in path order. It
+// fails with kind Busy where another process has the directory, and with kind
+// Invalid where the configuration has problems, all of which are named.
+func Open(ctx context.Context, o Options) (_ *App, err error) {
+	a := &App{Options: o}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if a.Instance, err = ReadInstance(o.Dir); err != nil {
+		return nil, err
+	}
+	if err := a.configure(); err != nil {
+		return nil, err
+	}
+	held, err := lock(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, held)
+	if err := a.openKept(ctx); err != nil {
+		return nil, err
+	}
+	return a, a.buildRooms(ctx)
+}
+
+func (a *App) configure() error {
+	path := a.ConfigFile
+	if path == "" {
+		path = a.path(fileConfig)
+	}
+	c, err := LoadConfig(path)
+	if err != nil {
+		return fault.Because(fault.Invalid, "the configuration cannot be read", err)
+	}
+	if a.Change != nil {
+		a.Change(&c)
+	}
+	c.complete(a.Dir, a.Instance.Environment)
+	if err := c.Check(a.Instance.Environment); err != nil {
+		return fault.Because(fault.Invalid, "the configuration has problems", err)
+	}
+	a.Config = c
+	return nil
+}
+
+// complete fills what depends on data directory and environment.
+func (c *Config) complete(dir string, e Environment) {
+	for _, p := range []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Timestamps.Roots} {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+	for i, s := range c.LMTP.Sockets {
+		if !filepath.IsAbs(s) {
+			c.LMTP.Sockets[i] = filepath.Join(dir, s)
+		}
+	}
+	if e != Test {
+		return
+	}
+	if c.TLS.Certificate == "" && c.TLS.Key == "" {
+		c.TLS.Certificate, c.TLS.Key = filepath.Join(dir, dirTest, "tls.pem"), filepath.Join(dir, dirTest, "tls.key")
+	}
+	if c.Timestamps.URL == "" {
+		c.Timestamps.URL = TestAuthority
+	}
+}
+
+// path returns a path inside the data directory.
+func (a *App) path(name string) string { return filepath.Join(a.Dir, name) }
+
+// openKept opens what is kept: keys, control database, objects.
+func (a *App) openKept(ctx context.Context) (err error) {
+	arena := secret.NewArena(a.Config.Sessions.Open)
+	if a.Master, err = seal.OpenMaster(a.path(fileMaster), arena); err != nil {
+		return err
+	}
+	key := a.Master.ControlKey()
+	if a.DB, err = db.Open(ctx, a.path(fileControl), key); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.DB)
+	for _, m := range tables() {
+		if err := a.DB.Migrate(ctx, m.pkg, m.files); err != nil {
+			return err
+		}
+	}
+	if a.Store, err = disk.Open(a.path(dirObjects)); err != nil {
+		return err
+	}
+	if err := emptyDir(a.path(dirTemp)); err != nil {
+		return err
+	}
+	a.Ledger = ledger.New(a.Instance.Name, a.Now)
+	a.Vault, err = seal.New(seal.Config{Log: a.Ledger, Arena: arena, Now: a.Now, Derivations: a.Config.Sessions.Derivations})
+	return err
+}
+
+// emptyDir removes what a crash left in the directory of temporary files.
+func emptyDir(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buildRooms builds the rooms from the lowest floor up.
+func (a *App) buildRooms(ctx context.Context) error {
+	a.Trail = audit.New(a.Ledger, a.Master, a.Vault, a.Now)
+	a.Identity = identity.New(identity.Deps{DB: a.DB, Vault: a.Vault, Log: a.Ledger, Trail: a.Trail, Now: a.Now})
+	if err := a.openEvidence(ctx); err != nil {
+		return err
+	}
+	a.Archive = archive.New(archive.Deps{
+		DB: a.DB, Store: a.Store, Vault: a.Vault, Trail: a.Trail, People: a.Identity,
+		Now: a.Now, TempDir: a.path(dirTemp),
+	})
+	a.Index = index.New(index.Deps{DB: a.DB, Store: a.Store, Trail: a.Trail, Now: a.Now, Dir: a.path(dirIndex)})
+	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Now: a.Now, Watch: a.Watch})
+	a.Spool = stream.NewSpool(a.Vault.Codec, a.path(dirTemp), inMemory)
+	a.Flow = flow.New(flow.Rooms{Archive: a.Archive, Index: a.Index, Commit: a.Commit, Watch: a.Watch})
+	return nil
+}
+
+// inMemory is how much of a message stays in memory while it is received, in
+// octets; more goes to the encrypted spool.
+const inMemory = 1 << 20
+
+// Close closes what Open opened, last to first.
+func (a *App) Close() error {
+	var errs []error
+	if a.Index != nil {
+		errs = append(errs, a.Index.Close())
+	}
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		errs = append(errs, a.closers[i].Close())
+	}
+	a.closers = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,256 @@
+package index
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/internal/proto/textfold"
+	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal"
+)
+
+// version of the projections' tables and of the folding. A file of another
+// version is made again.
+const version = 1
+
+const schema = `
+CREATE TABLE index_state (version INTEGER NOT NULL, seq INTEGER NOT NULL);
+CREATE TABLE index_doc (seq INTEGER PRIMARY KEY, message BLOB NOT NULL UNIQUE, date INTEGER NOT NULL, sent INTEGER NOT NULL,
+  size INTEGER NOT NULL, subject TEXT NOT NULL, sender TEXT NOT NULL, opaque INTEGER NOT NULL, damaged INTEGER NOT NULL);
+CREATE INDEX index_doc_sent ON index_doc (sent);
+CREATE VIRTUAL TABLE index_words USING fts5(subject, sender, recipient, body, filename,
+  subject_alt, sender_alt, recipient_alt, body_alt, filename_alt,
+  content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 0');
+`
+
+// projection is an open file of one holder and month. Who has it holds its
+// lock.
+type projection struct {
+	key    projectionKey
+	sql    *sql.DB
+	seq    int64 // of the newest message in it
+	unlock func()
+}
+
+// Close closes the file: its key leaves the memory.
+func (p *projection) Close() error {
+	defer p.unlock()
+	return p.sql.Close()
+}
+
+// open opens the projection of a month through a session, or begins it anew
+// where it is missing, of another version, unreadable, or under a key that the
+// session does not reach.
+func (x *Index) open(ctx context.Context, s Session, month int) (_ *projection, err error) {
+	k := projectionKey{s.Tenant().ID(), holder(s), month}
+	unlock := x.lock(k)
+	defer func() {
+		if err != nil {
+			unlock()
+		}
+	}()
+	term, salt, err := x.row(ctx, s.Tenant(), k)
+	if err != nil && !errors.Is(err, db.ErrNoRows) {
+		return nil, err
+	}
+	if err == nil {
+		p, err := x.openFile(ctx, s, k, term, salt)
+		if err == nil {
+			p.unlock = unlock
+			return p, nil
+		}
+		if kind := fault.Of(err); kind == fault.Exhausted || kind == fault.Busy || kind == fault.Locked {
+			return nil, err
+		}
+	}
+	p, err := x.begin(ctx, s, k)
+	if err != nil {
+		return nil, err
+	}
+	p.unlock = unlock
+	return p, nil
+}
+
+func (x *Index) row(ctx context.Context, t db.Tenant, k projectionKey) (term int, salt []byte, err error) {
+	err = t.QueryRow(ctx, `SELECT term, salt FROM index_projection WHERE tenant = $1 AND holder = $2 AND month = $3`,
+		k.holder.Bytes(), k.month).Scan(&term, &salt)
+	return term, salt, err
+}
+
+// file is where a projection lies. The salt is in its name, so a new one never
+// meets the old file.
+func (x *Index) file(k projectionKey, salt []byte) string {
+	return filepath.Join(x.Dir, k.tenant.String(), k.holder.String(), fmt.Sprintf("%06d-%s.db", k.month, hex.EncodeToString(salt[:8])))
+}
+
+func (x *Index) openFile(ctx context.Context, s Session, k projectionKey, term int, salt []byte) (*projection, error) {
+	if len(salt) != 32 {
+		return nil, errors.New("index: a malformed salt")
+	}
+	path := x.file(k, salt)
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	key, err := s.Unlocked().ProjectionKey(k.holder, term, salt)
+	if err != nil {
+		return nil, err
+	}
+	defer key.Wipe()
+	c, err := db.OpenProjection(ctx, path, key)
+	if err != nil {
+		return nil, err
+	}
+	p := &projection{key: k, sql: c}
+	var v int
+	// no tenant: a projection is one holder's file
+	if err := c.QueryRowContext(ctx, `SELECT version, seq FROM index_state`).Scan(&v, &p.seq); err != nil || v != version {
+		return nil, errors.Join(err, fmt.Errorf("index: version %d", v), c.Close())
+	}
+	return p, nil
+}
+
+// begin makes an empty projection under a fresh salt and the holder's newest
+// key, and deletes the old file.
+func (x *Index) begin(ctx context.Context, s Session, k projectionKey) (_ *projection, err error) {
+	terms := s.Unlocked().Terms(k.holder)
+	if len(terms) == 0 {
+		return nil, fault.New(fault.Locked, "the session has ended, please sign in again")
+	}
+	term := terms[0]
+	for _, t := range terms {
+		term = max(term, t)
+	}
+	salt := seal.NewSalt()
+	path := x.file(k, salt[:])
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	key, err := s.Unlocked().ProjectionKey(k.holder, term, salt[:])
+	if err != nil {
+		return nil, err
+	}
+	defer key.Wipe()
+	c, err := db.OpenProjection(ctx, path, key)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	if _, err := c.ExecContext(ctx, schema+fmt.Sprintf("INSERT INTO index_state (version, seq) VALUES (%d, 0);", version)); err != nil {
+		return nil, err
+	}
+	err = s.Tenant().Update(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO index_projection (tenant, holder, month, term, salt) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (tenant, holder, month) DO UPDATE SET term = excluded.term, salt = excluded.salt`,
+			k.holder.Bytes(), k.month, term, salt[:])
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	x.removeOthers(k, path)
+	return &projection{key: k, sql: c}, nil
+}
+
+// removeOthers deletes files of earlier salts. What cannot be deleted now is
+// unreadable anyway, since its salt is gone, and goes the next time.
+func (x *Index) removeOthers(k projectionKey, keep string) {
+	old, err := filepath.Glob(filepath.Join(filepath.Dir(keep), fmt.Sprintf("%06d-*", k.month)))
+	if err != nil {
+		return
+	}
+	for _, f := range old {
+		if !strings.HasPrefix(f, keep) {
+			_ = os.Remove(f)
+		}
+	}
+}
+
+// add puts records into the projection in one transaction.
+func (p *projection) add(ctx context.Context, list []entry) (err error) {
+	tx, err := p.sql.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, tx.Rollback())
+		}
+	}()
+	for _, e := range list {
+		if err := insert(ctx, tx, e); err != nil {
+			return err
+		}
+		p.seq = max(p.seq, e.seq)
+	}
+	// no tenant: a projection is one holder's file
+	if _, err := tx.ExecContext(ctx, `UPDATE index_state SET seq = $1`, p.seq); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// entry is a record on its way into a projection.
+type entry struct {
+	seq     int64
+	message mail.ID
+	record  record
+	damaged bool
+}
+
+func insert(ctx context.Context, tx *sql.Tx, e entry) error {
+	r := e.record
+	sent := r.Sent
+	if sent == 0 {
+		sent = r.Date
+	}
+	sender := ""
+	if len(r.From) > 0 {
+		sender = r.From[0]
+	}
+	// no tenant: a projection is one holder's file
+	_, err := tx.ExecContext(ctx, `INSERT INTO index_doc (seq, message, date, sent, size, subject, sender, opaque, damaged)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, e.seq, e.message.Bytes(), r.Date, sent, r.Size, r.Subject, sender, truth(r.Opaque), truth(e.damaged))
+	if err != nil {
+		return err
+	}
+	args := []any{e.seq}
+	var alts []any
+	for _, text := range []string{r.Subject, strings.Join(r.From, "\n"), strings.Join(r.To, "\n"), r.Body, strings.Join(r.Files, "\n")} {
+		main, alt := textfold.Words(text)
+		args, alts = append(args, main), append(alts, alt)
+	}
+	// no tenant: a projection is one holder's file
+	_, err = tx.ExecContext(ctx, `INSERT INTO index_words (rowid, subject, sender, recipient, body, filename,
+		subject_alt, sender_alt, recipient_alt, body_alt, filename_alt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		append(args, alts...)...)
+	return err
+}
+
+func truth(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// parseRecord reads an opened index record.
+func parseRecord(plain []byte) (record, error) {
+	var r record
+	if err := json.Unmarshal(plain, &r); err != nil || r.Version != 1 {
+		return r, fault.Because(fault.Damaged, "an index record is malformed", fmt.Errorf("version %d: %w", r.Version, err))
+	}
+	return r, nil
+}
