@@ -56,7 +56,6 @@ type App struct {
 	Commit   *commit.Room
 	Flow     *flow.Flow
 	Spool    *stream.Spool
-	Evidence *Evidence
 
 	closers []io.Closer // first to last opened
 }
@@ -200,9 +199,6 @@ const inMemory = 1 << 20
 // Close closes what Open opened, last to first.
 func (a *App) Close() error {
 	var errs []error
-	if a.Index != nil {
-		errs = append(errs, a.Index.Close())
-	}
 	for i := len(a.closers) - 1; i >= 0; i-- {
 		errs = append(errs, a.closers[i].Close())
 	}

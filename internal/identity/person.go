@@ -74,8 +74,13 @@ func (i *Identity) personByID(ctx context.Context, t db.Tenant, id mail.ID) (Per
 	return p, err
 }
 
-// People lists the tenant's accounts, removed ones too.
-func (i *Identity) People(ctx context.Context, t db.Tenant) (list []Person, err error) {
+// People lists the tenant's accounts, removed ones too, for those who manage
+// them.
+func (i *Identity) People(ctx context.Context, s *Session) (list []Person, err error) {
+	if err := s.must(Administrator, Keeper); err != nil {
+		return nil, err
+	}
+	t := s.tenant
 	rows, err := t.Query(ctx, selectPerson+` ORDER BY email`)
 	if err != nil {
 		return nil, err

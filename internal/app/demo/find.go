@@ -1,0 +1,134 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"strings"
+
+	"siegel/internal/identity"
+	"siegel/internal/index"
+	"siegel/internal/mail"
+	"siegel/internal/proto/mime"
+	"siegel/internal/proto/mime/header"
+)
+
+// reason is why the keeper opens mail that is not hers.
+const reason = "demonstration"
+
+// search finds every message by words of its own and compares the octets that
+// come back with those that were sent.
+func (d *demo) search(ctx context.Context, s *identity.Session, list []*message) error {
+	bar := d.bar("Searching", len(list))
+	for _, m := range list {
+		if m.id == "" {
+			bar.step(0)
+			continue
+		}
+		b, err := m.read()
+		if err != nil {
+			return err
+		}
+		found, err := d.find(ctx, s, query(b), m.id)
+		if err != nil {
+			return err
+		}
+		if !found { // its words are not searchable: it has none, or they are opaque
+			if found, err = d.find(ctx, s, "after:1900", m.id); err != nil {
+				return err
+			}
+		}
+		same, err := d.same(ctx, s, m)
+		if err != nil {
+			return err
+		}
+		if found && same {
+			d.sum.Searched++
+		}
+		bar.step(m.size)
+	}
+	bar.end()
+	return nil
+}
+
+// find pages through the hits of a query until the message is among them.
+func (d *demo) find(ctx context.Context, s *identity.Session, q, id string) (bool, error) {
+	const page = 1000
+	for offset := 0; offset <= 100_000; offset += page {
+		r, err := d.app.Index.Search(ctx, s, index.Request{Text: q, Limit: page, Offset: offset})
+		if err != nil {
+			return false, err
+		}
+		for _, h := range r.Hits {
+			if h.ID.String() == id {
+				return true, nil
+			}
+		}
+		if len(r.Hits) < page {
+			return false, nil
+		}
+	}
+	return false, nil
+}
+
+// query makes a search of a message's subject and sender.
+func query(b []byte) string {
+	m, err := mime.Read(bytes.NewReader(b), mime.Limits{Text: 4096}, nil)
+	if err != nil {
+		return "after:1900"
+	}
+	var terms []string
+	if words := plainWords(header.Get(m.Fields, "Subject"), 6); words != "" {
+		terms = append(terms, `subject:"`+words+`"`)
+	}
+	if list := header.Addresses(m.Fields, "From"); len(list) > 0 {
+		if words := plainWords(list[0], 8); words != "" {
+			terms = append(terms, `from:"`+words+`"`)
+		}
+	}
+	if len(terms) == 0 {
+		if words := plainWords(m.Text(), 5); words != "" {
+			terms = append(terms, `"`+words+`"`)
+		}
+	}
+	if len(terms) == 0 {
+		return "after:1900"
+	}
+	return strings.Join(terms, " ")
+}
+
+// plainWords returns the first words of ASCII letters and digits, so that the
+// query does not depend on how other letters are folded.
+func plainWords(text string, n int) string {
+	words := strings.FieldsFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r < 0x80
+	})
+	var out []string
+	for _, w := range words {
+		if strings.ContainsFunc(w, func(r rune) bool { return r >= 0x80 }) || len(out) == n {
+			break
+		}
+		out = append(out, w)
+	}
+	return strings.Join(out, " ")
+}
+
+// same opens a message as the keeper and compares it with what was sent.
+func (d *demo) same(ctx context.Context, s *identity.Session, m *message) (bool, error) {
+	id, err := mail.ParseID(m.id)
+	if err != nil {
+		return false, err
+	}
+	shown, err := d.app.Archive.Show(ctx, s, id, reason)
+	if err != nil {
+		return false, err
+	}
+	h := sha256.New()
+	_, err = io.Copy(h, shown)
+	if err := errors.Join(err, shown.Close()); err != nil {
+		return false, err
+	}
+	return [32]byte(h.Sum(nil)) == m.sum && shown.SHA256 == m.sum, nil
+}

@@ -1,0 +1,344 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"time"
+
+	"siegel/internal/audit"
+	"siegel/internal/identity"
+	"siegel/internal/index"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+)
+
+func newReader(b []byte) io.Reader { return bytes.NewReader(b) }
+
+// commands lists what the door understands.
+func (c *Console) commands() map[string]command {
+	return map[string]command{
+		"ping":                  func(context.Context, *call) (any, error) { return struct{}{}, nil },
+		"tenant/kit":            c.tenantKit,
+		"tenant/create":         c.tenantCreate,
+		"tenant/list":           c.tenantList,
+		"person/list":           c.personList,
+		"person/invite":         c.personInvite,
+		"person/accept":         c.personAccept,
+		"person/password":       c.personPassword,
+		"person/reset":          c.personReset,
+		"person/remove":         c.personRemove,
+		"person/role":           c.personRole,
+		"person/address/add":    c.addressAdd,
+		"person/address/remove": c.addressRemove,
+		"person/regrant":        c.personRegrant,
+		"access/list":           c.accessList,
+		"access/request":        c.accessRequest,
+		"access/approve":        c.accessApprove,
+		"access/recover":        c.accessRecover,
+		"audit":                 c.audit,
+		"search":                c.search,
+		"show":                  c.show,
+	}
+}
+
+func (c *Console) tenantKit(ctx context.Context, _ *call) (any, error) { return c.Identity.NewKit(ctx) }
+
+// CreateTenant is the founding ceremony.
+type CreateTenant struct {
+	Name           string   `json:"name"`
+	Domains        []string `json:"domains"`
+	Administrators []string `json:"administrators"`
+	Keepers        []string `json:"keepers"`
+	Auditors       []string `json:"auditors"`
+	Readers        []string `json:"readers"`
+	Kit            mail.ID  `json:"kit"`
+	Words          []string `json:"words"`
+}
+
+func (c *Console) tenantCreate(ctx context.Context, k *call) (any, error) {
+	var r CreateTenant
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	f := identity.Founding{
+		Name: r.Name, Kit: r.Kit, Words: r.Words, Administrators: addresses(r.Administrators),
+		Keepers: addresses(r.Keepers), Auditors: addresses(r.Auditors), Readers: addresses(r.Readers),
+	}
+	for _, d := range r.Domains {
+		f.Domains = append(f.Domains, mail.NewDomain(d))
+	}
+	return c.Identity.Found(ctx, f)
+}
+
+func addresses(list []string) (out []mail.Address) {
+	for _, a := range list {
+		out = append(out, mail.NewAddress(a))
+	}
+	return out
+}
+
+func (c *Console) tenantList(ctx context.Context, _ *call) (any, error) {
+	return c.Identity.Tenants(ctx)
+}
+
+// Signed is a command with nothing but who gives it.
+type Signed struct {
+	Credentials
+}
+
+func (c *Console) personList(ctx context.Context, k *call) (any, error) {
+	var r Signed
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) { return c.Identity.People(ctx, s) })
+}
+
+// Person names an account, and what becomes of it.
+type Person struct {
+	Credentials
+	Email   string `json:"email"`
+	Role    string `json:"role,omitempty"`
+	Address string `json:"address,omitempty"`
+}
+
+// person reads a command about a person and runs it in a session.
+func (c *Console) person(ctx context.Context, k *call, f func(*identity.Session, Person, mail.Address) (any, error)) (any, error) {
+	var r Person
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) { return f(s, r, mail.NewAddress(r.Email)) })
+}
+
+// done is the result of a command that has none.
+type done struct{}
+
+func (c *Console) personInvite(ctx context.Context, k *call) (any, error) {
+	return c.person(ctx, k, func(s *identity.Session, r Person, email mail.Address) (any, error) {
+		role, err := identity.ParseRole(r.Role)
+		if err != nil {
+			return nil, err
+		}
+		p, code, err := c.Identity.Invite(ctx, s, email, role)
+		return identity.Invitation{Email: p.Email, Role: p.Role, Code: code}, err
+	})
+}
+
+// Accept takes an invitation.
+type Accept struct {
+	Tenant   string `json:"tenant,omitempty"`
+	Email    string `json:"email"`
+	Code     string `json:"code"`
+	Password string `json:"password"`
+}
+
+func (c *Console) personAccept(ctx context.Context, k *call) (any, error) {
+	var r Accept
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	return done{}, c.Identity.Accept(ctx, r.Tenant, mail.NewAddress(r.Email), r.Code, []byte(r.Password))
+}
+
+// Password changes one's own password.
+type Password struct {
+	Credentials
+	New string `json:"new"`
+}
+
+func (c *Console) personPassword(ctx context.Context, k *call) (any, error) {
+	var r Password
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) {
+		return done{}, c.Identity.ChangePassword(ctx, s, []byte(r.New))
+	})
+}
+
+func (c *Console) personReset(ctx context.Context, k *call) (any, error) {
+	return c.person(ctx, k, func(s *identity.Session, _ Person, email mail.Address) (any, error) {
+		code, err := c.Identity.Reset(ctx, s, email)
+		return identity.Invitation{Email: email, Code: code}, err
+	})
+}
+
+func (c *Console) personRemove(ctx context.Context, k *call) (any, error) {
+	return c.person(ctx, k, func(s *identity.Session, _ Person, email mail.Address) (any, error) {
+		return done{}, c.Identity.Remove(ctx, s, email)
+	})
+}
+
+// Requested is the result of a command that became a request.
+type Requested struct {
+	Request *identity.Request `json:"request"`
+}
+
+func (c *Console) personRole(ctx context.Context, k *call) (any, error) {
+	return c.person(ctx, k, func(s *identity.Session, r Person, email mail.Address) (any, error) {
+		role, err := identity.ParseRole(r.Role)
+		if err != nil {
+			return nil, err
+		}
+		q, err := c.Identity.SetRole(ctx, s, email, role)
+		return Requested{q}, err
+	})
+}
+
+func (c *Console) addressAdd(ctx context.Context, k *call) (any, error) {
+	return c.person(ctx, k, func(s *identity.Session, r Person, email mail.Address) (any, error) {
+		q, err := c.Identity.AddAddress(ctx, s, email, mail.NewAddress(r.Address))
+		return Requested{q}, err
+	})
+}
+
+func (c *Console) addressRemove(ctx context.Context, k *call) (any, error) {
+	return c.person(ctx, k, func(s *identity.Session, r Person, email mail.Address) (any, error) {
+		return done{}, c.Identity.RemoveAddress(ctx, s, email, mail.NewAddress(r.Address))
+	})
+}
+
+// Regranted is how many messages a person has gained.
+type Regranted struct {
+	Messages int64 `json:"messages"`
+}
+
+func (c *Console) personRegrant(ctx context.Context, k *call) (any, error) {
+	return c.person(ctx, k, func(s *identity.Session, _ Person, email mail.Address) (any, error) {
+		owner, err := c.Identity.Owner(ctx, s, email)
+		if err != nil {
+			return nil, err
+		}
+		n, err := c.Archive.Regrant(ctx, s, owner, k.progress)
+		return Regranted{n}, err
+	})
+}
+
+func (c *Console) accessList(ctx context.Context, k *call) (any, error) {
+	var r Signed
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) { return c.Identity.Requests(ctx, s) })
+}
+
+func (c *Console) accessRequest(ctx context.Context, k *call) (any, error) {
+	return c.person(ctx, k, func(s *identity.Session, r Person, email mail.Address) (any, error) {
+		role, err := identity.ParseRole(r.Role)
+		if err != nil {
+			return nil, err
+		}
+		return c.Identity.RequestRole(ctx, s, email, role)
+	})
+}
+
+// Approve carries out a request.
+type Approve struct {
+	Credentials
+	Request mail.ID `json:"request"`
+}
+
+func (c *Console) accessApprove(ctx context.Context, k *call) (any, error) {
+	var r Approve
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) { return c.Identity.Approve(ctx, s, r.Request) })
+}
+
+// Recover carries out a request with the recovery kit.
+type Recover struct {
+	Tenant  string  `json:"tenant,omitempty"`
+	Request mail.ID `json:"request"`
+	File    []byte  `json:"file"`
+	Words   string  `json:"words"`
+}
+
+func (c *Console) accessRecover(ctx context.Context, k *call) (any, error) {
+	var r Recover
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	return done{}, c.Identity.Recover(ctx, r.Tenant, r.Request, r.File, r.Words)
+}
+
+// Audit asks for the newest events.
+type Audit struct {
+	Credentials
+	Limit int `json:"limit"`
+}
+
+const maxEvents = 10_000
+
+func (c *Console) audit(ctx context.Context, k *call) (any, error) {
+	var r Audit
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	if r.Limit < 1 || r.Limit > maxEvents {
+		return nil, fault.Newf(fault.Invalid, "ask for 1 to %d events", maxEvents)
+	}
+	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) {
+		list := []audit.Entry{}
+		err := c.Identity.Audit(ctx, s, r.Limit, func(e audit.Entry) error { list = append(list, e); return nil })
+		return list, err
+	})
+}
+
+// Search asks for messages.
+type Search struct {
+	Credentials
+	Query  string `json:"query"`
+	Limit  int    `json:"limit,omitempty"`
+	Offset int    `json:"offset,omitempty"`
+}
+
+func (c *Console) search(ctx context.Context, k *call) (any, error) {
+	var r Search
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) {
+		return c.Index.Search(ctx, s, index.Request{Text: r.Query, Limit: r.Limit, Offset: r.Offset, Progress: k.progress})
+	})
+}
+
+// Show asks for a message.
+type Show struct {
+	Credentials
+	ID     string `json:"id"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Shown is what is known of a shown message.
+type Shown struct {
+	ID      mail.ID   `json:"id"`
+	Size    int64     `json:"size"`
+	SHA256  string    `json:"sha256"`
+	Arrived time.Time `json:"arrived"`
+}
+
+func (c *Console) show(ctx context.Context, k *call) (any, error) {
+	var r Show
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	return c.signed(ctx, r.Credentials, func(s *identity.Session) (_ any, err error) {
+		id, err := mail.ParseID(r.ID)
+		if err != nil {
+			return nil, fault.Because(fault.Invalid, "this is not the id of a message: an id has 32 hexadecimal digits", err)
+		}
+		m, err := c.Archive.Show(ctx, s, id, r.Reason)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = m.Close() }() // reading has said what there is to say
+		if err := k.octets(Shown{m.ID, m.Size, hexOf(m.SHA256), mail.FromMicros(m.Arrived)}); err != nil {
+			return nil, err
+		}
+		_, err = io.Copy(k.w, m)
+		return nil, err
+	})
+}

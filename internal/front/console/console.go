@@ -1,0 +1,179 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"siegel/internal/archive"
+	"siegel/internal/identity"
+	"siegel/internal/index"
+	"siegel/internal/kit/fault"
+	"siegel/internal/kit/text"
+	"siegel/internal/mail"
+)
+
+// Deps are the rooms that commands reach.
+type Deps struct {
+	Identity *identity.Identity
+	Archive  *archive.Archive
+	Index    *index.Index
+	Log      *slog.Logger
+}
+
+// Credentials sign a person in. They are part of every command that a person
+// gives.
+type Credentials struct {
+	As       string `json:"as"`
+	Tenant   string `json:"tenant,omitempty"`
+	Password string `json:"password"`
+}
+
+// maxBody bounds a command, in octets.
+const maxBody = 1 << 20
+
+const resultHeader = "Siegel-Result"
+
+// Console answers commands. Use it from many goroutines.
+type Console struct {
+	Deps
+	texts *text.Catalog
+	mux   *http.ServeMux
+}
+
+// New returns the handler.
+func New(d Deps) *Console {
+	c := &Console{Deps: d, texts: text.New(), mux: http.NewServeMux()}
+	for name, f := range c.commands() {
+		c.mux.HandleFunc("POST /v1/"+name, c.serve(f))
+	}
+	return c
+}
+
+// ServeHTTP implements [http.Handler].
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.mux.ServeHTTP(w, r) }
+
+// call is one command in progress.
+type call struct {
+	w    http.ResponseWriter
+	body []byte
+	lang text.Lang
+	sent bool // octets have been sent; an error can only break the answer off
+}
+
+// command carries out a call and returns its result, or nil where it has sent
+// octets.
+type command func(ctx context.Context, k *call) (any, error)
+
+// line is one event of an answer.
+type line struct {
+	Progress *Progress       `json:"progress,omitempty"`
+	Result   json.RawMessage `json:"result,omitempty"`
+	Error    *Error          `json:"error,omitempty"`
+}
+
+// Progress says how far a command is.
+type Progress struct {
+	Done  int64 `json:"done"`
+	Total int64 `json:"total"`
+}
+
+// Error is a fault as a command prints it.
+type Error struct {
+	Kind string `json:"kind"`
+	Text string `json:"text"`
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Text }
+
+func (c *Console) serve(f command) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		k := &call{w: w, lang: text.Parse(r.Header.Get("Accept-Language"))}
+		var err error
+		if k.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
+			c.fail(k, fault.Because(fault.Invalid, "the command is too long", err))
+			return
+		}
+		result, err := f(r.Context(), k)
+		clear(k.body)
+		switch {
+		case err != nil && k.sent:
+			c.Log.Error("a command broke off", "command", r.URL.Path, "error", err)
+			panic(http.ErrAbortHandler) // the client must not take the rest for the whole
+		case err != nil:
+			if fault.Of(err) == fault.Internal {
+				c.Log.Error("a command failed", "command", r.URL.Path, "error", err)
+			}
+			c.fail(k, err)
+		case !k.sent || result != nil:
+			b, err := json.Marshal(result)
+			if err != nil {
+				c.fail(k, err)
+				return
+			}
+			k.write(line{Result: b})
+		}
+	}
+}
+
+// fail sends an error in the language of the client. Problems of a
+// configuration and the like, which are joined, come one per line.
+func (c *Console) fail(k *call, err error) {
+	k.write(line{Error: Explain(c.texts, k.lang, err)})
+}
+
+// Explain turns an error into what a user reads.
+func Explain(texts *text.Catalog, l text.Lang, err error) *Error {
+	sentence, args := fault.Sentence(err)
+	return &Error{Kind: fault.Of(err).String(), Text: texts.Say(l, sentence, args...)}
+}
+
+func (k *call) write(l line) {
+	b, err := json.Marshal(l)
+	if err != nil {
+		return // the types above always encode
+	}
+	k.w.Header().Set("Content-Type", "application/x-ndjson")
+	_, _ = k.w.Write(append(b, '\n')) // the client may have gone
+	if f, ok := k.w.(http.Flusher); ok {
+		f.Flush()
+	}
+}
+
+// progress tells the client how far the command is.
+func (k *call) progress(done, total int64) { k.write(line{Progress: &Progress{done, total}}) }
+
+// octets begins an answer of octets.
+func (k *call) octets(result any) error {
+	b, err := json.Marshal(result)
+	if err != nil {
+		return err
+	}
+	k.w.Header().Set("Content-Type", "application/octet-stream")
+	k.w.Header().Set(resultHeader, string(b))
+	k.sent = true
+	return nil
+}
+
+// read decodes the command's body, and refuses fields that nobody knows.
+func (k *call) read(v any) error {
+	d := json.NewDecoder(newReader(k.body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return fault.Because(fault.Invalid, "the command cannot be read", err)
+	}
+	return nil
+}
+
+// signed runs f in the session of whoever gives the command.
+func (c *Console) signed(ctx context.Context, cred Credentials, f func(*identity.Session) (any, error)) (_ any, err error) {
+	s, err := c.Identity.SignIn(ctx, cred.Tenant, mail.NewAddress(cred.As), []byte(cred.Password))
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	return f(s)
+}
