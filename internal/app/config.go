@@ -107,55 +107,72 @@ func LoadConfig(path string) (Config, error) {
 	return c, nil
 }
 
+// Sentence is a text for users that waits for its language.
+type Sentence struct {
+	Sentence string // the English one, with verbs of fmt
+	Args     []any
+}
+
+// String returns the English text.
+func (s Sentence) String() string {
+	if len(s.Args) == 0 {
+		return s.Sentence
+	}
+	return fmt.Sprintf(s.Sentence, s.Args...)
+}
+
+// say makes a sentence.
+func say(sentence string, args ...any) Sentence { return Sentence{sentence, args} }
+
 // Problem is one thing that is wrong with a configuration.
 type Problem struct {
-	Field  string // as it stands in the file: lmtp.listen
-	What   string // what is wrong
-	Remedy string // what to do
+	Field  string   // as it stands in the file: lmtp.listen
+	What   Sentence // what is wrong
+	Remedy Sentence // what to do
 }
 
 // Error implements error.
-func (p Problem) Error() string { return p.Field + ": " + p.What + "; " + p.Remedy }
+func (p Problem) Error() string { return p.Field + ": " + p.What.String() + "; " + p.Remedy.String() }
 
 // Check returns every problem at once, joined; each is a [Problem].
 func (c Config) Check(environment Environment) error {
 	var bad []error
-	problem := func(field, what, remedy string) { bad = append(bad, Problem{field, what, remedy}) }
+	problem := func(field string, what, remedy Sentence) { bad = append(bad, Problem{field, what, remedy}) }
 	for _, a := range c.LMTP.Listen {
 		host, _, err := net.SplitHostPort(a)
 		if err != nil {
-			problem("lmtp.listen", fmt.Sprintf("%q is no address", a), "write host:port, for example 127.0.0.1:2003")
+			problem("lmtp.listen", say("%q is no address", a), say("write host:port, for example 127.0.0.1:2003"))
 			continue
 		}
 		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && c.TLS.Certificate == "" && environment == Production {
-			problem("lmtp.listen", fmt.Sprintf("%s is not loopback and there is no certificate", a), "set tls.certificate and tls.key, or listen on 127.0.0.1 or a socket")
+			problem("lmtp.listen", say("%s is not loopback and there is no certificate", a), say("set tls.certificate and tls.key, or listen on 127.0.0.1 or a socket"))
 		}
 	}
 	if len(c.LMTP.Listen)+len(c.LMTP.Sockets) == 0 {
-		problem("lmtp", "there is no door for mail", "set lmtp.listen or lmtp.sockets")
+		problem("lmtp", say("there is no door for mail"), say("set lmtp.listen or lmtp.sockets"))
 	}
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
-		problem("tls", "certificate and key go together", "set both or none")
+		problem("tls", say("certificate and key go together"), say("set both or none"))
 	}
 	for field, path := range map[string]string{"tls.certificate": c.TLS.Certificate, "tls.key": c.TLS.Key, "timestamps.roots": c.Timestamps.Roots} {
 		if path != "" {
 			if _, err := os.Stat(path); err != nil {
-				problem(field, "the file cannot be read", "check the path and its mode")
+				problem(field, say("the file cannot be read"), say("check the path and its mode"))
 			}
 		}
 	}
 	c.checkNumbers(problem)
 	c.checkTimestamps(environment, problem)
 	if c.Log.Level != "debug" && c.Log.Level != "info" && c.Log.Level != "warn" && c.Log.Level != "error" {
-		problem("log.level", fmt.Sprintf("there is no level %q", c.Log.Level), "write debug, info, warn or error")
+		problem("log.level", say("there is no level %q", c.Log.Level), say("write debug, info, warn or error"))
 	}
 	if c.Log.Format != "text" && c.Log.Format != "json" {
-		problem("log.format", fmt.Sprintf("there is no format %q", c.Log.Format), "write text or json")
+		problem("log.format", say("there is no format %q", c.Log.Format), say("write text or json"))
 	}
 	return errors.Join(bad...)
 }
 
-func (c Config) checkNumbers(problem func(field, what, remedy string)) {
+func (c Config) checkNumbers(problem func(field string, what, remedy Sentence)) {
 	for _, n := range []struct {
 		field         string
 		value, lo, hi int64
@@ -170,26 +187,26 @@ func (c Config) checkNumbers(problem func(field, what, remedy string)) {
 		{"sessions.derivations", int64(c.Sessions.Derivations), 1, 64},
 	} {
 		if n.value < n.lo || n.value > n.hi {
-			problem(n.field, fmt.Sprintf("%d is out of bounds", n.value), fmt.Sprintf("choose between %d and %d", n.lo, n.hi))
+			problem(n.field, say("%d is out of bounds", n.value), say("choose between %d and %d", n.lo, n.hi))
 		}
 	}
 	if d := c.Limits.Idle; d < time.Second || d > time.Hour {
-		problem("limits.idle", fmt.Sprintf("%v is out of bounds", d), "choose between 1s and 1h")
+		problem("limits.idle", say("%v is out of bounds", d), say("choose between 1s and 1h"))
 	}
 	if d := c.Ledger.CheckpointEvery; d < time.Second || d > 24*time.Hour {
-		problem("ledger.checkpoint_every", fmt.Sprintf("%v is out of bounds", d), "choose between 1s and 24h")
+		problem("ledger.checkpoint_every", say("%v is out of bounds", d), say("choose between 1s and 24h"))
 	}
 }
 
-func (c Config) checkTimestamps(environment Environment, problem func(field, what, remedy string)) {
+func (c Config) checkTimestamps(environment Environment, problem func(field string, what, remedy Sentence)) {
 	switch u, err := url.Parse(c.Timestamps.URL); {
 	case c.Timestamps.URL == "":
 	case c.Timestamps.URL == TestAuthority && environment == Production:
-		problem("timestamps.url", "the test authority proves nothing", "name the URL of an RFC 3161 authority")
+		problem("timestamps.url", say("the test authority proves nothing"), say("name the URL of an RFC 3161 authority"))
 	case c.Timestamps.URL == TestAuthority:
 	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "":
-		problem("timestamps.url", "this is no URL", "write https://… of an RFC 3161 authority")
+		problem("timestamps.url", say("this is no URL"), say("write https://… of an RFC 3161 authority"))
 	case environment == Production && c.Timestamps.Roots == "":
-		problem("timestamps.roots", "the authority's root certificates are missing", "name a PEM file: tokens are checked against it before they are kept")
+		problem("timestamps.roots", say("the authority's root certificates are missing"), say("name a PEM file: tokens are checked against it before they are kept"))
 	}
 }

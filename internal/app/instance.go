@@ -148,3 +148,15 @@ func lock(dir string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// ConsoleSocket is where a running server of a data directory takes commands.
+func ConsoleSocket(dir string) string { return filepath.Join(dir, fileConsole) }
+
+// ConfigFile is the configuration of a data directory, or the one that was
+// named.
+func ConfigFile(dir, named string) string {
+	if named != "" {
+		return named
+	}
+	return filepath.Join(dir, fileConfig)
+}

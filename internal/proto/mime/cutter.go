@@ -83,8 +83,15 @@ func NewCutter(l Limits, data func([]byte), emit func(Range)) *Cutter {
 // are then those of what could be read.
 func Cut(r io.Reader, l Limits, emit func(Range)) error {
 	c := NewCutter(l, nil, emit)
-	_, err := io.Copy(c, r)
+	err := pour(c, r)
 	_ = c.Close() // never fails
+	return err
+}
+
+// pour writes to w what r yields, in pieces of 64 KiB. (Left to itself, io.Copy
+// lets some readers write all they have at once.)
+func pour(w io.Writer, r io.Reader) error {
+	_, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, make([]byte, 64<<10))
 	return err
 }
 

@@ -48,8 +48,19 @@ func show(message string, ranges []mime.Range) string {
 	return b.String()
 }
 
-func TestCut(t *testing.T) {
-	for _, c := range []struct{ name, message, want string }{
+// cutCase is a message and how it is cut.
+type cutCase struct{ name, message, want string }
+
+func (c cutCase) run(t *testing.T) {
+	t.Helper()
+	got := show(c.message, cut(mime.Limits{}, []byte(c.message)))
+	if want := strings.TrimPrefix(c.want+"\n", "\n"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestCutHeader(t *testing.T) {
+	for _, c := range []cutCase{
 		{"empty", "", ""},
 		{"fields and body", "A: 1\r\nB: 2\r\n 3\r\n\r\nbody\r\n\r\n", `
 field "A: 1\r\n"
@@ -90,6 +101,21 @@ delimiter "--b:c\n"
 part-header "\n"
 part-body "x"
 delimiter "\n--b:c--\n"`},
+		{"first of two types counts", "Content-Type: text/plain\nContent-Type: multipart/mixed; boundary=b\n\n--b\n", `
+field "Content-Type: text/plain\n"
+field "Content-Type: multipart/mixed; boundary=b\n"
+header-end "\n"
+body "--b\n"`},
+		{"empty line with a blank", "A: 1\n \nno field\nB: 2\n", `
+field "A: 1\n \n"
+body "no field\nB: 2\n"`},
+	} {
+		t.Run(c.name, c.run)
+	}
+}
+
+func TestCutParts(t *testing.T) {
+	for _, c := range []cutCase{
 		{"multipart", "Content-Type: multipart/mixed; boundary=b\r\n\r\npre\r\n--b\r\nC: 1\r\nD: 2\r\n\r\none\r\n\r\n--b  \r\n\r\ntwo\r\n--b--\r\nepi\r\n--b\r\nepi\r\n", `
 field "Content-Type: multipart/mixed; boundary=b\r\n"
 header-end "\r\n"
@@ -161,18 +187,8 @@ header-end "\n"
 delimiter "--b\n"
 part-body "some text\n\nmore"
 delimiter "\n--b--"`},
-		{"first of two types counts", "Content-Type: text/plain\nContent-Type: multipart/mixed; boundary=b\n\n--b\n", `
-field "Content-Type: text/plain\n"
-field "Content-Type: multipart/mixed; boundary=b\n"
-header-end "\n"
-body "--b\n"`},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			got := show(c.message, cut(mime.Limits{}, []byte(c.message)))
-			if want := strings.TrimPrefix(c.want+"\n", "\n"); got != want {
-				t.Errorf("got\n%s\nwant\n%s", got, want)
-			}
-		})
+		t.Run(c.name, c.run)
 	}
 }
 

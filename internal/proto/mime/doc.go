@@ -22,8 +22,9 @@
 // field does, a delimiter whose empty line was lost does. Within it, a line
 // that begins with space or tab continues the field; so does a line without
 // the form of a field if the field's last character is a semicolon (parameters
-// that lost their folding). Other lines without the form of a field are
-// nameless fields of their own, and the header goes on. A block whose first line
+// that lost their folding). Behind a line of nothing but white space such a
+// line begins the body (an empty line that got blanks). Otherwise it is a
+// nameless field of its own, and the header goes on. A block whose first line
 // has not the form of a field (an mbox "From " line aside) is no header
 // at all: the body begins with it.
 //

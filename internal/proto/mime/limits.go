@@ -11,7 +11,9 @@ type Limits struct {
 	Ranges int
 	// Header is how many bytes of header fields a [Parser] keeps in
 	// [Message.Fields] and [Part.Fields] together, counting at least 64 per
-	// field, and the longest field it reads. Default 256 KiB.
+	// field, and the longest field it reads. No field gets more than half of
+	// what is left, so that a giant one does not hide those behind it. Default
+	// 256 KiB.
 	Header int
 	// Parts is how many parts a [Parser] lists. Default 10,000.
 	Parts int

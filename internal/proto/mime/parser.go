@@ -39,11 +39,11 @@ func (m *Message) Date() (t time.Time, ok bool) {
 
 // Text returns the text of the message's body: of all parts that are text and
 // no attachments (both halves of an alternative), one per paragraph, after the
-// header lines that are no fields.
+// header lines that are no fields (mbox lines aside).
 func (m *Message) Text() string {
 	var b strings.Builder
 	for _, f := range m.Fields {
-		if f.Name == "" {
+		if f.Name == "" && !strings.HasPrefix(strings.TrimPrefix(f.Value, ">"), "From ") {
 			paragraph(&b, f.Value)
 		}
 	}
@@ -162,7 +162,7 @@ func NewParser(l Limits, visit Visit) *Parser {
 // content of r does Read fail.
 func Read(r io.Reader, l Limits, visit Visit) (*Message, error) {
 	p := NewParser(l, visit)
-	_, err := io.CopyBuffer(struct{ io.Writer }{p}, struct{ io.Reader }{r}, make([]byte, 64<<10))
+	err := pour(p, r)
 	if closeErr := p.Close(); err == nil {
 		err = closeErr
 	}

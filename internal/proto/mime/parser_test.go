@@ -99,6 +99,7 @@ TEXT multipart/encrypted protection=3
 		{"S/MIME by content", "Content-Type: application/octet-stream; name=smime.p7m\n\n0\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03\xa0", `1 application/octet-stream file="smime.p7m" protection=1 attached size=14`},
 		{"S/MIME opaque", "Content-Type: application/pkcs7-mime\n\n0\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0", `1 application/pkcs7-mime protection=2 attached size=14`},
 		{"multipart without boundary is text", "Content-Type: multipart/mixed\n\nx", `1 multipart/mixed size=1 "x"`},
+		{"encoded message", "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nQTogYgoKYw==", `1 message/rfc822 attached size=7 "A: b\n\nc"`},
 		{"wrong type is text", "Content-Type: text\n\nx", `1 text/plain size=1 "x"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

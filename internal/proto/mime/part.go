@@ -84,7 +84,7 @@ func (p *Part) IsAttachment() bool {
 	switch {
 	case p.Content == Multipart:
 		return false
-	case p.Content == Embedded:
+	case p.Content == Embedded, embedded(p.Type):
 		return true
 	}
 	switch p.Type {
@@ -107,11 +107,8 @@ func (p *Part) IsAttachment() bool {
 // text but RTF, reports, messages that were not descended into, and
 // multiparts that have no usable boundary.
 func isText(t string) bool {
-	if t == "text/rtf" || t == "text/richtext" {
-		return false
-	}
 	main, _, _ := strings.Cut(t, "/")
-	return main == "text" || main == "message" || main == "multipart"
+	return main == "text" && t != "text/rtf" || main == "message" || main == "multipart"
 }
 
 // isHTML reports whether text of that type is HTML.

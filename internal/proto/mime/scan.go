@@ -53,6 +53,7 @@ type scanner struct {
 	entity  entity
 	first   bool // no line was read yet, but for an mbox line
 	begun   bool // its range was begun
+	blanks  bool // the last line had nothing but white space
 	inField bool
 	fieldB  []byte // beginning of the present field
 	long    bool   // fieldB is not all of it

@@ -141,7 +141,7 @@ func fieldForm(b []byte, eof bool, limit int) line {
 // newBlock begins a header block.
 func (s *scanner) newBlock(digest bool) {
 	s.entity = entity{digest: digest}
-	s.first, s.begun, s.inField = true, false, false
+	s.first, s.begun, s.inField, s.blanks = true, false, false, false
 }
 
 // headerLine decides about a line of a header block. It reads what decides it,
@@ -170,7 +170,7 @@ func (s *scanner) headerLine(b []byte, eof bool) (int, bool) {
 		s.endHeader()
 		return 0, true
 	case other:
-		if s.first {
+		if s.first || s.blanks {
 			s.endHeader()
 			return 0, true
 		}
@@ -182,6 +182,7 @@ func (s *scanner) headerLine(b []byte, eof bool) (int, bool) {
 	default:
 		s.startField()
 	}
+	s.blanks = true
 	// The mbox line stands before the first line, it is not it.
 	s.first = s.first && kind == mboxLine
 	s.state = headerRest
@@ -219,7 +220,7 @@ func (s *scanner) headerRest(b []byte) int {
 		s.long = true
 	}
 	if text := bytes.TrimRight(b[:n], " \t\r\n"); len(text) > 0 {
-		s.last = text[len(text)-1]
+		s.last, s.blanks = text[len(text)-1], false
 	}
 	if done {
 		s.state = headerLine

@@ -108,21 +108,37 @@ func trimHalfRune(b []byte) []byte {
 
 // cleanText makes all line breaks LF and drops control characters but tab.
 func cleanText(s string) string {
-	if strings.IndexFunc(s, isControl) < 0 {
+	i := nextControl(s, 0)
+	if i == len(s) {
 		return s
 	}
-	if strings.Contains(s, "\r") {
-		s = strings.ReplaceAll(s, "\r\n", "\n")
-		s = strings.ReplaceAll(s, "\r", "\n")
-	}
-	return strings.Map(func(r rune) rune {
-		if isControl(r) {
-			return -1
+	var b strings.Builder
+	b.Grow(len(s))
+	for from := 0; ; i = nextControl(s, from) {
+		b.WriteString(s[from:i])
+		if i == len(s) {
+			return b.String()
 		}
-		return r
-	}, s)
+		switch {
+		case s[i] == 0xC2: // U+0080 to U+009F
+			i++
+		case s[i] == '\r' && (i+1 == len(s) || s[i+1] != '\n'):
+			b.WriteByte('\n')
+		}
+		from = i + 1
+	}
 }
 
-func isControl(r rune) bool {
-	return r < ' ' && r != '\n' && r != '\t' || 0x7f <= r && r < 0xa0
+// nextControl returns where the next control character but tab and LF begins
+// in s, not before i, or its length.
+func nextControl(s string, i int) int {
+	for ; i < len(s); i++ {
+		switch c := s[i]; {
+		case c < ' ' && c != '\n' && c != '\t' || c == 0x7f:
+			return i
+		case c == 0xC2 && i+1 < len(s) && s[i+1] < 0xA0:
+			return i
+		}
+	}
+	return i
 }

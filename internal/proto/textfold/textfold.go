@@ -43,7 +43,8 @@ func Words(text string) (main, alt string) {
 		}
 		i += n
 	}
-	if !f.differ {
+	// A difference may have been cut off at the end of a long word.
+	if !f.differ || string(f.main.b) == string(f.alt.b) {
 		return string(f.main.b), ""
 	}
 	return string(f.main.b), string(f.alt.b)

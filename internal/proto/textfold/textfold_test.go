@@ -212,6 +212,7 @@ func TestLongRunsOfMarks(t *testing.T) {
 	for _, unit := range []string{"\u0308", "中", "ü", "u\u0308", "\u0308\u0323", "\xff", "\xe4\xb8"} {
 		wellFormed(t, "a"+strings.Repeat(unit, 20_000)+"b")
 	}
+	wellFormed(t, strings.Repeat("x", 62)+"øe")
 	main, _ := textfold.Words(strings.Repeat("中", 20_000))
 	if len(main) != 20_000*4-1 {
 		t.Errorf("length %d", len(main))

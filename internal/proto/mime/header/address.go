@@ -63,25 +63,33 @@ func Addresses(fields []Field, names ...string) []string {
 // in Unicode NFC, needless quotes removed, the domain in ASCII (IDNA 2008) and
 // without its last dot. Local parts that differ in case only could be
 // different people (RFC 5321 section 2.4); nobody lives so. It returns "" for
-// what has no local part or no domain, or is longer than 998 bytes.
+// what has no local part or no domain, has one that only quotes would allow, or
+// is longer than 998 bytes.
 func NormalAddress(addr string) string {
-	at := strings.LastIndexByte(addr, '@')
-	if at <= 0 || at == len(addr)-1 || len(addr) > maxAddress {
+	if len(addr) > maxAddress {
 		return ""
 	}
-	local, domain := addr[:at], strings.TrimRight(addr[at+1:], ".")
+	// First, since some characters are specials in NFC; again, since some
+	// lower-case letters are not.
+	addr = norm.NFC.String(strings.ToLower(norm.NFC.String(addr)))
+	at := strings.LastIndexByte(addr, '@')
+	if at <= 0 || at == len(addr)-1 {
+		return ""
+	}
+	local, domain := strings.TrimPrefix(addr[:at], "mailto:"), strings.TrimRight(addr[at+1:], ".")
+	if local == "" || local[0] != '"' && strings.ContainsAny(local, "<>,:; ") {
+		return ""
+	}
 	if n := len(local); n > 2 && local[0] == '"' && local[n-1] == '"' && !strings.ContainsAny(local[1:n-1], "\\\"()<>[]:;@, ") {
 		local = local[1 : n-1]
 	}
-	local, domain = strings.ToLower(norm.NFC.String(local)), strings.ToLower(domain)
 	if strings.ContainsFunc(domain, func(r rune) bool { return r >= 0x80 }) {
 		if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
-			domain = ascii
-		} else {
-			domain = norm.NFC.String(domain)
+			domain = strings.TrimRight(ascii, ".") // invisible characters may have followed a dot
 		}
 	}
-	if domain == "" {
+	// Punycode can be longer than what it encodes.
+	if domain == "" || len(local)+1+len(domain) > maxAddress {
 		return ""
 	}
 	return local + "@" + domain
@@ -112,11 +120,15 @@ type addressParser struct {
 
 	// The mailbox being read.
 	phrase  []byte   // words of the name, encoded words not yet decoded
+	label   []byte   // those of them that are no address
+	labeled int      // how much of phrase was looked at for label
 	comment []byte   // comments, likewise
 	run     []byte   // the present word without blanks, a possible address
 	bare    []string // words with an "@", outside angle brackets
 	angle   string   // what stood in angle brackets
 	angled  bool
+
+	angleEnd int // how long phrase was behind them
 }
 
 // step reads one token.
@@ -139,6 +151,12 @@ func (p *addressParser) step() {
 		p.reset()
 	case '<':
 		p.endRun()
+		if p.angled { // a comma is missing: the words since belong to the next
+			name := bytes.Clone(p.phrase[p.angleEnd:])
+			p.phrase, p.labeled = p.phrase[:p.angleEnd], p.angleEnd
+			p.finish()
+			p.phrase, p.labeled = append(p.phrase, name...), len(name)
+		}
 		p.readAngle()
 	case '(':
 		end := skipComment(p.b, p.i)
@@ -180,12 +198,14 @@ func (p *addressParser) blank() {
 	}
 }
 
-// endRun keeps the present word if it looks like an address, and takes it out
-// of the name.
+// endRun ends a word: it may be an address, or else part of a name.
 func (p *addressParser) endRun() {
-	if at := bytes.IndexByte(p.run, '@'); at >= 0 && len(p.bare) < MaxAddresses {
+	if bytes.IndexByte(p.run, '@') < 0 {
+		p.label = append(p.label, p.phrase[p.labeled:]...)
+	} else if len(p.bare) < MaxAddresses {
 		p.bare = append(p.bare, readable(p.run))
 	}
+	p.labeled = len(p.phrase)
 	p.run = p.run[:0]
 }
 
@@ -235,18 +255,15 @@ func (p *addressParser) readAngle() {
 	p.setAngle(spec)
 }
 
-// setAngle keeps the first address in angle brackets that a mailbox has, and
-// drops the route before it (RFC 5322 section 4.4).
+// setAngle keeps the address in angle brackets of a mailbox and drops the route before it (RFC 5322 section 4.4).
 func (p *addressParser) setAngle(spec []byte) {
 	if len(spec) > 0 && spec[0] == '@' {
 		if colon := bytes.IndexByte(spec, ':'); colon >= 0 {
 			spec = spec[colon+1:]
 		}
 	}
-	if !p.angled {
-		p.angle = readable(spec)
-	}
-	p.angled = true
+	p.angle, p.angled, p.angleEnd = readable(spec), true, len(p.phrase)
+	p.bare = nil // what stood before is a name, even if it has an "@"
 }
 
 // finish ends a mailbox.
@@ -260,11 +277,14 @@ func (p *addressParser) finish() {
 			name = comment
 		}
 		p.add(Address{Name: name, Addr: p.angle})
+		for _, a := range p.bare { // behind the brackets: a comma is missing
+			p.add(Address{Addr: a})
+		}
 	case len(p.bare) > 0:
 		// Without brackets the words around are a name only if there is one address.
 		label := comment
 		if len(p.bare) == 1 && label == "" {
-			label = strings.TrimSpace(strings.Replace(name, p.bare[0], "", 1))
+			label = strings.TrimSpace(decodeWords(p.label))
 		}
 		for _, a := range p.bare {
 			p.add(Address{Name: label, Addr: a})
@@ -293,5 +313,5 @@ func (p *addressParser) add(a Address) {
 // reset forgets the mailbox being read.
 func (p *addressParser) reset() {
 	p.phrase, p.comment, p.run, p.bare = p.phrase[:0], p.comment[:0], p.run[:0], nil
-	p.angle, p.angled = "", false
+	p.label, p.labeled, p.angle, p.angled = p.label[:0], 0, "", false
 }

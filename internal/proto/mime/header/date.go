@@ -183,8 +183,11 @@ func (d *dateParts) time24(w string) {
 // setOffset reads +hhmm, +hh:mm or +hh; nonsense means UTC.
 func (d *dateParts) setOffset(w string) {
 	digits := strings.ReplaceAll(w[1:], ":", "")
-	if len(digits) == 2 {
+	switch len(digits) {
+	case 2:
 		digits += "00"
+	case 3:
+		digits = "0" + digits
 	}
 	n, err := strconv.Atoi(digits)
 	if err != nil || len(digits) != 4 || n/100 > 23 || n%100 > 59 {

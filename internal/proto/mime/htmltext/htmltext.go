@@ -113,10 +113,7 @@ func (w *writer) tag(tag atom.Atom, start bool) {
 	case breaks(tag):
 		w.gap = '\n'
 	case tag == atom.Td || tag == atom.Th:
-		w.gap = max(w.gap, ' ')
-		if w.gap == ' ' || w.gap == 0 {
-			w.gap = ' '
-		}
+		w.space()
 	}
 	if tag == atom.Pre {
 		if start {
@@ -151,9 +148,9 @@ func (w *writer) space() {
 // write appends text.
 func (w *writer) write(text []byte) {
 	for len(text) > 0 && !w.full {
-		i := bytes.IndexAny(text, " \t\r\n\f")
-		if i < 0 {
-			i = len(text)
+		i := 0
+		for i < len(text) && !isSpace(text[i]) {
+			i++
 		}
 		if i > 0 {
 			w.word(text[:i])
@@ -193,4 +190,9 @@ func (w *writer) text() string {
 		}
 	}
 	return strings.ToValidUTF8(string(b), "\uFFFD")
+}
+
+// isSpace reports whether c is ASCII white space of HTML.
+func isSpace(c byte) bool {
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f'
 }

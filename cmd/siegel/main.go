@@ -1,0 +1,329 @@
+// Command siegel is the server and the operator's and people's commands, one
+// file per command. It has no rules of its own: a command talks to the running
+// server over its socket, or opens the data directory itself.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
+	"siegel/internal/app"
+	"siegel/internal/front/console"
+	"siegel/internal/kit/fault"
+	"siegel/internal/kit/text"
+)
+
+// version is set by the build.
+var version = "unknown"
+
+// status is the exit status of each kind of fault; 1 is what has none, 2 also
+// stands for a command line that cannot be read.
+func status(kind string) int {
+	switch kind {
+	case "invalid":
+		return 2
+	case "not-found":
+		return 3
+	case "denied":
+		return 4
+	case "locked":
+		return 5
+	case "conflict":
+		return 6
+	case "busy":
+		return 7
+	case "exhausted":
+		return 8
+	case "damaged":
+		return 9
+	default:
+		return 1
+	}
+}
+
+// cli is one run of the program.
+type cli struct {
+	texts *text.Catalog
+	lang  text.Lang
+	in    *os.File
+	out   *os.File
+	err   io.Writer
+
+	data         string // data directory
+	config       string // configuration file
+	tenant       string
+	as           string
+	passwordFile string
+	json         bool
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	c := &cli{texts: text.New(), lang: text.FromEnv(os.Getenv), in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	if err := harden(); err != nil {
+		fmt.Fprintln(c.err, c.say("core dumps cannot be switched off: %v", err))
+	}
+	root := c.root()
+	err := root.ExecuteContext(ctx)
+	stop()
+	os.Exit(c.finish(err))
+}
+
+// harden keeps keys out of core dumps (requirement CR-15).
+func harden() error {
+	return errors.Join(unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}), unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0))
+}
+
+func (c *cli) say(sentence string, args ...any) string { return c.texts.Say(c.lang, sentence, args...) }
+
+// print writes a sentence to the standard output.
+func (c *cli) print(sentence string, args ...any) {
+	_, _ = fmt.Fprintln(c.out, c.say(sentence, args...)) // a closed pipe stops nothing
+}
+
+// root is the command without a name.
+func (c *cli) root() *cobra.Command {
+	root := &cobra.Command{
+		Use: "siegel", Version: version, SilenceErrors: true, SilenceUsage: true,
+		Short:             c.say("Siegel archives mail: sealed on arrival, found by its owners only, proven to strangers"),
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Args:              cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage(c.say("there is no command %q; siegel --help lists them", args[0]))
+			}
+			return cmd.Help()
+		},
+	}
+	f := root.PersistentFlags()
+	f.StringVar(&c.data, "data", defaultData(), c.say("data directory"))
+	f.StringVar(&c.config, "config", "", c.say("configuration file (default: siegel.yaml in the data directory)"))
+	f.BoolVar(&c.json, "json", false, c.say("print JSON for programs"))
+	root.AddCommand(c.initCommand(), c.serveCommand(), c.demoCommand(), c.configCommand(), c.doctorCommand(),
+		c.tenantCommand(), c.personCommand(), c.accessCommand(), c.searchCommand(), c.showCommand(), c.proofCommand(),
+		c.ledgerCommand(), c.auditCommand())
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage(c.say("the command line cannot be read: %v; %s --help says what it takes", err, cmd.CommandPath()))
+	})
+	c.translate(root)
+	return root
+}
+
+// defaultData is where the data lies if nobody says otherwise.
+func defaultData() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/siegel"
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "siegel-data"
+	}
+	return filepath.Join(home, ".local", "share", "siegel")
+}
+
+// translate puts cobra's own words into the user's language.
+func (c *cli) translate(root *cobra.Command) {
+	root.InitDefaultHelpFlag()
+	root.InitDefaultVersionFlag()
+	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
+	template := root.UsageTemplate()
+	for _, s := range []string{"Usage:", "Available Commands:", "Global Flags:", "Flags:", "Examples:"} {
+		template = strings.ReplaceAll(template, s, c.say(s))
+	}
+	template = strings.ReplaceAll(template, `Use "{{.CommandPath}} [command] --help" for more information about a command.`,
+		c.say(`{{.CommandPath}} [command] --help says more about a command.`))
+	root.SetUsageTemplate(template)
+	var each func(*cobra.Command)
+	each = func(cmd *cobra.Command) {
+		cmd.InitDefaultHelpFlag()
+		if h := cmd.Flags().Lookup("help"); h != nil {
+			h.Usage = c.say("say what the command does")
+		}
+		for _, sub := range cmd.Commands() {
+			each(sub)
+		}
+	}
+	each(root)
+	if v := root.Flags().Lookup("version"); v != nil {
+		v.Usage = c.say("print the version")
+	}
+}
+
+// usage is a command line that cannot be read.
+func usage(sentence string) error { return &console.Error{Kind: "invalid", Text: sentence} }
+
+// words takes as many arguments as it has names.
+func (c *cli) words(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != len(names) {
+			return usage(c.say("%s takes %s", cmd.CommandPath(), strings.Join(append(names, c.atLeastNothing(names)...), " ")))
+		}
+		return nil
+	}
+}
+
+func (c *cli) atLeastNothing(names []string) []string {
+	if len(names) == 0 {
+		return []string{c.say("no arguments")}
+	}
+	return nil
+}
+
+// finish prints an error and returns the exit status.
+func (c *cli) finish(err error) int {
+	if err == nil {
+		return 0
+	}
+	var e *console.Error
+	if !errors.As(err, &e) {
+		e = console.Explain(c.texts, c.lang, err)
+		var f *fault.Error
+		if !errors.As(err, &f) {
+			e.Text = err.Error() // of the command itself, such as a file that is missing
+		} else if f.Cause != nil && (f.Kind == fault.Invalid || f.Kind == fault.Damaged) {
+			e.Text += "\n" + c.causes(f.Cause)
+		}
+	}
+	if c.json {
+		_ = json.NewEncoder(c.out).Encode(map[string]any{"error": e})
+	} else {
+		fmt.Fprintln(c.err, "siegel: "+e.Text)
+	}
+	return status(e.Kind)
+}
+
+// causes prints what a local command found out, one problem a line.
+func (c *cli) causes(err error) string {
+	var lines []string
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range j.Unwrap() {
+			lines = append(lines, c.causes(one))
+		}
+		return strings.Join(lines, "\n")
+	}
+	var p app.Problem
+	if errors.As(err, &p) {
+		return "  " + p.Field + ": " + c.say(p.What.Sentence, p.What.Args...) + "; " + c.say(p.Remedy.Sentence, p.Remedy.Args...)
+	}
+	return "  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
+}
+
+// result prints a result as JSON where that was asked for, and otherwise calls
+// people.
+func (c *cli) result(v any, people func()) error {
+	if !c.json {
+		people()
+		return nil
+	}
+	return json.NewEncoder(c.out).Encode(v)
+}
+
+// client returns a client of the running server, or of the data directory
+// opened by this process.
+func (c *cli) client(ctx context.Context) (*console.Client, func() error, error) {
+	socket := app.ConsoleSocket(c.data)
+	if _, err := os.Stat(socket); err == nil {
+		if client, err := console.Dial(ctx, socket, c.lang); err == nil {
+			return client, client.Close, nil
+		}
+	}
+	a, err := app.Open(ctx, app.Options{Dir: c.data, ConfigFile: c.config, Log: c.log(slog.LevelError, "text"), Now: time.Now})
+	if err != nil {
+		return nil, nil, err
+	}
+	client := console.Local(a.Console(), c.lang)
+	return client, func() error { return errors.Join(client.Close(), a.Close()) }, nil
+}
+
+// call gives a command and closes the client.
+func (c *cli) call(ctx context.Context, command string, body, result any, progress func(console.Progress)) (err error) {
+	client, stop, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	return client.Call(ctx, command, body, result, progress)
+}
+
+// log returns a logger on the standard error.
+func (c *cli) log(level slog.Level, format string) *slog.Logger {
+	o := &slog.HandlerOptions{Level: level}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(c.err, o))
+	}
+	return slog.New(slog.NewTextHandler(c.err, o))
+}
+
+// person adds the flags with which a person gives a command.
+func (c *cli) person(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().StringVar(&c.as, "as", "", c.say("e-mail address to sign in with"))
+	cmd.Flags().StringVar(&c.tenant, "tenant", "", c.say("tenant, where the address belongs to several"))
+	cmd.Flags().StringVar(&c.passwordFile, "password-file", "", c.say("file with the password (default: ask)"))
+	return cmd
+}
+
+// credentials returns who gives the command.
+func (c *cli) credentials() (console.Credentials, error) {
+	if c.as == "" {
+		return console.Credentials{}, usage(c.say("say who you are: --as ADDRESS"))
+	}
+	p, err := c.secret(c.passwordFile, c.say("Password of %s: ", c.as))
+	return console.Credentials{As: c.as, Tenant: c.tenant, Password: p}, err
+}
+
+// maxSecret bounds a file with a secret, in octets.
+const maxSecret = 64 << 10
+
+// secret reads a secret from a file, "-" for the standard input, or asks for
+// it. The last line break is not part of it.
+func (c *cli) secret(file, prompt string) (string, error) {
+	var b []byte
+	var err error
+	switch {
+	case file == "-":
+		b, err = io.ReadAll(io.LimitReader(c.in, maxSecret))
+	case file != "":
+		var f *os.File
+		if f, err = os.Open(file); err == nil {
+			b, err = io.ReadAll(io.LimitReader(f, maxSecret))
+			err = errors.Join(err, f.Close())
+		}
+	case term.IsTerminal(int(c.in.Fd())):
+		fmt.Fprint(c.err, prompt)
+		b, err = term.ReadPassword(int(c.in.Fd()))
+		fmt.Fprintln(c.err)
+	default:
+		return "", usage(c.say("there is no terminal to ask at; name a file"))
+	}
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimRight(string(b), "\r\n"), nil
+}
+
+// ask reads a line from the terminal.
+func (c *cli) ask(prompt string) (string, error) {
+	fmt.Fprint(c.err, prompt)
+	s, err := bufio.NewReader(c.in).ReadString('\n')
+	if err != nil && s == "" {
+		return "", usage(c.say("there is no answer"))
+	}
+	return strings.TrimSpace(s), nil
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"siegel/internal/front/console"
+)
+
+// found is what a search returns.
+type found struct {
+	Hits []struct {
+		ID      string    `json:"id"`
+		Arrived time.Time `json:"arrived"`
+		Sent    time.Time `json:"sent"`
+		From    string    `json:"from"`
+		Subject string    `json:"subject"`
+		Size    int64     `json:"size"`
+		Opaque  bool      `json:"opaque"`
+	} `json:"hits"`
+	Total   int           `json:"total"`
+	Indexed int64         `json:"indexed"`
+	Pending int64         `json:"pending"`
+	Damaged int64         `json:"damaged"`
+	Took    time.Duration `json:"took"`
+}
+
+func (c *cli) searchCommand() *cobra.Command {
+	var limit, offset int
+	cmd := c.person(&cobra.Command{
+		Use: "search WORDS…", Args: cobra.ArbitraryArgs,
+		Short: c.say(`find messages: words, "phrases", prefix*, from: to: subject: body: filename: before: after:`),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cred, err := c.credentials()
+			if err != nil {
+				return err
+			}
+			var f found
+			body := console.Search{Credentials: cred, Query: strings.Join(args, " "), Limit: limit, Offset: offset}
+			if err := c.call(cmd.Context(), "search", body, &f, c.progress(c.say("Indexing"))); err != nil {
+				return err
+			}
+			return c.result(f, func() { c.printFound(f) })
+		},
+	})
+	cmd.Flags().IntVar(&limit, "limit", 20, c.say("hits to show, at most 1000"))
+	cmd.Flags().IntVar(&offset, "offset", 0, c.say("hits to leave out"))
+	return cmd
+}
+
+func (c *cli) printFound(f found) {
+	for _, h := range f.Hits {
+		mark := ""
+		if h.Opaque {
+			mark = c.say(" [not searchable inside]")
+		}
+		_, _ = fmt.Fprintf(c.out, "%s  %s  %-32s %s%s\n", h.ID, h.Sent.Local().Format(time.DateOnly), clip(h.From, 32), clip(h.Subject, 70), mark)
+	}
+	c.print("%d of %d hits in %d messages, %d ms", len(f.Hits), f.Total, f.Indexed, f.Took.Milliseconds())
+	if f.Pending > 0 {
+		c.print("%d messages are not in the index yet", f.Pending)
+	}
+	if f.Damaged > 0 {
+		c.print("%d index records did not open; run siegel ledger verify", f.Damaged)
+	}
+}
+
+// clip shortens a text to n characters and removes what could move the cursor.
+func clip(s string, n int) string {
+	r := []rune(strings.Map(func(r rune) rune {
+		if r < 0x20 || (r >= 0x7f && r < 0xa0) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
+			return ' '
+		}
+		return r
+	}, s))
+	if len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return string(r)
+}
+
+// progress prints how far a command is, on a terminal.
+func (c *cli) progress(what string) func(console.Progress) {
+	if c.json || !term.IsTerminal(int(c.out.Fd())) {
+		return nil
+	}
+	return func(p console.Progress) {
+		_, _ = fmt.Fprintf(c.out, "\r%s %d/%d", what, p.Done, p.Total)
+		if p.Done >= p.Total {
+			_, _ = fmt.Fprintln(c.out)
+		}
+	}
+}

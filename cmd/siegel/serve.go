@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"siegel/internal/app"
+)
+
+func (c *cli) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "serve", Args: c.words(),
+		Short: c.say("run the server"),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context()) },
+	}
+}
+
+func (c *cli) serve(ctx context.Context) (err error) {
+	conf, err := app.LoadConfig(app.ConfigFile(c.data, c.config))
+	if err != nil {
+		conf.Log = app.LogConf{Level: "info", Format: "text"} // Open says what is wrong
+	}
+	var level slog.Level
+	if level.UnmarshalText([]byte(conf.Log.Level)) != nil {
+		level = slog.LevelInfo
+	}
+	log := c.log(level, conf.Log.Format)
+	a, err := app.Open(ctx, app.Options{Dir: c.data, ConfigFile: c.config, Log: log, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	s, err := app.NewServer(ctx, a)
+	if err != nil {
+		return err
+	}
+	for _, addr := range s.Addrs() {
+		log.Info("door open", "protocol", "lmtp", "address", addr.String())
+	}
+	err = s.Run(ctx)
+	log.Info("stopped", "clean", err == nil)
+	return err
+}
