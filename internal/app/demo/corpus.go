@@ -299,11 +299,11 @@ func (b *bar) step(octets int64) {
 func (b *bar) end() {
 	if terminal(b.d.Out) && !b.d.JSON {
 		b.print("\r")
-		b.d.tell("")
+		b.d.plain("")
 		return
 	}
 	b.print("")
-	b.d.tell("")
+	b.d.plain("")
 }
 
 func (b *bar) print(begin string) {

@@ -94,7 +94,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	go func() { ended <- run.All(serving, run.Service{Name: "server", Run: d.server.Run}) }()
 	err = d.walk(ctx)
 	if err == nil && !o.Once {
-		d.tell("")
+		d.plain("")
 		d.tell("Siegel is running. End it with Ctrl-C; started again it goes on where it was.")
 		select {
 		case <-ctx.Done():
@@ -116,10 +116,14 @@ func (d *demo) tell(sentence string, args ...any) {
 	if d.JSON {
 		return
 	}
-	if sentence != "" {
-		sentence = d.Say(sentence, args...)
+	_, _ = fmt.Fprintln(d.Out, d.Say(sentence, args...)) // a closed terminal stops nothing
+}
+
+// plain prints what is the same in every language.
+func (d *demo) plain(format string, args ...any) {
+	if !d.JSON {
+		_, _ = fmt.Fprintf(d.Out, format+"\n", args...) // a closed terminal stops nothing
 	}
-	_, _ = fmt.Fprintln(d.Out, sentence) // a closed terminal stops nothing
 }
 
 // open makes the data directory where it is missing and opens the doors.
@@ -313,13 +317,13 @@ func (d *demo) report(ctx context.Context, _ *identity.Session) error {
 		_, err = fmt.Fprintln(d.Out, string(b))
 		return err
 	}
-	d.tell("")
+	d.plain("")
 	d.tell("Addresses")
 	d.tell("  mail (LMTP):      %s and %s", d.sum.LMTP, d.sum.Socket)
 	d.tell("  data directory:   %s", d.Dir)
 	d.tell("Sign-ins (the passwords are in the files)")
 	for _, p := range d.sum.People {
-		d.tell("  %-14s %-22s %s", d.Say(string(p.Role)), p.Email, p.PasswordFile)
+		d.plain("  %-14s %-22s %s", d.Say(string(p.Role)), p.Email, p.PasswordFile)
 	}
 	return d.ideas(ctx)
 }
@@ -339,19 +343,19 @@ func (d *demo) ideas(context.Context) error {
 		}
 		return ""
 	}
-	d.tell("")
+	d.plain("")
 	d.tell("Five things to try, in another window")
 	d.tell("  1. Search as the keeper, who reads everything:")
-	d.tell("     %s search %s subject:linux", keeper, as(identity.Keeper))
+	d.plain("     %s search %s subject:linux", keeper, as(identity.Keeper))
 	d.tell("  2. Search as the reader, who finds her own mail only:")
-	d.tell("     %s search %s linux", keeper, as(identity.Reader))
+	d.plain("     %s search %s linux", keeper, as(identity.Reader))
 	d.tell("  3. Search as the administrator, who manages and reads nothing:")
-	d.tell("     %s search %s linux", keeper, as(identity.Administrator))
+	d.plain("     %s search %s linux", keeper, as(identity.Administrator))
 	d.tell("  4. Check a proof bundle on any machine, without this server:")
-	d.tell("     %s %s --ledger-key %s --tsa-roots %s", rel(d.Verifier), rel(d.sum.Bundle), rel(d.sum.Key), rel(d.sum.Roots))
+	d.plain("     %s %s --ledger-key %s --tsa-roots %s", rel(d.Verifier), rel(d.sum.Bundle), rel(d.sum.Key), rel(d.sum.Roots))
 	d.tell("  5. See who did what, and check the whole ledger:")
-	d.tell("     %s audit %s", keeper, as(identity.Keeper))
-	d.tell("     %s ledger verify", keeper)
+	d.plain("     %s audit %s", keeper, as(identity.Keeper))
+	d.plain("     %s ledger verify", keeper)
 	return nil
 }
 

@@ -1,0 +1,145 @@
+// Package text_test reads all sources for sentences that users see and fails
+// where one has no German form (requirement EX-17: both languages from the
+// first day).
+package text_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"siegel/internal/kit/text"
+)
+
+// says are the functions whose string argument at that place is a sentence.
+func says() map[string]int {
+	return map[string]int{
+		"fault.New": 1, "fault.Newf": 1, "fault.Because": 1,
+		"say": 0, "print": 0, "tell": 0, "Say": 0, "bar": 0, "line": 1,
+	}
+}
+
+// words are said by variables: roles, states, kinds.
+func words() []string {
+	return []string{
+		"administrator", "compliance", "auditor", "reader", "invited", "active", "removed", "open", "approved", "role", "address",
+		"Usage:", "Available Commands:", "Global Flags:", "Flags:", "Examples:",
+	}
+}
+
+func TestEverySentenceHasGerman(t *testing.T) {
+	catalog := text.New()
+	used := make(map[string]bool)
+	for s, where := range sentences(t) {
+		used[s] = true
+		if !catalog.Has(s) {
+			t.Errorf("%s: no German for\n%s", where, strings.ReplaceAll(s, "\n", `\n`))
+		}
+	}
+	for _, w := range words() {
+		used[w] = true
+		if !catalog.Has(w) {
+			t.Errorf("no German for\n%s", w)
+		}
+	}
+	verbs := regexp.MustCompile(`%[-+# 0]*[0-9]*(\.[0-9]+)?[a-zA-Z%]`)
+	catalog.All(func(english, german string) {
+		if !used[english] {
+			t.Errorf("nobody says\n%s", english)
+		}
+		if a, b := verbs.FindAllString(english, -1), verbs.FindAllString(german, -1); !slices.Equal(a, b) {
+			t.Errorf("verbs differ: %v and %v in\n%s", a, b, english)
+		}
+	})
+}
+
+func root(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// sentences returns what the sources say, with the place.
+func sentences(t *testing.T) map[string]string {
+	t.Helper()
+	found := make(map[string]string)
+	for _, top := range []string{"cmd", "internal"} {
+		err := filepath.WalkDir(filepath.Join(root(t), top), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			set := token.NewFileSet()
+			f, err := parser.ParseFile(set, path, nil, 0)
+			if err != nil {
+				return err
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				if s, ok := sentence(n); ok && s != "" {
+					found[s] = set.Position(n.Pos()).String()
+				}
+				return true
+			})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(found) < 50 {
+		t.Fatalf("only %d sentences were found: the test looks in the wrong place", len(found))
+	}
+	return found
+}
+
+// sentence returns what a call says.
+func sentence(n ast.Node) (string, bool) {
+	call, ok := n.(*ast.CallExpr)
+	if !ok {
+		return "", false
+	}
+	name := ""
+	switch f := call.Fun.(type) {
+	case *ast.Ident:
+		name = f.Name
+	case *ast.SelectorExpr:
+		name = f.Sel.Name
+		if x, ok := f.X.(*ast.Ident); ok && x.Name == "fault" {
+			name = "fault." + name
+		}
+	}
+	at, ok := says()[name]
+	if !ok || at >= len(call.Args) {
+		return "", false
+	}
+	return constant(call.Args[at])
+}
+
+func constant(e ast.Expr) (string, bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		s, err := strconv.Unquote(e.Value)
+		return s, err == nil && e.Kind == token.STRING
+	case *ast.BinaryExpr:
+		a, ok1 := constant(e.X)
+		b, ok2 := constant(e.Y)
+		return a + b, ok1 && ok2
+	default:
+		return "", false
+	}
+}
