@@ -205,3 +205,7 @@ func (a *App) Close() error {
 	a.closers = nil
 	return errors.Join(errs...)
 }
+
+// Steps returns the names of the steps that a message enters, those inside the
+// commit after the commit itself: what Options.Watch hears.
+func (a *App) Steps() []string { return append(a.Flow.Steps(), commit.Steps()...) }

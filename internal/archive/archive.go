@@ -40,6 +40,8 @@ type Deps struct {
 	Vault  *seal.Vault
 	Trail  *audit.Trail
 	People People
+	// Entries reads the message log.
+	Entries Entries
 	Now    func() time.Time
 	// TempDir takes the sealed octets of large messages until the commit; only
 	// sealed octets go there.

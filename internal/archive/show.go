@@ -117,6 +117,9 @@ func (a *Archive) stream(ctx context.Context, t db.Tenant, o *opened) (*Message,
 		return nil, fault.New(fault.Damaged, "the message's opening is malformed")
 	}
 	sealed, err := a.Store.Get(ctx, blob.PackName(t.ID(), o.pack), o.start, o.length)
+	if fault.Of(err) == fault.NotFound {
+		return nil, fault.Because(fault.Damaged, "the message's pack is missing from the object store", err)
+	}
 	if err != nil {
 		return nil, err
 	}

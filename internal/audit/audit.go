@@ -110,6 +110,9 @@ func (a *Trail) RecordIn(ctx context.Context, tx *db.Tx, e Event) (err error) {
 	return a.write(ctx, tx, p)
 }
 
+// noteDetail is where a payload has the commitment of its note.
+const noteDetail = "note"
+
 // prepared is an event that waits for its transaction.
 type prepared struct {
 	id   mail.ID
@@ -123,10 +126,11 @@ func (a *Trail) prepare(ctx context.Context, t db.Tenant, archive mail.HolderID,
 	p := &prepared{id: mail.NewID(), at: mail.Time(a.now()), salt: seal.NewSalt()}
 	if e.Note != "" {
 		o := entry.Opening{Salt: seal.NewSalt(), Value: []byte(e.Note)}
-		if e.Detail == nil {
-			e.Detail = make(map[string]any)
+		detail := map[string]any{noteDetail: entry.Hex(o.Commit())} // the caller keeps his map
+		for k, v := range e.Detail {
+			detail[k] = v
 		}
-		e.Detail["note"] = entry.Hex(o.Commit())
+		e.Detail = detail
 		n, err := a.notes.SealNote(ctx, t, archive, "audit", p.id, tuple.Make("siegel/v1 audit note", o.Salt[:], o.Value))
 		if err != nil {
 			return nil, err
@@ -225,13 +229,9 @@ func (a *Trail) List(ctx context.Context, t db.Tenant, o Opener, limit int, f fu
 		if err := a.openEvent(ctx, t, &r); err != nil {
 			return fmt.Errorf("event %d: %w", r.Index, err)
 		}
-		if r.note != nil && o != nil {
-			n := seal.Note{Term: *r.noteTerm, Sealed: r.note}
-			if n.Holder, err = mail.IDFrom(r.noteHolder); err != nil {
-				return err
-			}
-			if r.Entry.Note, err = openNote(o, n, r.ID); err != nil {
-				return err
+		if o != nil {
+			if r.Entry.Note, err = openNote(o, r); err != nil {
+				return fmt.Errorf("event %d: %w", r.Index, err)
 			}
 		}
 		if err := f(r.Entry); err != nil {
@@ -291,17 +291,39 @@ func (a *Trail) openEvent(ctx context.Context, t db.Tenant, r *row) error {
 	return json.Unmarshal(fields[1], &r.Event)
 }
 
-func openNote(o Opener, n seal.Note, id mail.ID) (string, error) {
+// openNote returns the note of an event, empty where there is none or the
+// session cannot open it. A note that is not the one that the payload commits
+// to, or that is gone, is an error of kind Damaged: anybody can seal to the
+// archive, so that it opens proves nothing.
+func openNote(o Opener, r row) (string, error) {
+	want, noted := r.Detail[noteDetail].(string)
+	if !noted {
+		return "", nil
+	}
+	if r.note == nil || r.noteTerm == nil {
+		return "", fault.New(fault.Damaged, "the note of an audit event is missing")
+	}
+	n := seal.Note{Term: *r.noteTerm, Sealed: r.note}
+	var err error
+	if n.Holder, err = mail.IDFrom(r.noteHolder); err != nil {
+		return "", fault.Because(fault.Damaged, "an audit note is malformed", err)
+	}
 	if !o.Holds(n.Holder) {
 		return "", nil
 	}
-	plain, err := o.OpenNote(n, "audit", id)
+	plain, err := o.OpenNote(n, "audit", r.ID)
+	if fault.Of(err) == fault.NotFound {
+		return "", nil // a term that the session does not hold
+	}
 	if err != nil {
 		return "", err
 	}
 	fields, err := tuple.Parse("siegel/v1 audit note", plain)
-	if err != nil || len(fields) != 2 {
-		return "", fmt.Errorf("audit note: %w", errors.Join(err, fault.New(fault.Damaged, "an audit note is malformed")))
+	if err != nil || len(fields) != 2 || len(fields[0]) != entry.SaltSize {
+		return "", fault.New(fault.Damaged, "an audit note is malformed")
+	}
+	if entry.Hex(entry.Opening{Salt: entry.Hash(fields[0]), Value: fields[1]}.Commit()) != want {
+		return "", fault.New(fault.Damaged, "an audit note is not the one that was written")
 	}
 	return string(fields[1]), nil
 }

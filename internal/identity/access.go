@@ -32,7 +32,7 @@ const (
 
 const selectRequest = `SELECT id, person, requester, kind, value, state, created FROM identity_request WHERE tenant = $1`
 
-func scanRequest(row interface{ Scan(...any) error }) (r Request, err error) {
+func scanRequest(row scanner) (r Request, err error) {
 	var id, person, requester []byte
 	var created int64
 	if err := row.Scan(&id, &person, &requester, &r.Kind, &r.Value, &r.State, &created); err != nil {
@@ -48,22 +48,14 @@ func scanRequest(row interface{ Scan(...any) error }) (r Request, err error) {
 
 // Requests lists the tenant's requests, newest first.
 func (i *Identity) Requests(ctx context.Context, s *Session) (list []Request, err error) {
-	if err := s.must(Administrator, Keeper); err != nil {
+	if err := i.must(ctx, s, Administrator, Keeper); err != nil {
 		return nil, err
 	}
 	rows, err := s.tenant.Query(ctx, selectRequest+` ORDER BY created DESC LIMIT 1000`)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		r, err := scanRequest(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, r)
-	}
-	return list, rows.Err()
+	return collect(rows, scanRequest)
 }
 
 // RequestRole asks the keepers to give a person a role that reads the archive.
@@ -75,7 +67,7 @@ func (i *Identity) RequestRole(ctx context.Context, s *Session, email mail.Addre
 }
 
 func (i *Identity) request(ctx context.Context, s *Session, email mail.Address, kind, value string) (Request, error) {
-	if err := s.must(Administrator); err != nil {
+	if err := i.must(ctx, s, Administrator); err != nil {
 		return Request{}, err
 	}
 	p, err := i.person(ctx, s.tenant, email)
@@ -119,24 +111,21 @@ func requested(r Request) string {
 // requester, or an account that the requester made or reset in the last seven
 // days, unless the founding ceremony made it.
 func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request, error) {
-	if err := s.must(Keeper); err != nil {
+	if err := i.must(ctx, s, Keeper); err != nil {
 		return Request{}, err
 	}
-	r, err := scanRequest(s.tenant.QueryRow(ctx, selectRequest+` AND id = $2`, id.Bytes()))
-	if errors.Is(err, db.ErrNoRows) {
-		return r, fault.New(fault.NotFound, "there is no such request")
-	}
-	if err != nil {
-		return r, err
-	}
-	p, err := i.personByID(ctx, s.tenant, r.Person)
-	if err != nil {
-		return r, err
-	}
-	if err := i.mayApprove(s, r, p); err != nil {
-		return r, err
-	}
-	err = s.tenant.Update(ctx, func(tx *db.Tx) error {
+	var r Request
+	err := s.tenant.Update(ctx, func(tx *db.Tx) (err error) {
+		if r, err = requestByID(ctx, tx, id); err != nil {
+			return err
+		}
+		p, err := personByID(ctx, tx, r.Person)
+		if err != nil {
+			return err
+		}
+		if err := i.mayApprove(s, r, p); err != nil {
+			return err
+		}
 		res, err := tx.Exec(ctx, `UPDATE identity_request SET tenant = $1, state = 'approved', decided = $2, decided_by = $3
 			WHERE tenant = $1 AND id = $4 AND state = 'open'`, mail.Micros(i.Now()), s.person.ID.Bytes(), id.Bytes())
 		if err != nil {
@@ -149,12 +138,30 @@ func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request
 			return err
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{
-			What: "access.approve", Who: s.person.ID.String(), Object: p.ID.String(),
-			New: requested(r), Detail: map[string]any{"request": id.String(), "requester": r.Requester.String()},
+			What: "access.approve", Who: s.who(), Object: p.ID.String(),
+			Old: former(r, p), New: requested(r), Detail: map[string]any{"request": id.String(), "requester": r.Requester.String()},
 		})
 	})
-	r.State = "approved"
+	if err == nil {
+		r.State = "approved"
+	}
 	return r, err
+}
+
+func requestByID(ctx context.Context, q rower, id mail.ID) (Request, error) {
+	r, err := scanRequest(q.QueryRow(ctx, selectRequest+` AND id = $2`, id.Bytes()))
+	if errors.Is(err, db.ErrNoRows) {
+		return r, fault.New(fault.NotFound, "there is no such request")
+	}
+	return r, err
+}
+
+// former is what a request changes.
+func former(r Request, p Person) string {
+	if r.Kind == forRole {
+		return string(p.Role)
+	}
+	return ""
 }
 
 func (i *Identity) mayApprove(s *Session, r Request, p Person) error {
@@ -223,9 +230,15 @@ func setRole(ctx context.Context, tx *db.Tx, p Person, role Role) error {
 func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, role Role) (*Request, error) {
 	if role.holdsArchive() {
 		r, err := i.RequestRole(ctx, s, email, role)
-		return &r, err
+		if err != nil {
+			return nil, err
+		}
+		return &r, nil
 	}
-	if err := s.must(Administrator); err != nil {
+	if err := i.must(ctx, s, Administrator); err != nil {
+		return nil, err
+	}
+	if _, err := ParseRole(string(role)); err != nil {
 		return nil, err
 	}
 	p, err := i.person(ctx, s.tenant, email)
@@ -236,7 +249,13 @@ func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, 
 		return nil, fault.New(fault.Denied, "nobody changes his own role; another administrator can")
 	}
 	return nil, s.tenant.Update(ctx, func(tx *db.Tx) error {
-		if err := i.lastOfRole(ctx, tx, p); err != nil && p.Role != role {
+		if err := still(ctx, tx, &p); err != nil {
+			return err
+		}
+		if p.Role == role {
+			return nil
+		}
+		if err := i.lastOfRole(ctx, tx, p); err != nil {
 			return err
 		}
 		if err := i.takeArchive(ctx, tx, s.archive, p, s.person.ID, "role "+string(role)); err != nil {
@@ -256,7 +275,7 @@ func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, 
 // keeper does it at once, for anybody but himself; an administrator's wish
 // becomes a request, which is returned.
 func (i *Identity) AddAddress(ctx context.Context, s *Session, email, address mail.Address) (*Request, error) {
-	if err := s.must(Administrator, Keeper); err != nil {
+	if err := i.must(ctx, s, Administrator, Keeper); err != nil {
 		return nil, err
 	}
 	if err := i.localAddress(ctx, s.tenant.ID(), address); err != nil {
@@ -264,7 +283,10 @@ func (i *Identity) AddAddress(ctx context.Context, s *Session, email, address ma
 	}
 	if s.person.Role == Administrator {
 		r, err := i.request(ctx, s, email, forAddress, address.String())
-		return &r, err
+		if err != nil {
+			return nil, err
+		}
+		return &r, nil
 	}
 	p, err := i.person(ctx, s.tenant, email)
 	if err != nil {
@@ -274,6 +296,9 @@ func (i *Identity) AddAddress(ctx context.Context, s *Session, email, address ma
 		return nil, fault.New(fault.Denied, "nobody assigns an address to himself; another keeper can")
 	}
 	err = s.tenant.Update(ctx, func(tx *db.Tx) error {
+		if err := still(ctx, tx, &p); err != nil {
+			return err
+		}
 		if err := i.assign(ctx, tx, p, address); err != nil {
 			if fault.Of(err) == fault.Conflict {
 				return fault.Newf(fault.Conflict, "%s is an address of this person already", address)
@@ -300,7 +325,7 @@ func (i *Identity) localAddress(ctx context.Context, tenant mail.TenantID, addre
 
 // RemoveAddress ends that mail with an address is sealed to a person.
 func (i *Identity) RemoveAddress(ctx context.Context, s *Session, email, address mail.Address) error {
-	if err := s.must(Administrator, Keeper); err != nil {
+	if err := i.must(ctx, s, Administrator, Keeper); err != nil {
 		return err
 	}
 	p, err := i.person(ctx, s.tenant, email)
@@ -318,7 +343,7 @@ func (i *Identity) RemoveAddress(ctx context.Context, s *Session, email, address
 // Owner returns a person as a reader of mail, for a keeper who re-grants older
 // mail to her.
 func (i *Identity) Owner(ctx context.Context, s *Session, email mail.Address) (mail.Owner, error) {
-	if err := s.must(Keeper); err != nil {
+	if err := i.must(ctx, s, Keeper); err != nil {
 		return mail.Owner{}, err
 	}
 	p, err := i.person(ctx, s.tenant, email)
@@ -332,7 +357,7 @@ func (i *Identity) Owner(ctx context.Context, s *Session, email mail.Address) (m
 // Audit lists the tenant's audit trail, newest first: administrators see
 // events, those who hold the archive also the notes.
 func (i *Identity) Audit(ctx context.Context, s *Session, limit int, f func(audit.Entry) error) error {
-	if err := s.must(Administrator, Keeper, Auditor); err != nil {
+	if err := i.must(ctx, s, Administrator, Keeper, Auditor); err != nil {
 		return err
 	}
 	return i.Trail.List(ctx, s.tenant, s.unlocked, limit, f)

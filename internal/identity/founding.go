@@ -64,6 +64,8 @@ const (
 	kitFor   = time.Hour
 	maxKits  = 16
 	kitWords = 10
+	// maxWork bounds what a changed kit file can cost: 256 MiB (age writes 18).
+	maxWork = 18
 )
 
 // NewKit makes a recovery kit. It is remembered for an hour, until Found uses
@@ -82,13 +84,25 @@ func (i *Identity) NewKit(ctx context.Context) (Kit, error) {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for id, old := range i.kits {
-		if i.Now().After(old.until) || len(i.kits) >= maxKits {
-			delete(i.kits, id)
-		}
-	}
+	i.forgetKits()
 	i.kits[k.ID] = &kit{lock: lock, words: words, asked: k.WordsAsked, until: i.Now().Add(kitFor)}
 	return k, nil
+}
+
+// forgetKits drops kits that are too old, and the oldest where there are too
+// many. The caller holds mu.
+func (i *Identity) forgetKits() {
+	var oldest mail.ID
+	for id, k := range i.kits {
+		if i.Now().After(k.until) {
+			delete(i.kits, id)
+		} else if old := i.kits[oldest]; old == nil || k.until.Before(old.until) {
+			oldest = id
+		}
+	}
+	if len(i.kits) >= maxKits {
+		delete(i.kits, oldest)
+	}
 }
 
 // askFor draws two positions, in order.
@@ -122,6 +136,7 @@ func openKit(file []byte, words string) ([]byte, error) {
 	if err != nil {
 		return nil, fault.Because(fault.Invalid, "the words of the recovery kit are missing", err)
 	}
+	id.SetMaxWorkFactor(maxWork)
 	r, err := age.Decrypt(bytes.NewReader(file), id)
 	if err != nil {
 		return nil, fault.Because(fault.Denied, "the words do not open the recovery kit", err)
@@ -152,7 +167,7 @@ func proquints(b []byte) []string {
 // Found makes a tenant: domains, an administrator who holds nothing, one or two
 // keepers, and the recovery kit. Whom it invites is exempt from the cooling-off
 // of requests.
-func (i *Identity) Found(ctx context.Context, f Founding) (*Founded, error) {
+func (i *Identity) Found(ctx context.Context, f Founding) (_ *Founded, err error) {
 	if err := checkFounding(f); err != nil {
 		return nil, err
 	}
@@ -160,6 +175,13 @@ func (i *Identity) Found(ctx context.Context, f Founding) (*Founded, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil { // the kit serves another try
+			i.mu.Lock()
+			defer i.mu.Unlock()
+			i.kits[f.Kit] = k
+		}
+	}()
 	var people []invited
 	for _, group := range []struct {
 		role Role
@@ -181,9 +203,6 @@ func (i *Identity) Found(ctx context.Context, f Founding) (*Founded, error) {
 	for _, p := range people {
 		out.Invitations = append(out.Invitations, p.Invitation)
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	delete(i.kits, f.Kit)
 	return out, nil
 }
 
@@ -223,7 +242,7 @@ func checkFounding(f Founding) error {
 	return nil
 }
 
-// confirm returns the kit whose words were typed back.
+// confirm takes the kit whose words were typed back: it serves one tenant.
 func (i *Identity) confirm(id mail.ID, typed []string) (*kit, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -239,6 +258,7 @@ func (i *Identity) confirm(id mail.ID, typed []string) (*kit, error) {
 			return nil, fault.Newf(fault.Invalid, "word %d of the recovery kit is another one", at)
 		}
 	}
+	delete(i.kits, id)
 	return k, nil
 }
 
@@ -338,9 +358,9 @@ func (i *Identity) Recover(ctx context.Context, tenant string, id mail.ID, file 
 		return err
 	}
 	defer unlocked.Close()
-	r, err := scanRequest(handle.QueryRow(ctx, selectRequest+` AND id = $2`, id.Bytes()))
+	r, err := requestByID(ctx, handle, id)
 	if err != nil {
-		return fault.Because(fault.NotFound, "there is no such request", err)
+		return err
 	}
 	if r.Kind != forRole || Role(r.Value) != Keeper {
 		return fault.New(fault.Invalid, "the recovery kit serves requests for the role compliance only")
@@ -349,7 +369,7 @@ func (i *Identity) Recover(ctx context.Context, tenant string, id mail.ID, file 
 	if err := i.Trail.Record(ctx, handle, t.Archive, event); err != nil {
 		return err
 	}
-	s := &Session{tenant: handle, name: t.Name, archive: t.Archive, unlocked: unlocked, person: Person{Role: Keeper}}
+	s := &Session{tenant: handle, name: t.Name, archive: t.Archive, unlocked: unlocked, person: Person{Role: Keeper}, recovery: true}
 	_, err = i.Approve(ctx, s, id)
 	return err
 }

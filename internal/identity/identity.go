@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"io/fs"
@@ -106,21 +107,36 @@ func (i *Identity) Tenants(ctx context.Context) (list []Tenant, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if list, err = collect(rows, scanTenant); err != nil {
+		return nil, err
+	}
+	for k := range list {
+		if list[k].Domains, err = i.domains(ctx, list[k].ID); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// scanner is a row, or the one that a cursor stands on.
+type scanner interface{ Scan(dest ...any) error }
+
+// collect reads all rows and gives their connection back before anybody asks
+// the next question: with a question inside an open cursor a few callers could
+// hold all connections and wait for each other.
+func collect[T any](rows *sql.Rows, scan func(scanner) (T, error)) (list []T, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		t, err := scanTenant(rows)
+		one, err := scan(rows)
 		if err != nil {
 			return nil, err
 		}
-		if t.Domains, err = i.domains(ctx, t.ID); err != nil {
-			return nil, err
-		}
-		list = append(list, t)
+		list = append(list, one)
 	}
 	return list, rows.Err()
 }
 
-func scanTenant(row interface{ Scan(...any) error }) (t Tenant, err error) {
+func scanTenant(row scanner) (t Tenant, err error) {
 	var id, archive, recovery []byte
 	if err := row.Scan(&id, &t.Name, &archive, &recovery); err != nil {
 		return t, err
@@ -163,15 +179,7 @@ func (i *Identity) domains(ctx context.Context, owner mail.TenantID) (list []mai
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var d mail.Domain
-		if err := rows.Scan(&d); err != nil {
-			return nil, err
-		}
-		list = append(list, d)
-	}
-	return list, rows.Err()
+	return collect(rows, func(row scanner) (d mail.Domain, err error) { return d, row.Scan(&d) })
 }
 
 // Tenant returns the tenant that takes mail for a domain. It fails with kind
@@ -246,43 +254,63 @@ func (i *Identity) assigned(ctx context.Context, t db.Tenant, a mail.Address) (h
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var holder, id, salt []byte
-		var leaf, created int64
-		if err := rows.Scan(&holder, &id, &salt, &leaf, &created); err != nil {
-			return nil, err
-		}
-		var errs [2]error
-		key := addressKey{tenant: t.ID(), address: a}
-		key.holder, errs[0] = mail.IDFrom(holder)
-		key.id, errs[1] = mail.IDFrom(id)
-		if err := errors.Join(errs[:]...); err != nil {
-			return nil, err
-		}
-		if err := i.verifyAssignment(ctx, t, key, salt, leaf, created); err != nil {
-			return nil, err
-		}
-		holders = append(holders, key.holder)
+	list, err := collect(rows, func(row scanner) (assignment, error) { return scanAssignment(row, a) })
+	if err != nil {
+		return nil, err
 	}
-	return holders, rows.Err()
+	for _, one := range list {
+		if err := i.verifyAssignment(ctx, t, one); err != nil {
+			return nil, err
+		}
+		holders = append(holders, one.holder)
+	}
+	return holders, nil
 }
 
-func (i *Identity) verifyAssignment(ctx context.Context, t db.Tenant, key addressKey, salt []byte, leaf, created int64) error {
+// assignment says that mail with an address is sealed to a holder (sign +), or
+// no longer (sign -).
+type assignment struct {
+	id      mail.ID
+	holder  mail.HolderID
+	address mail.Address
+	sign    string
+	salt    entry.Hash
+	created int64
+	leaf    int64
+}
+
+func scanAssignment(row scanner, address mail.Address) (a assignment, err error) {
+	a.address, a.sign = address, "+"
+	var holder, id, salt []byte
+	if err := row.Scan(&holder, &id, &salt, &a.leaf, &a.created); err != nil {
+		return a, err
+	}
+	var errs [2]error
+	a.holder, errs[0] = mail.IDFrom(holder)
+	a.id, errs[1] = mail.IDFrom(id)
+	if len(salt) != copy(a.salt[:], salt) || len(salt) != entry.SaltSize {
+		return a, fault.New(fault.Damaged, "the assignment of an address is malformed")
+	}
+	return a, errors.Join(errs[:]...)
+}
+
+func (i *Identity) verifyAssignment(ctx context.Context, t db.Tenant, a assignment) error {
+	key := addressKey{tenant: t.ID(), id: a.id, address: a.address, holder: a.holder}
 	i.mu.Lock()
 	known := i.verified[key]
 	i.mu.Unlock()
 	if known {
 		return nil
 	}
-	if len(salt) != entry.SaltSize {
-		return fault.New(fault.Damaged, "the assignment of an address is malformed")
-	}
-	text, err := assignment(key.id, created, "+", key.holder, key.address, entry.Hash(salt))
+	text, err := a.text()
 	if err != nil {
 		return err
 	}
-	if err := i.Log.Has(ctx, t, seal.AuditLog, leaf, entry.LeafData(text, entry.Nothing())); err != nil {
+	err = i.Log.Has(ctx, t, seal.AuditLog, a.leaf, entry.LeafData(text, entry.Nothing()))
+	if err != nil && fault.Of(err) != fault.Damaged {
+		return err
+	}
+	if err != nil {
 		return fault.Because(fault.Damaged, "the assignment of an address is not in the ledger: somebody changed the database", err)
 	}
 	i.mu.Lock()
@@ -296,19 +324,19 @@ func (i *Identity) verifyAssignment(ctx context.Context, t db.Tenant, key addres
 
 const maxVerified = 100_000
 
-// assignment is the entry that says to whom mail with an address is sealed.
-func assignment(id mail.ID, created int64, sign string, holder mail.HolderID, a mail.Address, salt entry.Hash) ([]byte, error) {
-	o := entry.Opening{Salt: salt, Value: []byte(sign + holder.String() + " " + a.String())}
+// text is the entry that says to whom mail with an address is sealed.
+func (a assignment) text() ([]byte, error) {
+	o := entry.Opening{Salt: a.salt, Value: []byte(a.sign + a.holder.String() + " " + a.address.String())}
 	return entry.Entry{
-		Kind: "holders", ID: id, Time: mail.FromMicros(created),
+		Kind: "holders", ID: a.id, Time: mail.FromMicros(a.created),
 		Fields: []entry.Field{{Name: "holders", Commitment: o.Commit()}},
 	}.Text()
 }
 
 // assign begins sealing mail with an address to a person.
 func (i *Identity) assign(ctx context.Context, tx *db.Tx, p Person, a mail.Address) error {
-	id, salt, now := mail.NewID(), seal.NewSalt(), mail.Micros(i.Now())
-	text, err := assignment(id, now, "+", p.Holder, a, salt)
+	one := i.newAssignment("+", p, a)
+	text, err := one.text()
 	if err != nil {
 		return err
 	}
@@ -317,8 +345,12 @@ func (i *Identity) assign(ctx context.Context, tx *db.Tx, p Person, a mail.Addre
 		return err
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, a.String(), p.ID.Bytes(), p.Holder.Bytes(), id.Bytes(), salt[:], leaf, now)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, a.String(), p.ID.Bytes(), p.Holder.Bytes(), one.id.Bytes(), one.salt[:], leaf, one.created)
 	return err
+}
+
+func (i *Identity) newAssignment(sign string, p Person, a mail.Address) assignment {
+	return assignment{id: mail.NewID(), holder: p.Holder, address: a, sign: sign, salt: seal.NewSalt(), created: mail.Micros(i.Now())}
 }
 
 // unassign ends it. What was sealed to the person stays so.
@@ -330,7 +362,7 @@ func (i *Identity) unassign(ctx context.Context, tx *db.Tx, p Person, a mail.Add
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
 		return errors.Join(err, fault.Newf(fault.NotFound, "%s is not an address of this person", a))
 	}
-	text, err := assignment(mail.NewID(), mail.Micros(i.Now()), "-", p.Holder, a, seal.NewSalt())
+	text, err := i.newAssignment("-", p, a).text()
 	if err != nil {
 		return err
 	}

@@ -23,21 +23,27 @@ func checkPassword(p []byte) error {
 	if utf8.RuneCount(p) < minPassword {
 		return fault.Newf(fault.Invalid, "the password must have at least %d characters", minPassword)
 	}
-	rules := []struct {
-		has  func(rune) bool
-		text string
-	}{
-		{unicode.IsUpper, "the password must have at least one upper-case letter"},
-		{unicode.IsLower, "the password must have at least one lower-case letter"},
-		{unicode.IsDigit, "the password must have at least one digit"},
-		{isSpecial, "the password must have at least one special character"},
-	}
-	for _, r := range rules {
+	for _, r := range rules() {
 		if !strings.ContainsFunc(string(p), r.has) {
-			return fault.New(fault.Invalid, r.text)
+			return r.broken
 		}
 	}
 	return nil
+}
+
+// rule is a kind of character that a password must have (AU-03).
+type rule struct {
+	has    func(rune) bool
+	broken error
+}
+
+func rules() []rule {
+	return []rule{
+		{unicode.IsUpper, fault.New(fault.Invalid, "the password must have at least one upper-case letter")},
+		{unicode.IsLower, fault.New(fault.Invalid, "the password must have at least one lower-case letter")},
+		{unicode.IsDigit, fault.New(fault.Invalid, "the password must have at least one digit")},
+		{isSpecial, fault.New(fault.Invalid, "the password must have at least one special character")},
+	}
 }
 
 func isSpecial(r rune) bool {

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"strings"
 	"time"
@@ -40,7 +41,7 @@ type Person struct {
 
 const selectPerson = `SELECT id, email, holder, role, state, founder, made_by, made_at, invited_until FROM identity_person WHERE tenant = $1`
 
-func scanPerson(row interface{ Scan(...any) error }) (p Person, err error) {
+func scanPerson(row scanner) (p Person, err error) {
 	var id, holder, madeBy []byte
 	var email, role, state string
 	var founder int
@@ -66,18 +67,35 @@ func (i *Identity) person(ctx context.Context, t db.Tenant, email mail.Address) 
 	return p, err
 }
 
-func (i *Identity) personByID(ctx context.Context, t db.Tenant, id mail.ID) (Person, error) {
-	p, err := scanPerson(t.QueryRow(ctx, selectPerson+` AND id = $2`, id.Bytes()))
+// rower is a tenant's handle or a transaction.
+type rower interface {
+	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func personByID(ctx context.Context, q rower, id mail.ID) (Person, error) {
+	p, err := scanPerson(q.QueryRow(ctx, selectPerson+` AND id = $2`, id.Bytes()))
 	if errors.Is(err, db.ErrNoRows) {
 		return p, fault.New(fault.NotFound, "there is no such person")
 	}
 	return p, err
 }
 
+// still reads a person again in a transaction that changes her: whoever was
+// removed meanwhile is not brought back.
+func still(ctx context.Context, tx *db.Tx, p *Person) (err error) {
+	if *p, err = personByID(ctx, tx, p.ID); err != nil {
+		return err
+	}
+	if p.State == Removed {
+		return fault.New(fault.Conflict, "this person has been removed")
+	}
+	return nil
+}
+
 // People lists the tenant's accounts, removed ones too, for those who manage
 // them.
 func (i *Identity) People(ctx context.Context, s *Session) (list []Person, err error) {
-	if err := s.must(Administrator, Keeper); err != nil {
+	if err := i.must(ctx, s, Administrator, Keeper); err != nil {
 		return nil, err
 	}
 	t := s.tenant
@@ -85,18 +103,15 @@ func (i *Identity) People(ctx context.Context, s *Session) (list []Person, err e
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		p, err := scanPerson(rows)
-		if err != nil {
-			return nil, err
-		}
-		if p.Addresses, err = i.addresses(ctx, t, p.ID); err != nil {
-			return nil, err
-		}
-		list = append(list, p)
+	if list, err = collect(rows, scanPerson); err != nil {
+		return nil, err
 	}
-	return list, rows.Err()
+	for k := range list {
+		if list[k].Addresses, err = i.addresses(ctx, t, list[k].ID); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 func (i *Identity) addresses(ctx context.Context, t db.Tenant, person mail.ID) (list []mail.Address, err error) {
@@ -104,16 +119,10 @@ func (i *Identity) addresses(ctx context.Context, t db.Tenant, person mail.ID) (
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var a mail.Address
-		if err := rows.Scan(&a); err != nil {
-			return nil, err
-		}
-		list = append(list, a)
-	}
-	return list, rows.Err()
+	return collect(rows, scanAddress)
 }
+
+func scanAddress(row scanner) (a mail.Address, err error) { return a, row.Scan(&a) }
 
 // newPerson makes an account whose seed lies under an invitation's code.
 type newPerson struct {
@@ -162,7 +171,10 @@ func (i *Identity) create(ctx context.Context, b *db.Batch, tenant mail.TenantID
 // person sets her password with. The account reads nothing yet: other roles
 // than reader and administrator, and addresses, are requested afterwards.
 func (i *Identity) Invite(ctx context.Context, s *Session, email mail.Address, role Role) (_ Person, code string, err error) {
-	if err := s.must(Administrator); err != nil {
+	if err := i.must(ctx, s, Administrator); err != nil {
+		return Person{}, "", err
+	}
+	if _, err := ParseRole(string(role)); err != nil {
 		return Person{}, "", err
 	}
 	if role.holdsArchive() {
@@ -196,10 +208,9 @@ func (i *Identity) invitation(ctx context.Context) (string, seal.Lock, error) {
 
 // Reset gives a person a new account key under a fresh code: for who forgot the
 // password. What was sealed to her alone stays unreadable until a keeper
-// re-grants it, and archive access has to be given anew; the returned sentence
-// is what the administrator must know.
+// re-grants it, and archive access has to be given anew.
 func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (code string, err error) {
-	if err := s.must(Administrator); err != nil {
+	if err := i.must(ctx, s, Administrator); err != nil {
 		return "", err
 	}
 	p, err := i.person(ctx, s.tenant, email)
@@ -214,6 +225,9 @@ func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (c
 		return "", err
 	}
 	err = s.tenant.Update(ctx, func(tx *db.Tx) error {
+		if err := still(ctx, tx, &p); err != nil {
+			return err
+		}
 		seed, err := i.Vault.NewTerm(ctx, tx, p.Holder)
 		if err != nil {
 			return err
@@ -239,7 +253,10 @@ func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (c
 		if err != nil {
 			return err
 		}
-		return i.Trail.RecordIn(ctx, tx, audit.Event{What: "person.reset", Who: s.person.ID.String(), Object: p.ID.String()})
+		return i.Trail.RecordIn(ctx, tx, audit.Event{
+			What: "person.reset", Who: s.person.ID.String(), Object: p.ID.String(),
+			Old: string(p.Role), New: string(role),
+		})
 	})
 	return code, err
 }
@@ -247,7 +264,7 @@ func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (c
 // Remove ends an account: locks, grants and addresses go, and who held the
 // archive makes it start a new term. What was sealed to the person stays sealed.
 func (i *Identity) Remove(ctx context.Context, s *Session, email mail.Address) error {
-	if err := s.must(Administrator); err != nil {
+	if err := i.must(ctx, s, Administrator); err != nil {
 		return err
 	}
 	p, err := i.person(ctx, s.tenant, email)
@@ -259,6 +276,9 @@ func (i *Identity) Remove(ctx context.Context, s *Session, email mail.Address) e
 	}
 	return i.DB.Update(ctx, func(b *db.Batch) error {
 		tx := b.Tenant(s.tenant.ID())
+		if err := still(ctx, tx, &p); err != nil {
+			return err
+		}
 		if err := i.lastOfRole(ctx, tx, p); err != nil {
 			return err
 		}
@@ -295,24 +315,17 @@ func addressesIn(ctx context.Context, tx *db.Tx, person mail.ID) (list []mail.Ad
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var a mail.Address
-		if err := rows.Scan(&a); err != nil {
-			return nil, err
-		}
-		list = append(list, a)
-	}
-	return list, rows.Err()
+	return collect(rows, scanAddress)
 }
 
-// lastOfRole refuses to take away the last keeper or the last administrator.
+// lastOfRole refuses to take away the last keeper or the last administrator;
+// who has not accepted the invitation yet counts for nothing.
 func (i *Identity) lastOfRole(ctx context.Context, tx *db.Tx, p Person) error {
 	if p.Role != Keeper && p.Role != Administrator {
 		return nil
 	}
 	var n int
-	err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM identity_person WHERE tenant = $1 AND role = $2 AND state <> 'removed' AND id <> $3`,
+	err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM identity_person WHERE tenant = $1 AND role = $2 AND state = 'active' AND id <> $3`,
 		string(p.Role), p.ID.Bytes()).Scan(&n)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
+	"slices"
 	"strings"
 
 	"siegel/internal/audit"
@@ -20,7 +21,16 @@ type Session struct {
 	name     string // of the tenant
 	archive  mail.HolderID
 	person   Person
+	recovery bool // opened with the recovery kit, person is nobody
 	unlocked *seal.Session
+}
+
+// who is the actor in the audit log.
+func (s *Session) who() string {
+	if s.recovery {
+		return audit.Operator
+	}
+	return s.person.ID.String()
 }
 
 // Tenant returns the handle of the person's tenant.
@@ -44,18 +54,31 @@ func (s *Session) Unlocked() *seal.Session { return s.unlocked }
 // Close forgets the keys.
 func (s *Session) Close() { s.unlocked.Close() }
 
-// must fails with kind Denied where the person has none of the roles.
-func (s *Session) must(roles ...Role) error {
-	for _, r := range roles {
-		if s.person.Role == r {
-			return nil
+// must fails with kind Denied where the person has none of the roles, or is no
+// longer who signed in: removed, reset, with another role.
+func (i *Identity) must(ctx context.Context, s *Session, roles ...Role) error {
+	if !slices.Contains(roles, s.person.Role) {
+		var names []string
+		for _, r := range roles {
+			names = append(names, string(r))
 		}
+		return fault.Newf(fault.Denied, "this needs the role %s; you have the role %s", strings.Join(names, ", "), s.person.Role)
 	}
-	var names []string
-	for _, r := range roles {
-		names = append(names, string(r))
+	if s.recovery {
+		return nil
 	}
-	return fault.Newf(fault.Denied, "this needs the role %s; you have the role %s", strings.Join(names, ", "), s.person.Role)
+	p, err := personByID(ctx, s.tenant, s.person.ID)
+	if err != nil {
+		return err
+	}
+	if p.State != Active || p.Role != s.person.Role || !p.madeAt.Equal(s.person.madeAt) {
+		return errChanged()
+	}
+	return nil
+}
+
+func errChanged() error {
+	return fault.New(fault.Denied, "your account has changed meanwhile, please sign in again")
 }
 
 // errSignIn is the one answer to a wrong password and an unknown address
@@ -152,19 +175,13 @@ func (i *Identity) logins(ctx context.Context, email mail.Address) (ids []mail.T
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+	return collect(rows, func(row scanner) (mail.TenantID, error) {
 		var b []byte
-		if err := rows.Scan(&b); err != nil {
-			return nil, err
+		if err := row.Scan(&b); err != nil {
+			return mail.TenantID{}, err
 		}
-		id, err := mail.IDFrom(b)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+		return mail.IDFrom(b)
+	})
 }
 
 // Accept takes an invitation: the code opens the seed, a password of the
@@ -177,22 +194,34 @@ func (i *Identity) Accept(ctx context.Context, tenant string, email mail.Address
 	if err != nil {
 		return err
 	}
+	defer clear(raw)
 	t, p, err := i.login(ctx, tenant, email)
-	if err != nil {
-		return fault.Because(fault.Denied, "the address or the code is wrong", err)
+	if fault.Of(err) == fault.NotFound {
+		// Take the time of a real attempt.
+		_, err := i.Vault.Unlock(ctx, i.DB.Instance(), mail.NewID(), seal.ByInvitation, raw)
+		return errors.Join(errCode(), ignoreDenied(err))
 	}
-	if p.State != Invited || i.Now().After(p.invitedUntil) {
-		return fault.New(fault.Denied, "this invitation has been used or has expired; an administrator can make a new one with person reset")
+	if err != nil {
+		return err
 	}
 	s, err := i.unlock(ctx, t, p, seal.ByInvitation, raw)
 	if errors.Is(err, errNoKey) {
-		return fault.New(fault.Denied, "the address or the code is wrong")
+		return errCode()
 	}
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	// Only who has the code learns how the account stands.
+	if p.State != Invited || i.Now().After(p.invitedUntil) {
+		return fault.New(fault.Denied, "this invitation has expired; an administrator can make a new one with person reset")
+	}
 	return i.lock(ctx, s, password, "person.accept")
+}
+
+// errCode is the one answer to a wrong code, a used one and an unknown address.
+func errCode() error {
+	return fault.New(fault.Denied, "the address or the code is wrong, or the invitation has been used")
 }
 
 // ChangePassword locks the person's seed with another password. The sealed mail
@@ -221,8 +250,15 @@ func (i *Identity) lock(ctx context.Context, s *Session, password []byte, what s
 		if err := i.Vault.RemoveLocks(ctx, tx, s.person.Holder, seal.ByInvitation); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `UPDATE identity_person SET tenant = $1, state = 'active' WHERE tenant = $1 AND id = $2`, s.person.ID.Bytes()); err != nil {
+		// Of two who use a code at once, one is late; and who was removed or reset
+		// meanwhile must not lock the old key again.
+		res, err := tx.Exec(ctx, `UPDATE identity_person SET tenant = $1, state = 'active' WHERE tenant = $1 AND id = $2 AND state = $3 AND made_at = $4`,
+			s.person.ID.Bytes(), string(s.person.State), mail.Micros(s.person.madeAt))
+		if err != nil {
 			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, errChanged())
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{What: what, Who: s.person.ID.String(), Object: s.person.ID.String()})
 	})

@@ -151,11 +151,24 @@ func (r *Room) work(tenant mail.TenantID, l *line) {
 		if g == nil {
 			return
 		}
-		if err := r.write(g); err != nil {
-			g.answer(err)
-			continue
-		}
+		r.hand(g)
+	}
+}
+
+// hand writes a group's pack and hands it over to be committed. Where one of
+// several messages is why that failed, each is tried alone; where the store
+// failed, trying a hundred times more would help nobody.
+func (r *Room) hand(g *group) {
+	err := r.write(g)
+	switch {
+	case err == nil:
 		r.ready <- g
+	case g.spoilt && len(g.waiters) > 1:
+		for _, one := range g.alone() {
+			r.hand(one)
+		}
+	default:
+		g.answer(err)
 	}
 }
 
@@ -243,26 +256,36 @@ func (r *Room) commit(ctx context.Context, groups []*group) {
 		for _, g := range groups {
 			r.commit(ctx, []*group{g})
 		}
-	case len(groups[0].waiters) > 1:
-		for _, g := range groups[0].split() {
-			g.wrapped, err = r.Keys.Wrap(ctx, g.tenant, g.keys())
-			if err != nil {
-				g.answer(err)
-				continue
-			}
-			r.commit(ctx, []*group{g})
-		}
 	case errors.Is(err, seal.ErrTerm) && !groups[0].rewrapped:
 		// A holder got a new term in between: seal to the new key.
 		g := groups[0]
 		g.rewrapped = true
 		if g.wrapped, err = r.Keys.Wrap(ctx, g.tenant, g.keys()); err != nil {
-			g.answer(err)
+			r.singly(ctx, g, err)
 			return
 		}
 		r.commit(ctx, groups)
-	default:
+	case fault.Of(err) == fault.Busy:
+		// Each try waits for as long again, and senders wait for all of them.
 		groups[0].answer(err)
+	default:
+		r.singly(ctx, groups[0], err)
+	}
+}
+
+// singly tries the messages of a group that failed one by one.
+func (r *Room) singly(ctx context.Context, g *group, failed error) {
+	if len(g.waiters) == 1 {
+		g.answer(failed)
+		return
+	}
+	for _, one := range g.split() {
+		var err error
+		if one.wrapped, err = r.Keys.Wrap(ctx, one.tenant, one.keys()); err != nil {
+			one.answer(err)
+			continue
+		}
+		r.commit(ctx, []*group{one})
 	}
 }
 

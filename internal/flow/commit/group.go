@@ -28,14 +28,36 @@ type group struct {
 	extents   map[*waiter][][]flow.Extent // per message and unit
 	wrapped   *seal.Wrapped
 	rewrapped bool
+	spoilt    bool // a message, not the store, is why the pack was not written
 }
 
 // answer tells everyone in the group and releases the units.
 func (g *group) answer(err error) {
+	err = ours(err)
 	for _, w := range g.waiters {
 		w.p.Release()
 		w.done <- err
 	}
+}
+
+// ours turns a fault that would tell a sender never to come back into one that
+// tells him to try again: whatever fails here is not about his message.
+func ours(err error) error {
+	switch fault.Of(err) {
+	case fault.Invalid, fault.NotFound, fault.Denied, fault.Conflict:
+		return fault.Because(fault.Internal, "the message could not be kept", err)
+	default:
+		return err
+	}
+}
+
+// alone returns one group per message, to be written again.
+func (g *group) alone() []*group {
+	var out []*group
+	for _, w := range g.waiters {
+		out = append(out, &group{id: mail.NewID(), tenant: g.tenant, pack: mail.NewID(), waiters: []*waiter{w}})
+	}
+	return out
 }
 
 // split returns one group per message; they share the durable pack.
@@ -79,7 +101,9 @@ func (r *Room) write(g *group) (err error) {
 	g.place(items)
 	body := &objectReader{objects: objects}
 	err = r.Store.Put(ctx, blob.PackName(g.tenant.ID(), g.pack), io.MultiReader(bytes.NewReader(head), body, bytes.NewReader(tail)), size)
-	return errors.Join(err, body.Close(), <-wrapped)
+	keys := <-wrapped
+	g.spoilt = body.failed || keys != nil
+	return errors.Join(err, body.Close(), keys)
 }
 
 // layout lists the objects of the group: messages first, then index records, so
@@ -124,9 +148,19 @@ func (g *group) place(items []pack.Item) {
 type objectReader struct {
 	objects []flow.Object
 	open    io.ReadCloser
+	left    int64 // octets that the open object still has to yield
+	failed  bool  // an object could not be read, or is not as long as it says
 }
 
+var errLength = errors.New("commit: an object is not as long as it says")
+
 func (o *objectReader) Read(b []byte) (int, error) {
+	n, err := o.read(b)
+	o.failed = o.failed || (err != nil && !errors.Is(err, io.EOF))
+	return n, err
+}
+
+func (o *objectReader) read(b []byte) (int, error) {
 	for {
 		if o.open == nil {
 			if len(o.objects) == 0 {
@@ -136,10 +170,16 @@ func (o *objectReader) Read(b []byte) (int, error) {
 			if o.open, err = o.objects[0].Open(); err != nil {
 				return 0, err
 			}
+			o.left = o.objects[0].Size
 			o.objects = o.objects[1:]
 		}
 		n, err := o.open.Read(b)
-		if !errors.Is(err, io.EOF) {
+		o.left -= int64(n)
+		ended := errors.Is(err, io.EOF)
+		if o.left < 0 || (ended && o.left > 0) {
+			return n, errLength
+		}
+		if !ended {
 			return n, err
 		}
 		if err := o.Close(); err != nil || n > 0 {
@@ -230,12 +270,18 @@ func (r *Room) reference(ctx context.Context, tx *db.Tx, w *waiter, now time.Tim
 func (r *Room) leaves(ctx context.Context, tx *db.Tx, g *group) error {
 	first := make(map[string]int64)
 	all := make(map[string][]flow.Leaf)
-	g.each(func(_ *waiter, _ int, u flow.Unit) error {
+	err := g.each(func(_ *waiter, _ int, u flow.Unit) error {
 		for _, leaf := range u.Leaves {
+			if leaf.Log != "message" && leaf.Log != "audit" {
+				return errors.New("commit: there is no log of that name")
+			}
 			all[leaf.Log] = append(all[leaf.Log], leaf)
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
 	for _, log := range []string{"message", "audit"} {
 		if len(all[log]) == 0 {
 			continue

@@ -59,6 +59,12 @@ func (k Key) Wipe() {
 	}
 }
 
+// Copy returns the same key in memory of its own, to be wiped on its own.
+func (k Key) Copy() Key {
+	b := *k.open()
+	return Key{func() *[Size]byte { return &b }}
+}
+
 // Equal compares in constant time.
 func (k Key) Equal(o Key) bool {
 	return subtle.ConstantTimeCompare(k.open()[:], o.open()[:]) == 1

@@ -85,20 +85,20 @@ func Index(index, trailer []byte) ([]Item, error) {
 	if !bytes.Equal(sum[:], trailer[12:12+sha256.Size]) {
 		return nil, ErrFormat
 	}
-	at := int64(MagicSize)
+	at, end := int64(MagicSize), int64(binary.BigEndian.Uint64(trailer))
 	var items []Item
 	for b := index; len(b) > 0; b = b[itemSize:] {
 		it := Item{
 			Kind: b[0], ID: [16]byte(b[1:17]), Offset: int64(binary.BigEndian.Uint64(b[17:])),
 			Length: int64(binary.BigEndian.Uint64(b[25:])), SHA256: [32]byte(b[33:65]),
 		}
-		if it.Offset != at || it.Length < 0 {
+		if it.Offset != at || it.Length < 0 || it.Length > end-at {
 			return nil, ErrFormat
 		}
 		at += it.Length
 		items = append(items, it)
 	}
-	if at != int64(binary.BigEndian.Uint64(trailer)) {
+	if at != end {
 		return nil, ErrFormat
 	}
 	return items, nil

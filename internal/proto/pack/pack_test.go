@@ -1,6 +1,10 @@
 package pack_test
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
 	"testing"
 
 	"siegel/internal/proto/pack"
@@ -67,4 +71,74 @@ func FuzzIndex(f *testing.F) {
 			}
 		}
 	})
+}
+
+// An index whose lengths run over the end, or round the number, is refused even
+// with a right hash: whoever writes packs can write hashes.
+func TestIndexStaysInside(t *testing.T) {
+	for name, lengths := range map[string][]int64{
+		"beyond the end":    {5, 1 << 40},
+		"round the number":  {1<<63 - 1, 1<<63 - 1, 2 + 8},
+		"negative":          {-1, 9},
+		"one over":          {9},
+		"largest of all":    {1<<63 - 1},
+		"largest and start": {1<<63 - 17, 0},
+	} {
+		items := make([]pack.Item, len(lengths))
+		for i, n := range lengths {
+			items[i].Length = n
+		}
+		_, tail, _ := pack.Layout(items)
+		index, trailer := tail[:len(tail)-pack.TrailerSize], tail[len(tail)-pack.TrailerSize:]
+		binary.BigEndian.PutUint64(trailer, pack.MagicSize+8) // there are 8 octets of objects
+		if got, err := pack.Index(index, trailer); !errors.Is(err, pack.ErrFormat) {
+			t.Errorf("%s: %+v, error %v", name, got, err)
+		}
+	}
+}
+
+func TestTrailerRefuses(t *testing.T) {
+	good := build()
+	trailer := good[len(good)-pack.TrailerSize:]
+	for _, size := range []int64{0, -1, int64(len(good)) - 1, int64(len(good)) + 1, 1<<63 - 1} {
+		if _, _, err := pack.Trailer(trailer, size); !errors.Is(err, pack.ErrFormat) {
+			t.Errorf("size %d: %v", size, err)
+		}
+	}
+	for n := range trailer {
+		if _, _, err := pack.Trailer(trailer[:n], int64(len(good))); !errors.Is(err, pack.ErrFormat) {
+			t.Errorf("cut at %d: %v", n, err)
+		}
+	}
+	for _, offset := range []uint64{0, 15, 1 << 63, 1<<64 - 1} {
+		b := bytes.Clone(trailer)
+		binary.BigEndian.PutUint64(b, offset)
+		if _, _, err := pack.Trailer(b, int64(len(good))); !errors.Is(err, pack.ErrFormat) {
+			t.Errorf("offset %d: %v", offset, err)
+		}
+	}
+}
+
+// docs/formats/pack.md, by hand: sizes, order and hashes.
+func TestFormat(t *testing.T) {
+	b := build()
+	if string(b[:16]) != "siegel/v1 pack\n\x01" || string(b[len(b)-12:]) != "siegel end\n\x00" {
+		t.Fatal("magic or end")
+	}
+	trailer := b[len(b)-56:]
+	at, n := binary.BigEndian.Uint64(trailer), binary.BigEndian.Uint32(trailer[8:])
+	if at != 16+8 || n != 3 || len(b) != int(at)+3*65+56 {
+		t.Fatalf("index at %d with %d objects in %d octets", at, n, len(b))
+	}
+	sum := sha256.Sum256(b[at : at+3*65])
+	if !bytes.Equal(sum[:], trailer[12:44]) {
+		t.Fatal("hash of the index")
+	}
+	second := b[at+65:]
+	if second[0] != 2 || second[1] != 1 || binary.BigEndian.Uint64(second[17:]) != 16+5 || binary.BigEndian.Uint64(second[25:]) != 0 {
+		t.Fatalf("second object: %x", second[:33])
+	}
+	if _, tail, size := pack.Layout(nil); size != 16+56 || len(tail) != 56 {
+		t.Fatalf("a pack of nothing has %d octets", size)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/mattn/go-sqlite3"
 	"github.com/pressly/goose/v3"
@@ -67,6 +68,9 @@ func (d *DB) Update(ctx context.Context, f func(*Batch) error) error {
 	if err != nil {
 		return classify(err)
 	}
+	// Where f panics and somebody above recovers, the one connection that writes
+	// must come back; after Commit and Rollback this does nothing.
+	defer func() { _ = tx.Rollback() }()
 	if err := f(&Batch{db: d, tx: tx}); err != nil {
 		return errors.Join(classify(err), ignoreDone(tx.Rollback()))
 	}
@@ -95,7 +99,7 @@ type Batch struct {
 }
 
 // Tenant returns the transaction bound to one tenant.
-func (b *Batch) Tenant(id mail.TenantID) *Tx { return &Tx{db: b.db, tx: b.tx, id: id} }
+func (b *Batch) Tenant(id mail.TenantID) *Tx { return &Tx{db: b.db, tx: b.tx, id: id, write: true} }
 
 // stmt returns the prepared form of a query on the writer's connection. The
 // first time a query is seen it only notes it: the transaction holds the one
@@ -148,9 +152,11 @@ func classify(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	switch e.Code {
-	case sqlite3.ErrFull:
+	switch {
+	case e.Code == sqlite3.ErrFull, e.SystemErrno == syscall.ENOSPC, e.SystemErrno == syscall.EDQUOT, e.SystemErrno == syscall.EFBIG:
 		return fault.Because(fault.Exhausted, "the disk of the control database is full", err)
+	}
+	switch e.Code {
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
 		return fault.Because(fault.Busy, "the control database is busy", err)
 	case sqlite3.ErrIoErr, sqlite3.ErrCantOpen, sqlite3.ErrReadonly:
@@ -170,7 +176,12 @@ func readers() int { return max(4, 2*runtime.GOMAXPROCS(0)) }
 // check asks a connection whether it is what we promise.
 func check(ctx context.Context, c *sql.DB, durable bool) error {
 	var version string
-	if err := c.QueryRowContext(ctx, "SELECT sqlite3mc_version()").Scan(&version); err != nil {
+	err := c.QueryRowContext(ctx, "SELECT sqlite3mc_version()").Scan(&version)
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return err // the file does not open; that is something else
+	}
+	if err != nil {
 		return fmt.Errorf("db: this program was linked against a SQLite without encryption, refusing to write plaintext (build with make build): %w", err)
 	}
 	var mode string

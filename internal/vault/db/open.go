@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 
@@ -63,24 +62,3 @@ func open(path string, key secret.Key, options string) *sql.DB {
 		return (&sqlite3.SQLiteDriver{}).Open(b.String())
 	}})
 }
-
-// connector opens connections without anybody seeing the address.
-type connector struct {
-	dial func() (driver.Conn, error)
-}
-
-// Connect implements [driver.Connector].
-func (c connector) Connect(context.Context) (driver.Conn, error) {
-	conn, err := c.dial()
-	if err == nil {
-		return conn, nil
-	}
-	var e sqlite3.Error
-	if errors.As(err, &e) {
-		return nil, e // code and SQLite's own words, never the address
-	}
-	return nil, fmt.Errorf("db: open: %T", err)
-}
-
-// Driver implements [driver.Connector].
-func (connector) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }

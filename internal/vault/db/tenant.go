@@ -40,18 +40,23 @@ func (t Tenant) View(ctx context.Context, f func(*Tx) error) error {
 		return classify(err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was written
-	return classify(f(&Tx{db: nil, tx: tx, id: t.id}))
+	return classify(f(&Tx{db: t.db, tx: tx, id: t.id}))
 }
 
 // Tx is a transaction bound to one tenant. It belongs to one goroutine.
 type Tx struct {
-	db *DB // nil in a View
-	tx *sql.Tx
-	id mail.TenantID
+	db    *DB
+	tx    *sql.Tx
+	id    mail.TenantID
+	write bool // false in a View
 }
 
 // ID returns the tenant's id.
 func (t *Tx) ID() mail.TenantID { return t.id }
+
+// Committed returns the tenant's handle outside the transaction: it reads what
+// was committed before and nothing of what the transaction wrote.
+func (t *Tx) Committed() Tenant { return Tenant{db: t.db, id: t.id} }
 
 // Exec changes rows; $1 is the tenant, args follow.
 func (t *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
@@ -88,7 +93,7 @@ func (t *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
 // or nil where the query was not seen before: it is then prepared when the
 // connection is free again.
 func (t *Tx) prepared(ctx context.Context, query string) *sql.Stmt {
-	if t.db == nil {
+	if !t.write {
 		return nil
 	}
 	s := t.db.stmt(query)

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"embed"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +13,7 @@ import (
 	"siegel/internal/flow"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/internal/proto/checkpoint"
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
 )
@@ -84,16 +84,30 @@ func (l *Ledger) Append(ctx context.Context, tx *db.Tx, log string, leaves []flo
 			return 0, err
 		}
 		size++
-		for _, t := range edge.add(size, tlog.RecordHash(data[:])) {
+		for _, t := range edge.Add(size, tlog.RecordHash(data[:])) {
 			_, err := tx.Exec(ctx, `INSERT INTO ledger_tile (tenant, log, level, idx, data) VALUES ($1, $2, $3, $4, $5)`,
-				log, t.level, t.index, t.data)
+				log, t.Level, t.Index, t.Data)
 			if err != nil {
 				return 0, err
 			}
 		}
 	}
-	_, err = tx.Exec(ctx, `UPDATE ledger_log SET tenant = $1, size = $2, edge = $3 WHERE tenant = $1 AND name = $4`, size, edge.bytes(), log)
+	_, err = tx.Exec(ctx, `UPDATE ledger_log SET tenant = $1, size = $2, edge = $3 WHERE tenant = $1 AND name = $4`, size, edge.Bytes(), log)
 	return first, err
+}
+
+// Ensure starts a log of a tenant where it is missing. The instance's log is
+// made so at the start of a server; that a log was lost is found by
+// [Checkpointer.Check].
+func (l *Ledger) Ensure(ctx context.Context, t db.Tenant, name string) error {
+	return t.Update(ctx, func(tx *db.Tx) error {
+		var one int
+		err := tx.QueryRow(ctx, `SELECT 1 FROM ledger_log WHERE tenant = $1 AND name = $2`, name).Scan(&one)
+		if errors.Is(err, db.ErrNoRows) {
+			return l.Create(ctx, tx, name)
+		}
+		return err
+	})
 }
 
 // Has fails with kind Damaged where the log's leaf at that index is not data.
@@ -106,82 +120,8 @@ func (l *Ledger) Has(ctx context.Context, t db.Tenant, log string, index int64, 
 	return err
 }
 
-const tileWidth = 256 // hashes in a full tile (C2SP tlog-tiles)
-
-// edge is the partial tiles at the right of a log: the roots of the perfect
-// subtrees that no full tile holds yet. Level i has subtrees of 256^i leaves.
-type edge struct {
-	levels [][]tlog.Hash
+// parseEdge reads the edge of a row.
+func parseEdge(raw []byte) (checkpoint.Edge, error) {
+	e, err := checkpoint.ParseEdge(raw)
+	return e, fault.Because(fault.Damaged, "the edge of a log is malformed", err)
 }
-
-// tile is a full tile that an added leaf completed.
-type tile struct {
-	level int
-	index int64
-	data  []byte
-}
-
-// add takes the hash of a leaf, after which the log has size leaves, and
-// returns the tiles that it completes.
-func (e *edge) add(size int64, h tlog.Hash) (full []tile) {
-	for level := 0; ; level++ {
-		if level == len(e.levels) {
-			e.levels = append(e.levels, nil)
-		}
-		e.levels[level] = append(e.levels[level], h)
-		if len(e.levels[level]) < tileWidth {
-			return full
-		}
-		data := make([]byte, 0, tileWidth*tlog.HashSize)
-		for _, x := range e.levels[level] {
-			data = append(data, x[:]...)
-		}
-		full = append(full, tile{level, size>>(8*(level+1)) - 1, data})
-		h = perfect(e.levels[level])
-		e.levels[level] = nil
-	}
-}
-
-// perfect returns the root over a power of two of hashes.
-func perfect(hashes []tlog.Hash) tlog.Hash {
-	if len(hashes) == 1 {
-		return hashes[0]
-	}
-	half := len(hashes) / 2
-	return tlog.NodeHash(perfect(hashes[:half]), perfect(hashes[half:]))
-}
-
-// bytes encodes the edge: per level a 16-bit count and the hashes.
-func (e *edge) bytes() []byte {
-	var out []byte
-	for _, level := range e.levels {
-		out = binary.BigEndian.AppendUint16(out, uint16(len(level)))
-		for _, h := range level {
-			out = append(out, h[:]...)
-		}
-	}
-	return out
-}
-
-func parseEdge(b []byte) (edge, error) {
-	var e edge
-	for len(b) > 0 {
-		if len(b) < 2 {
-			return e, errEdge()
-		}
-		n := int(binary.BigEndian.Uint16(b))
-		b = b[2:]
-		if n >= tileWidth || len(b) < n*tlog.HashSize || len(e.levels) == 8 {
-			return e, errEdge()
-		}
-		var level []tlog.Hash
-		for range n {
-			level = append(level, tlog.Hash(b[:tlog.HashSize]))
-			b = b[tlog.HashSize:]
-		}
-		e.levels = append(e.levels, level)
-	}
-	return e, nil
-}
-
-func errEdge() error { return fault.New(fault.Damaged, "the edge of a log is malformed") }

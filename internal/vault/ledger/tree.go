@@ -9,6 +9,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"siegel/internal/kit/fault"
+	"siegel/internal/proto/checkpoint"
 	"siegel/internal/vault/db"
 )
 
@@ -19,7 +20,7 @@ type Tree struct {
 	Size   int64
 
 	log   string
-	edge  edge
+	edge  checkpoint.Edge
 	query func(level int, index int64) ([]byte, error)
 	tiles map[[2]int64][]tlog.Hash // tiles read so far
 }
@@ -85,19 +86,16 @@ func (t *Tree) Hashes(level int, index int64) ([]tlog.Hash, error) {
 	}
 	// The tile at the right edge is not in the table yet.
 	if index == t.Size>>(8*(level+1)) {
-		if level < len(t.edge.levels) {
-			return t.edge.levels[level], nil
-		}
-		return nil, nil
+		return t.edge.Hashes(level), nil
 	}
 	data, err := t.query(level, index)
 	if err != nil {
 		return nil, fmt.Errorf("tile %d/%d: %w", level, index, err)
 	}
-	if len(data) != tileWidth*tlog.HashSize {
+	if len(data) != checkpoint.TileWidth*tlog.HashSize {
 		return nil, fault.Newf(fault.Damaged, "tile %d/%d of the %s log is malformed", level, index, t.log)
 	}
-	hashes := make([]tlog.Hash, tileWidth)
+	hashes := make([]tlog.Hash, checkpoint.TileWidth)
 	for i := range hashes {
 		hashes[i] = tlog.Hash(data[i*tlog.HashSize:])
 	}
@@ -116,11 +114,11 @@ func (t *Tree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 		if err != nil {
 			return nil, err
 		}
-		from := int(first & (tileWidth - 1))
+		from := int(first & (checkpoint.TileWidth - 1))
 		if from+count > len(hashes) {
 			return nil, fault.Newf(fault.Damaged, "the %s log is shorter than it says", t.log)
 		}
-		out[i] = perfect(hashes[from : from+count])
+		out[i] = checkpoint.Perfect(hashes[from : from+count])
 	}
 	return out, nil
 }

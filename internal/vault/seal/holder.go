@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"slices"
 
 	"siegel/internal/flow"
 	"siegel/internal/kit/fault"
@@ -86,6 +89,11 @@ func (v *Vault) NewTerm(ctx context.Context, tx *db.Tx, holder mail.HolderID) (_
 	if err != nil {
 		return Seed{}, err
 	}
+	made, err := kem().NewPublicKey(pub)
+	if err != nil {
+		return Seed{}, err
+	}
+	v.remember(knownKey{tx.ID(), holder, term, sum(pub)}, made)
 	return Seed{Holder: holder, Term: term, key: seed}, nil
 }
 
@@ -109,6 +117,42 @@ type grantRow struct {
 	kind, scope         string
 	notAfter            int64
 	sealed              []byte
+	text, salt          []byte // of the entry, of its field grant
+	leaf                int64
+}
+
+const selectGrants = `SELECT id, holder, term, grantee, grantee_term, kind, scope, not_after, sealed, entry, salt, leaf
+	FROM seal_grant WHERE tenant = $1`
+
+func collectGrants(rows *sql.Rows) (grants []grantRow, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var g grantRow
+		var id, holder, grantee []byte
+		if err := rows.Scan(&id, &holder, &g.term, &grantee, &g.granteeTerm, &g.kind, &g.scope, &g.notAfter,
+			&g.sealed, &g.text, &g.salt, &g.leaf); err != nil {
+			return nil, err
+		}
+		var errs [3]error
+		g.id, errs[0] = mail.IDFrom(id)
+		g.holder, errs[1] = mail.IDFrom(holder)
+		g.grantee, errs[2] = mail.IDFrom(grantee)
+		if err := errors.Join(errs[:]...); err != nil {
+			return nil, err
+		}
+		grants = append(grants, g)
+	}
+	return grants, rows.Err()
+}
+
+// checkGrant verifies that a grant is in the log as its row says: a row that a
+// hand put there, or one that names another grantee, gives nothing
+// (kind Damaged).
+func (v *Vault) checkGrant(ctx context.Context, t db.Tenant, g grantRow) error {
+	return v.checkEntry(ctx, t, entered{
+		what: "a grant", kind: "grant", field: "grant", text: g.text, salt: g.salt, leaf: g.leaf,
+		value: grantInfo(t.ID(), g), sealed: sum(g.sealed),
+	})
 }
 
 // Give seals a seed to another holder and enters the grant in the ledger. It
@@ -126,7 +170,7 @@ func (v *Vault) Give(ctx context.Context, tx *db.Tx, g Grant) (_ mail.ID, err er
 	if err != nil {
 		return mail.ID{}, err
 	}
-	text, opening, err := v.grantEntry(row, info, g)
+	opening, err := v.grantEntry(&row, info, g)
 	if err != nil {
 		return mail.ID{}, err
 	}
@@ -140,18 +184,20 @@ func (v *Vault) Give(ctx context.Context, tx *db.Tx, g Grant) (_ mail.ID, err er
 	if err != nil {
 		return mail.ID{}, err
 	}
-	leaf, err := v.log.Append(ctx, tx, AuditLog, []flow.Leaf{{Log: AuditLog, Entry: text, Sealed: sum(row.sealed)}})
+	leaf, err := v.log.Append(ctx, tx, AuditLog, []flow.Leaf{{Log: AuditLog, Entry: row.text, Sealed: sum(row.sealed)}})
 	if err != nil {
 		return mail.ID{}, err
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO seal_grant (tenant, id, holder, term, grantee, grantee_term, kind, scope, not_after,
-		giver, sealed, entry, opening, leaf, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		giver, sealed, entry, salt, opening, leaf, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		row.id.Bytes(), row.holder.Bytes(), row.term, row.grantee.Bytes(), row.granteeTerm, row.kind, row.scope,
-		row.notAfter, g.Giver.Bytes(), row.sealed, text, sealedOpening, leaf, mail.Micros(v.now()))
+		row.notAfter, g.Giver.Bytes(), row.sealed, row.text, row.salt, sealedOpening, leaf, mail.Micros(v.now()))
 	return row.id, err
 }
 
-func (v *Vault) grantEntry(row grantRow, info []byte, g Grant) (text, opening []byte, err error) {
+// grantEntry makes the entry of a grant, which it puts into the row with the
+// salt that the row's fields can be checked with, and returns the opening.
+func (v *Vault) grantEntry(row *grantRow, info []byte, g Grant) (opening []byte, err error) {
 	salts := []entry.Hash{NewSalt(), NewSalt(), NewSalt()}
 	values := [][]byte{info, []byte(g.Giver.String()), []byte(g.Reason)}
 	e := entry.Entry{Kind: "grant", ID: row.id, Time: v.now()}
@@ -161,8 +207,9 @@ func (v *Vault) grantEntry(row grantRow, info []byte, g Grant) (text, opening []
 		e.Fields = append(e.Fields, entry.Field{Name: name, Commitment: o.Commit()})
 		fields = append(fields, o.Salt[:], o.Value)
 	}
-	text, err = e.Text()
-	return text, tuple.Make("siegel/v1 grant opening", fields...), err
+	row.salt = salts[0][:]
+	row.text, err = e.Text()
+	return tuple.Make("siegel/v1 grant opening", fields...), err
 }
 
 // Revoke deletes the grants of a holder to a grantee and enters that in the
@@ -202,11 +249,26 @@ func grantIDs(ctx context.Context, tx *db.Tx, holder, grantee mail.HolderID) (id
 	return collectIDs(rows)
 }
 
-// Grantees returns who holds grants of a holder, each once.
-func (v *Vault) Grantees(ctx context.Context, tx *db.Tx, holder mail.HolderID) ([]mail.HolderID, error) {
-	rows, err := tx.Query(ctx, `SELECT DISTINCT grantee FROM seal_grant WHERE tenant = $1 AND holder = $2`, holder.Bytes())
+// Grantees returns who holds grants of a holder, each once. Every grant is
+// looked up in the log, since whoever is returned will be given the next term:
+// a row that is not there is an error of kind Damaged. Grants of the same
+// transaction are not in the log yet, so ask before giving.
+func (v *Vault) Grantees(ctx context.Context, tx *db.Tx, holder mail.HolderID) (ids []mail.HolderID, err error) {
+	rows, err := tx.Query(ctx, selectGrants+` AND holder = $2 ORDER BY leaf`, holder.Bytes())
 	if err != nil {
 		return nil, err
 	}
-	return collectIDs(rows)
+	grants, err := collectGrants(rows)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range grants {
+		if err := v.checkGrant(ctx, tx.Committed(), g); err != nil {
+			return nil, err
+		}
+		if !slices.Contains(ids, g.grantee) {
+			ids = append(ids, g.grantee)
+		}
+	}
+	return ids, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"golang.org/x/crypto/argon2"
@@ -49,13 +50,13 @@ func errSecret() error {
 }
 
 // parameters of a derivation, as they stand in the lock and in its AAD.
-func newParameters(kind LockKind) (string, []byte) {
+func newParameters(kind LockKind) string {
 	salt := make([]byte, saltSize)
 	_, _ = rand.Read(salt) // never fails
 	if kind == ByPassword {
-		return fmt.Sprintf("argon2id v=%d m=%d t=%d p=1 salt=%x", argon2.Version, argonMemory, argonTime, salt), salt
+		return fmt.Sprintf("argon2id v=%d m=%d t=%d p=1 salt=%x", argon2.Version, argonMemory, argonTime, salt)
 	}
-	return fmt.Sprintf("hkdf salt=%x", salt), salt
+	return fmt.Sprintf("hkdf salt=%x", salt)
 }
 
 // parseParameters reads what newParameters wrote, within bounds that keep a
@@ -150,7 +151,7 @@ type Lock struct {
 // PrepareLock derives a new lock from a password or a code.
 func (v *Vault) PrepareLock(ctx context.Context, kind LockKind, given []byte) (Lock, error) {
 	l := lockRow{id: mail.NewID(), kind: kind}
-	l.parameters, _ = newParameters(kind)
+	l.parameters = newParameters(kind)
 	root, err := v.root(ctx, kind, given, l.parameters)
 	return Lock{row: l, root: root}, err
 }
@@ -191,10 +192,12 @@ func (v *Vault) unlock(ctx context.Context, t db.Tenant, holder mail.HolderID, k
 	var id []byte
 	err := t.QueryRow(ctx, `SELECT id, term, parameters, verifier, box FROM seal_lock WHERE tenant = $1 AND holder = $2 AND kind = $3`,
 		holder.Bytes(), string(kind)).Scan(&id, &l.term, &l.parameters, &l.verifier, &l.box)
-	missing := err != nil
+	missing := errors.Is(err, db.ErrNoRows)
 	if missing {
-		l.parameters, _ = newParameters(kind)
+		l.parameters = newParameters(kind)
 		l.verifier = v.dummy
+	} else if err != nil {
+		return Seed{}, err
 	} else if l.id, err = mail.IDFrom(id); err != nil {
 		return Seed{}, err
 	}

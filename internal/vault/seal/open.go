@@ -38,12 +38,12 @@ func (s *Session) Open(ctx context.Context, message mail.ID, archive mail.Holder
 	}
 	var best *Wrap
 	for i := range wraps {
-		if _, err := s.seed(wraps[i].Holder, wraps[i].term); err == nil && (best == nil || wraps[i].Holder == archive) {
+		if err := s.reaches(wraps[i].Holder, wraps[i].term); err == nil && (best == nil || wraps[i].Holder == archive) {
 			best = &wraps[i]
 		}
 	}
 	if best == nil {
-		if _, err := s.seed(s.person, 0); fault.Of(err) == fault.Locked {
+		if err := s.reaches(s.person, 0); fault.Of(err) == fault.Locked {
 			return nil, err
 		}
 		return nil, fault.New(fault.NotFound, "there is no such message for you")
@@ -70,10 +70,12 @@ func (s *Session) OpenWrap(ctx context.Context, w Wrap, archive bool) (*Opened, 
 	if err != nil {
 		return nil, err
 	}
+	defer k.Wipe()
 	plain, err := stream.OpenAs(w.wrap[0], "a key of the message", k, w.wrap, wrapAAD(w.wrap[0], s.tenant.ID(), b, w.Message))
 	if err != nil {
 		return nil, err
 	}
+	defer clear(plain)
 	if len(plain) < secret.Size || (archive && len(plain) != 2*secret.Size) {
 		return nil, stream.ErrDamaged("a key of the message")
 	}
@@ -89,47 +91,86 @@ func (s *Session) OpenWrap(ctx context.Context, w Wrap, archive bool) (*Opened, 
 	return o, err
 }
 
-// wrapping returns the key that a wrap was made with.
-func (s *Session) wrapping(ctx context.Context, w Wrap, b batch) (secret.Key, error) {
-	seed, err := s.seed(w.Holder, w.term)
-	if err != nil {
-		return secret.Key{}, err
-	}
+// wrapping returns a copy of the key that a wrap was made with; the caller
+// wipes it.
+func (s *Session) wrapping(ctx context.Context, w Wrap, b batch) (k secret.Key, err error) {
 	id := s.tenant.ID()
 	switch {
 	case len(w.wrap) == 0:
-		return secret.Key{}, stream.ErrDamaged("a key of the message")
+		return k, stream.ErrDamaged("a key of the message")
 	case w.wrap[0] == localWrap:
-		return seed.Derive(purposeLocal, nil, id[:], w.Holder[:], number(w.term)), nil
+		err = s.lend(w.Holder, w.term, func(seed secret.Key) error {
+			k = seed.Derive(purposeLocal, nil, id[:], w.Holder[:], number(w.term))
+			return nil
+		})
+		return k, err
 	case w.wrap[0] != batchWrap:
-		return secret.Key{}, stream.ErrDamaged("a key of the message")
+		return k, stream.ErrDamaged("a key of the message")
 	}
-	s.mu.Lock()
-	k, ok := s.batches[b.id]
-	s.mu.Unlock()
-	if ok {
+	if k, ok := s.remembered(b); ok {
 		return k, nil
+	}
+	if err := s.reaches(w.Holder, w.term); err != nil {
+		return k, err
 	}
 	var sealed []byte
 	err = s.tenant.QueryRow(ctx, `SELECT sealed FROM seal_batch WHERE tenant = $1 AND id = $2 AND holder = $3`,
 		b.id.Bytes(), b.holder.Bytes()).Scan(&sealed)
+	if errors.Is(err, db.ErrNoRows) {
+		return k, stream.ErrDamaged("a batch key")
+	}
 	if err != nil {
-		return secret.Key{}, err
+		return k, err
 	}
-	plain, err := openWith(seed, "a batch key", batchInfo(s.tenant.ID(), b), sealed)
+	err = s.lend(w.Holder, w.term, func(seed secret.Key) error {
+		plain, err := openWith(seed, "a batch key", batchInfo(id, b), sealed)
+		if err != nil {
+			return err
+		}
+		if k, err = secret.From(plain); err != nil {
+			return stream.ErrDamaged("a batch key")
+		}
+		return nil
+	})
 	if err != nil {
-		return secret.Key{}, err
+		return k, err
 	}
-	if k, err = secret.From(plain); err != nil {
-		return secret.Key{}, stream.ErrDamaged("a batch key")
+	s.rememberBatch(b, k)
+	return k, nil
+}
+
+// batchTerm names a batch key: of which holder, too, so that a row that names
+// another's batch finds nothing.
+type batchTerm struct {
+	batch mail.ID
+	holderTerm
+}
+
+// remembered returns a copy of a batch key that was opened before.
+func (s *Session) remembered(b batch) (secret.Key, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	k, ok := s.batches[batchTerm{b.id, holderTerm{b.holder, b.term}}]
+	if !ok {
+		return secret.Key{}, false
 	}
+	return k.Copy(), true
+}
+
+func (s *Session) rememberBatch(b batch, k secret.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.batches) >= maxBatches {
-		clear(s.batches) // not wiped: another goroutine may be using one
+	at := batchTerm{b.id, holderTerm{b.holder, b.term}}
+	if _, ok := s.batches[at]; ok || s.closed {
+		return
 	}
-	s.batches[b.id] = k
-	return k, nil
+	if len(s.batches) >= maxBatches {
+		for _, old := range s.batches {
+			old.Wipe()
+		}
+		clear(s.batches)
+	}
+	s.batches[at] = k.Copy()
 }
 
 func collectWraps(rows interface {

@@ -9,7 +9,6 @@ import (
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
-	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
 )
 
@@ -30,27 +29,18 @@ func collectIDs(rows *sql.Rows) (ids []mail.ID, err error) {
 }
 
 // currentKey returns a holder's newest key as a transaction sees it, verified
-// against its entry. The log is asked for committed keys by publicKey; inside a
-// transaction that may just have made the key, the entry in the same row is
-// what there is, and the ledger's own check of the commit covers it.
-func (v *Vault) currentKey(ctx context.Context, tx *db.Tx, holder mail.HolderID, term *int) (hpke.PublicKey, error) {
-	var pub, text, salt []byte
-	var kind string
-	err := tx.QueryRow(ctx, `SELECT h.kind, h.term, k.public, k.entry, k.salt FROM seal_holder h JOIN seal_term k
+// against the log.
+func (v *Vault) currentKey(ctx context.Context, tx *db.Tx, holder mail.HolderID, term *int) (_ hpke.PublicKey, err error) {
+	defer fault.Wrap(&err, "current key of holder %s", holder)
+	k := keyRow{holder: holder}
+	err = tx.QueryRow(ctx, `SELECT h.kind, h.term, k.public, k.entry, k.salt, k.leaf FROM seal_holder h JOIN seal_term k
 		ON k.tenant = h.tenant AND k.holder = h.id AND k.term = h.term WHERE h.tenant = $1 AND h.id = $2`,
-		holder.Bytes()).Scan(&kind, term, &pub, &text, &salt)
+		holder.Bytes()).Scan(&k.kind, &k.term, &k.public, &k.text, &k.salt, &k.leaf)
 	if err != nil {
 		return nil, err
 	}
-	e, err := entry.Parse(text)
-	if err != nil || len(salt) != entry.SaltSize {
-		return nil, fault.Because(fault.Damaged, "a public key has no entry in the ledger", err)
-	}
-	record := keyRecord(tx.ID(), holder, Kind(kind), *term, pub)
-	if err := e.Check("record", entry.Opening{Salt: entry.Hash(salt), Value: record}); err != nil {
-		return nil, fault.Because(fault.Damaged, "a public key is not the one in the ledger", err)
-	}
-	return kem().NewPublicKey(pub)
+	*term = k.term
+	return v.verified(ctx, tx.Committed(), k)
 }
 
 func noteInfo(tenant mail.TenantID, holder mail.HolderID, term int, kind string, id mail.ID) []byte {

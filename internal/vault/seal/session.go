@@ -3,8 +3,6 @@ package seal
 import (
 	"bytes"
 	"context"
-	"database/sql"
-	"errors"
 	"slices"
 	"sync"
 
@@ -23,9 +21,11 @@ type Session struct {
 	tenant db.Tenant
 	person mail.HolderID
 
-	mu      sync.Mutex
+	// Closing waits until nobody uses a key: a slot of the arena soon holds
+	// somebody else's.
+	mu      sync.RWMutex
 	seeds   map[holderTerm]secret.Key // guarded by mu
-	batches map[mail.ID]secret.Key    // opened batch keys, bounded; guarded by mu
+	batches map[batchTerm]secret.Key  // opened batch keys, bounded; guarded by mu
 	release []func()                  // guarded by mu
 	closed  bool                      // guarded by mu
 }
@@ -53,7 +53,7 @@ func (v *Vault) Unlock(ctx context.Context, t db.Tenant, person mail.HolderID, k
 func (v *Vault) open(ctx context.Context, t db.Tenant, seed Seed) (_ *Session, err error) {
 	s := &Session{
 		vault: v, tenant: t, person: seed.Holder,
-		seeds: make(map[holderTerm]secret.Key), batches: make(map[mail.ID]secret.Key),
+		seeds: make(map[holderTerm]secret.Key), batches: make(map[batchTerm]secret.Key),
 	}
 	defer func() {
 		if err != nil {
@@ -78,6 +78,7 @@ func (v *Vault) open(ctx context.Context, t db.Tenant, seed Seed) (_ *Session, e
 
 // take checks that a seed belongs to the public key in the ledger and keeps it.
 func (s *Session) take(ctx context.Context, seed Seed) error {
+	defer seed.Wipe() // does nothing when the arena has it
 	want, err := s.vault.publicKey(ctx, s.tenant, seed.Holder, seed.Term)
 	if err != nil {
 		return err
@@ -102,8 +103,7 @@ func (s *Session) take(ctx context.Context, seed Seed) error {
 
 // follow opens the grants to one holder and returns what was new.
 func (s *Session) follow(ctx context.Context, at holderTerm) (found []holderTerm, err error) {
-	rows, err := s.tenant.Query(ctx, `SELECT id, holder, term, kind, scope, not_after, sealed FROM seal_grant
-		WHERE tenant = $1 AND grantee = $2 AND grantee_term = $3`, at.holder.Bytes(), at.term)
+	rows, err := s.tenant.Query(ctx, selectGrants+` AND grantee = $2 AND grantee_term = $3 ORDER BY leaf`, at.holder.Bytes(), at.term)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,6 @@ func (s *Session) follow(ctx context.Context, at holderTerm) (found []holderTerm
 		return nil, err
 	}
 	for _, g := range grants {
-		g.grantee, g.granteeTerm = at.holder, at.term
 		to := holderTerm{g.holder, g.term}
 		s.mu.Lock()
 		_, known := s.seeds[to]
@@ -120,6 +119,9 @@ func (s *Session) follow(ctx context.Context, at holderTerm) (found []holderTerm
 		s.mu.Unlock()
 		if known || (g.notAfter != 0 && mail.Micros(s.vault.now()) > g.notAfter) {
 			continue
+		}
+		if err := s.vault.checkGrant(ctx, s.tenant, g); err != nil {
+			return nil, err
 		}
 		plain, err := openWith(own, "a grant", grantInfo(s.tenant.ID(), g), g.sealed)
 		if err != nil {
@@ -135,25 +137,6 @@ func (s *Session) follow(ctx context.Context, at holderTerm) (found []holderTerm
 		found = append(found, to)
 	}
 	return found, nil
-}
-
-func collectGrants(rows *sql.Rows) (grants []grantRow, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var g grantRow
-		var id, holder []byte
-		if err := rows.Scan(&id, &holder, &g.term, &g.kind, &g.scope, &g.notAfter, &g.sealed); err != nil {
-			return nil, err
-		}
-		if g.id, err = mail.IDFrom(id); err != nil {
-			return nil, err
-		}
-		if g.holder, err = mail.IDFrom(holder); err != nil {
-			return nil, err
-		}
-		grants = append(grants, g)
-	}
-	return grants, rows.Err()
 }
 
 // Close wipes every key. The session opens nothing afterwards.
@@ -177,8 +160,8 @@ func (s *Session) Person() mail.HolderID { return s.person }
 
 // Holds reports whether the session reaches a holder.
 func (s *Session) Holds(holder mail.HolderID) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	for at := range s.seeds {
 		if at.holder == holder {
 			return true
@@ -187,36 +170,43 @@ func (s *Session) Holds(holder mail.HolderID) bool {
 	return false
 }
 
-// seed lends a seed, or fails with kind Denied.
-func (s *Session) seed(holder mail.HolderID, term int) (secret.Key, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// lend calls f with a seed, which f must not keep: the session is not closed
+// before f returns. Without the seed it fails with kind NotFound, or Locked
+// where the session has ended.
+func (s *Session) lend(holder mail.HolderID, term int, f func(secret.Key) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	if s.closed {
-		return secret.Key{}, fault.New(fault.Locked, "the session has ended, please sign in again")
+		return errClosed()
 	}
 	k, ok := s.seeds[holderTerm{holder, term}]
 	if !ok {
-		return secret.Key{}, fault.New(fault.NotFound, "there is no such message for you")
+		return fault.New(fault.NotFound, "there is no such message for you")
 	}
-	return k, nil
+	return f(k)
+}
+
+func errClosed() error {
+	return fault.New(fault.Locked, "the session has ended, please sign in again")
+}
+
+// reaches fails as lend does.
+func (s *Session) reaches(holder mail.HolderID, term int) error {
+	return s.lend(holder, term, func(secret.Key) error { return nil })
 }
 
 // Seed returns a copy of a holder's seed of one term, to be granted on or
 // locked anew. Wipe it afterwards.
 func (s *Session) Seed(holder mail.HolderID, term int) (Seed, error) {
-	k, err := s.seed(holder, term)
-	if err != nil {
-		return Seed{}, err
-	}
-	var c secret.Key
-	k.Use(func(b []byte) { c, err = secret.From(append([]byte(nil), b...)) })
-	return Seed{Holder: holder, Term: term, key: c}, err
+	seed := Seed{Holder: holder, Term: term}
+	err := s.lend(holder, term, func(k secret.Key) error { seed.key = k.Copy(); return nil })
+	return seed, err
 }
 
 // Terms returns the terms of a holder that the session reaches.
 func (s *Session) Terms(holder mail.HolderID) []int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	var terms []int
 	for at := range s.seeds {
 		if at.holder == holder {
@@ -228,11 +218,12 @@ func (s *Session) Terms(holder mail.HolderID) []int {
 
 // OpenNote opens a note of [Vault.SealNote].
 func (s *Session) OpenNote(n Note, kind string, id mail.ID) ([]byte, error) {
-	k, err := s.seed(n.Holder, n.Term)
-	if err != nil {
-		return nil, err
-	}
-	return openWith(k, "a note", noteInfo(s.tenant.ID(), n.Holder, n.Term, kind, id), n.Sealed)
+	var plain []byte
+	err := s.lend(n.Holder, n.Term, func(k secret.Key) (err error) {
+		plain, err = openWith(k, "a note", noteInfo(s.tenant.ID(), n.Holder, n.Term, kind, id), n.Sealed)
+		return err
+	})
+	return plain, err
 }
 
 // purposeProjection labels the keys of projection files.
@@ -242,12 +233,13 @@ const purposeProjection secret.Purpose = "siegel/v1 projection"
 // the seed of the holder's first term that the session holds and the file's
 // salt.
 func (s *Session) ProjectionKey(holder mail.HolderID, term int, salt []byte) (secret.Key, error) {
-	k, err := s.seed(holder, term)
-	if err != nil {
-		return secret.Key{}, err
-	}
 	id := s.tenant.ID()
-	return k.Derive(purposeProjection, salt, id[:], holder[:]), nil
+	var key secret.Key
+	err := s.lend(holder, term, func(k secret.Key) error {
+		key = k.Derive(purposeProjection, salt, id[:], holder[:])
+		return nil
+	})
+	return key, err
 }
 
 // Newest returns a copy of a holder's seed of the newest term that the session

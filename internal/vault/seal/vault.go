@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/hpke"
 	"embed"
-	"fmt"
 	"io/fs"
 	"sync"
 	"time"
@@ -115,7 +114,16 @@ func public(seed secret.Key) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer forget(k)
 	return k.PublicKey().Bytes(), nil
+}
+
+// forget wipes the copy of the seed that a private key carries. What the
+// library derived from it is not reached.
+func forget(k hpke.PrivateKey) {
+	if b, err := k.Bytes(); err == nil {
+		clear(b)
+	}
 }
 
 func private(seed secret.Key) (k hpke.PrivateKey, err error) {
@@ -140,6 +148,7 @@ func openWith(seed secret.Key, what string, info, sealed []byte) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
+	defer forget(k)
 	plain, err := hpke.Open(k, kdf(), suite(), info, sealed[1:])
 	if err != nil {
 		return nil, stream.ErrDamaged(what)
@@ -155,58 +164,95 @@ func number(n int) []byte { return tuple.Uint64(uint64(n)) }
 // (kind Damaged).
 func (v *Vault) publicKey(ctx context.Context, t db.Tenant, holder mail.HolderID, term int) (_ hpke.PublicKey, err error) {
 	defer fault.Wrap(&err, "key of holder %s, term %d", holder, term)
-	var pub, text, salt []byte
-	var kind string
-	var leaf int64
+	k := keyRow{holder: holder, term: term}
 	err = t.QueryRow(ctx, `SELECT k.public, k.entry, k.salt, k.leaf, h.kind FROM seal_term k JOIN seal_holder h
 		ON h.tenant = k.tenant AND h.id = k.holder WHERE k.tenant = $1 AND k.holder = $2 AND k.term = $3`,
-		holder.Bytes(), term).Scan(&pub, &text, &salt, &leaf, &kind)
+		holder.Bytes(), term).Scan(&k.public, &k.text, &k.salt, &k.leaf, &k.kind)
 	if err != nil {
 		return nil, err
 	}
-	known := knownKey{t.ID(), holder, term, sum(pub)}
+	return v.verified(ctx, t, k)
+}
+
+// keyRow is a public key as the database has it.
+type keyRow struct {
+	holder             mail.HolderID
+	term               int
+	kind               Kind
+	public, text, salt []byte
+	leaf               int64
+}
+
+func (k keyRow) known(tenant mail.TenantID) knownKey {
+	return knownKey{tenant, k.holder, k.term, sum(k.public)}
+}
+
+// verified returns the key of a row, after its entry was found in the log as
+// committed. Keys that this vault made itself need no search: they are not
+// committed yet while their transaction runs.
+func (v *Vault) verified(ctx context.Context, t db.Tenant, row keyRow) (hpke.PublicKey, error) {
 	v.mu.Lock()
-	k, ok := v.known[known]
+	k, ok := v.known[row.known(t.ID())]
 	v.mu.Unlock()
 	if ok {
 		return k, nil
 	}
-	record := keyRecord(t.ID(), holder, Kind(kind), term, pub)
-	if err := v.checkEntry(ctx, t, keyEntry{text: text, salt: salt, leaf: leaf, record: record}); err != nil {
+	record := keyRecord(t.ID(), row.holder, row.kind, row.term, row.public)
+	err := v.checkEntry(ctx, t, entered{
+		what: "a public key", kind: "key", field: "record", text: row.text, salt: row.salt, leaf: row.leaf,
+		value: record, sealed: sum(record),
+	})
+	if err != nil {
 		return nil, err
 	}
-	if k, err = kem().NewPublicKey(pub); err != nil {
+	if k, err = kem().NewPublicKey(row.public); err != nil {
 		return nil, fault.Because(fault.Damaged, "a public key is malformed", err)
 	}
+	v.remember(row.known(t.ID()), k)
+	return k, nil
+}
+
+// remember notes a key as verified.
+func (v *Vault) remember(at knownKey, k hpke.PublicKey) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(v.known) >= maxKnown {
-		clear(v.known)
+		for old := range v.known { // any one
+			delete(v.known, old)
+			break
+		}
 	}
-	v.known[known] = k
-	return k, nil
+	v.known[at] = k
 }
 
 // maxKnown bounds the keys remembered as verified: 1.5 KB each.
 const maxKnown = 10_000
 
-type keyEntry struct {
-	text, salt, record []byte
-	leaf               int64
+// entered is something that the log has an entry of.
+type entered struct {
+	what        string // for errors
+	kind, field string
+	text, salt  []byte // of the entry, of the field
+	value       []byte // of the field
+	sealed      entry.Hash
+	leaf        int64
 }
 
-// checkEntry verifies that a key's record is the one that its entry commits to,
-// and that the entry stands in the log.
-func (v *Vault) checkEntry(ctx context.Context, t db.Tenant, k keyEntry) error {
-	e, err := entry.Parse(k.text)
-	if err != nil || e.Kind != "key" || len(k.salt) != entry.SaltSize {
-		return fault.Because(fault.Damaged, "a public key has no entry in the ledger", fmt.Errorf("kind %q: %w", e.Kind, err))
+// checkEntry verifies that a row is what its entry commits to, and that the
+// entry stands in the log as committed.
+func (v *Vault) checkEntry(ctx context.Context, t db.Tenant, w entered) error {
+	e, err := entry.Parse(w.text)
+	if err != nil || e.Kind != w.kind || len(w.salt) != entry.SaltSize {
+		return fault.Newf(fault.Damaged, "%s has no entry in the ledger", w.what)
 	}
-	if err := e.Check("record", entry.Opening{Salt: entry.Hash(k.salt), Value: k.record}); err != nil {
-		return fault.Because(fault.Damaged, "a public key is not the one in the ledger", err)
+	if err := e.Check(w.field, entry.Opening{Salt: entry.Hash(w.salt), Value: w.value}); err != nil {
+		return &fault.Error{Kind: fault.Damaged, Public: "%s is not the one in the ledger", Args: []any{w.what}, Cause: err}
 	}
-	if err := v.log.Has(ctx, t, AuditLog, k.leaf, entry.LeafData(k.text, sum(k.record))); err != nil {
-		return fault.Because(fault.Damaged, "a public key is not in the ledger", err)
+	if err := v.log.Has(ctx, t, AuditLog, w.leaf, entry.LeafData(w.text, w.sealed)); err != nil {
+		if fault.Of(err) != fault.Damaged {
+			return err
+		}
+		return &fault.Error{Kind: fault.Damaged, Public: "%s is not in the ledger", Args: []any{w.what}, Cause: err}
 	}
 	return nil
 }

@@ -45,6 +45,7 @@ CREATE TABLE seal_grant (
   giver BYTEA NOT NULL,
   sealed BYTEA NOT NULL,
   entry BYTEA NOT NULL,
+  salt BYTEA NOT NULL,        -- of its field grant, so that the row can be checked without a session
   opening BYTEA NOT NULL,     -- of the entry, sealed to the holder
   leaf BIGINT NOT NULL,
   created BIGINT NOT NULL,

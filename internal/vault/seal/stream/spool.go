@@ -55,6 +55,9 @@ func (s *sheet) Write(b []byte) (int, error) {
 	if s.closed {
 		return 0, errSheet
 	}
+	if s.file != nil && s.stream == nil {
+		return 0, errSheet // Body ended the writing
+	}
 	if s.file == nil && len(s.memory)+len(b) > s.spool.inMemory {
 		if err := s.spill(); err != nil {
 			return 0, err

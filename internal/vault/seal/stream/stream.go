@@ -166,6 +166,9 @@ var errStream = errors.New("stream: a segment does not open")
 // the end, where a missing tail, a wrong size and octets that follow show. Its
 // errors have the kind Damaged, or are those of r. Close gives memory back.
 func (c *Codec) NewReader(r io.Reader, dek secret.Key, size int64, context ...[]byte) (io.ReadCloser, error) {
+	if size < 0 {
+		return nil, ErrDamaged("the message")
+	}
 	head := make([]byte, headerSize)
 	if _, err := io.ReadFull(r, head); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged("the message"), err)
@@ -174,7 +177,11 @@ func (c *Codec) NewReader(r io.Reader, dek secret.Key, size int64, context ...[]
 	if head[0] != Format || subtle.ConstantTimeCompare(commitment, head[1+randomSize:]) != 1 {
 		return nil, ErrDamaged("the message")
 	}
-	seg := &segmentReader{r: r, aead: a, buf: make([]byte, min(sealedSegment, int(size)+4<<10)+1)}
+	guess := int64(sealedSegment)
+	if size < guess {
+		guess = min(guess, size+4<<10)
+	}
+	seg := &segmentReader{r: r, aead: a, buf: make([]byte, guess+1)}
 	zip, ok := c.readers.Get().(*zstd.Decoder)
 	if !ok {
 		var err error
@@ -203,7 +210,7 @@ func (r *reader) Read(b []byte) (int, error) {
 		return 0, r.err
 	}
 	// One octet more than expected is asked for, so that an excess shows.
-	if int64(len(b)) > r.left+1 {
+	if int64(len(b))-1 > r.left {
 		b = b[:r.left+1]
 	}
 	n, err := r.zip.Read(b)

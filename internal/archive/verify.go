@@ -1,0 +1,306 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"siegel/internal/audit"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/internal/proto/entry"
+	"siegel/internal/vault/blob"
+	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal"
+)
+
+// Entries reads the message log: vault/ledger.
+type Entries interface {
+	// Entry returns the text of an entry and the SHA-256 of the sealed octets it
+	// speaks of. It fails with kind NotFound behind the end of the log.
+	Entry(ctx context.Context, t db.Tenant, log string, index int64) (text []byte, sealed entry.Hash, err error)
+}
+
+// Finding is something that does not verify.
+type Finding struct {
+	Index   int64   // of the entry in the message log
+	Message mail.ID // zero where it is not known
+	What    string  // a sentence, English
+}
+
+// Depth says how deep a check goes.
+type Depth string
+
+// The depths of ledger verify.
+const (
+	// Sealed compares packs with the ledger and needs no key.
+	Sealed Depth = "sealed"
+	// Opened opens every message in a keeper's session and compares what is
+	// inside with every commitment.
+	Opened Depth = "opened"
+)
+
+// verifyPage is how many rows are read at a time.
+const verifyPage = 500
+
+// VerifySealed checks without any key that every message's sealed octets are
+// those that its leaf commits to, and that rows and entries belong together.
+// f hears what does not verify; it returns how many messages were checked.
+func (a *Archive) VerifySealed(ctx context.Context, t db.Tenant, f func(Finding)) (checked int64, err error) {
+	defer fault.Wrap(&err, "verify")
+	want := int64(0)
+	err = a.eachRow(ctx, t, func(r row) error {
+		for ; want < r.leaf; want++ {
+			f(Finding{Index: want, What: "the entry is in the log, the message's row is missing"})
+		}
+		want = r.leaf + 1
+		checked++
+		return a.verifySealed(ctx, t, r, f)
+	})
+	if err != nil {
+		return checked, err
+	}
+	for ; ; want++ {
+		_, _, err := a.Entries.Entry(ctx, t, "message", want)
+		if fault.Of(err) == fault.NotFound {
+			return checked, nil
+		}
+		if err != nil {
+			return checked, err
+		}
+		f(Finding{Index: want, What: "the entry is in the log, the message's row is missing"})
+	}
+}
+
+// eachRow calls f with every message in the order of the log.
+func (a *Archive) eachRow(ctx context.Context, t db.Tenant, f func(row) error) error {
+	for after := int64(-1); ; {
+		page, err := a.page(ctx, t, after)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, r := range page {
+			if err := f(r); err != nil {
+				return err
+			}
+			after = r.leaf
+		}
+	}
+}
+
+func (a *Archive) page(ctx context.Context, t db.Tenant, after int64) (page []row, err error) {
+	rows, err := t.Query(ctx, `SELECT id, leaf, pack, start, length, size, arrived, opening, evidence FROM archive_message
+		WHERE tenant = $1 AND leaf > $2 ORDER BY leaf LIMIT $3`, after, verifyPage)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var r row
+		var id, pack []byte
+		var arrived int64
+		if err := rows.Scan(&id, &r.leaf, &pack, &r.start, &r.length, &r.size, &arrived, &r.opening, &r.evidence); err != nil {
+			return nil, err
+		}
+		var errs [2]error
+		r.id, errs[0] = mail.IDFrom(id)
+		r.pack, errs[1] = mail.IDFrom(pack)
+		if err := errors.Join(errs[:]...); err != nil {
+			return nil, err
+		}
+		r.arrived = mail.FromMicros(arrived)
+		page = append(page, r)
+	}
+	return page, rows.Err()
+}
+
+func (a *Archive) verifySealed(ctx context.Context, t db.Tenant, r row, f func(Finding)) error {
+	found := func(what string) { f(Finding{r.leaf, r.id, what}) }
+	text, want, err := a.Entries.Entry(ctx, t, "message", r.leaf)
+	if fault.Of(err) == fault.NotFound {
+		found("the message's row is there, its entry is not in the log")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	e, err := entry.Parse(text)
+	if err != nil || e.Kind != "message" || e.ID != r.id || e.Size != r.size || !e.Time.Equal(r.arrived) {
+		found("row and entry speak of different messages")
+	}
+	sealed, err := a.Store.Get(ctx, blob.PackName(t.ID(), r.pack), r.start, r.length)
+	switch fault.Of(err) {
+	case fault.NotFound, fault.Damaged:
+		if err != nil {
+			found("the pack is missing or too short")
+			return nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	h := sha256.New()
+	_, err = io.Copy(h, sealed)
+	if err := errors.Join(err, sealed.Close()); err != nil {
+		return err
+	}
+	if !bytes.Equal(h.Sum(nil), want[:]) {
+		found("the sealed octets in the pack are not those that were entered")
+	}
+	return nil
+}
+
+// VerifyOpened does what VerifySealed cannot: in the session of a keeper it
+// opens every message and compares octets, parts, envelope, source and decision
+// with the entry's commitments. It is in the audit log before it begins. progress
+// may be nil.
+func (a *Archive) VerifyOpened(ctx context.Context, s Reader, progress func(done, total int64), f func(Finding)) (checked int64, err error) {
+	defer fault.Wrap(&err, "verify")
+	if !s.Unlocked().Holds(s.Archive()) {
+		return 0, fault.New(fault.Denied, "only who holds the archive can check what is inside")
+	}
+	var total int64
+	if err := s.Tenant().QueryRow(ctx, `SELECT COUNT(*) FROM archive_message WHERE tenant = $1`).Scan(&total); err != nil {
+		return 0, err
+	}
+	event := audit.Event{What: "ledger.verify", Who: s.Person().String(), Detail: map[string]any{"depth": string(Opened), "messages": total}}
+	if err := a.Trail.Record(ctx, s.Tenant(), s.Archive(), event); err != nil {
+		return 0, err
+	}
+	err = a.eachRow(ctx, s.Tenant(), func(r row) error {
+		what, err := a.verifyOpened(ctx, s, r)
+		if err != nil {
+			return err
+		}
+		if what != "" {
+			f(Finding{r.leaf, r.id, what})
+		}
+		checked++
+		if progress != nil && checked%100 == 0 {
+			progress(checked, total)
+		}
+		return nil
+	})
+	return checked, err
+}
+
+// verifyOpened returns what is wrong with a message, or nothing.
+func (a *Archive) verifyOpened(ctx context.Context, s Reader, r row) (string, error) {
+	text, _, err := a.Entries.Entry(ctx, s.Tenant(), "message", r.leaf)
+	if err != nil {
+		return damage(err, "the message's entry is missing")
+	}
+	e, err := entry.Parse(text)
+	if err != nil {
+		return "the message's entry is malformed", nil
+	}
+	key, err := s.Unlocked().Open(ctx, r.id, s.Archive())
+	if err != nil {
+		return damage(err, "no key opens the message")
+	}
+	defer key.Close()
+	if what, err := verifyEvidence(e, r, key); what != "" || err != nil {
+		return what, err
+	}
+	plain, err := key.OpenOpening(r.opening)
+	if err != nil {
+		return damage(err, "the opening does not open")
+	}
+	c, err := entry.DecodeContent(plain)
+	if err != nil || e.Check("sha256", c.SHA256) != nil {
+		return "the opening is not the one that was entered", nil
+	}
+	return a.verifyOctets(ctx, s, e, &opened{row: r, key: key, content: c})
+}
+
+// damage turns errors that say damage into a finding; others stop the check.
+func damage(err error, what string) (string, error) {
+	switch fault.Of(err) {
+	case fault.Damaged, fault.NotFound:
+		return what, nil
+	default:
+		return "", err
+	}
+}
+
+func verifyEvidence(e entry.Entry, r row, key *seal.Opened) (string, error) {
+	plain, err := key.OpenEvidence(r.evidence)
+	if err != nil {
+		return damage(err, "the evidence does not open")
+	}
+	ev, err := entry.DecodeEvidence(plain)
+	if err != nil {
+		return "the evidence is malformed", nil
+	}
+	tree := ev.Tree()
+	for name, o := range map[string]entry.Opening{
+		"source": ev.Source, "decision": ev.Decision,
+		"envelope": {Salt: ev.EnvelopeSalt, Value: tree.Value()},
+	} {
+		if e.Check(name, o) != nil {
+			return fmt.Sprintf("the field %s is not the one that was entered", name), nil
+		}
+	}
+	return "", nil
+}
+
+// verifyOctets reads the message and compares hash and parts.
+func (a *Archive) verifyOctets(ctx context.Context, s Reader, e entry.Entry, o *opened) (string, error) {
+	m, err := a.stream(ctx, s.Tenant(), o)
+	if err != nil {
+		return damage(err, "the message's octets are missing or do not open")
+	}
+	p := &partHasher{seed: o.content.PartSeed, lengths: o.content.Lengths, h: sha256.New()}
+	p.next()
+	_, err = io.Copy(p, m)
+	if err := errors.Join(err, m.Close()); err != nil {
+		return damage(err, "the message's octets do not open or are others than those that arrived")
+	}
+	if p.done != len(p.lengths) || e.Check("parts", entry.Opening{Salt: o.content.PartsSalt, Value: p.tree.Value()}) != nil {
+		return "the parts are not those that were entered", nil
+	}
+	return "", nil
+}
+
+// partHasher hashes consecutive ranges of what is written to it.
+type partHasher struct {
+	seed    entry.Hash
+	lengths []int64
+	done    int   // ranges that are complete
+	left    int64 // octets that the current one still takes
+	h       hash.Hash
+	tree    entry.Tree
+}
+
+// next begins a range.
+func (p *partHasher) next() {
+	if p.done < len(p.lengths) {
+		p.left = p.lengths[p.done]
+	}
+	salt := entry.PartSalt(p.seed, p.done)
+	p.h.Reset()
+	p.h.Write(salt[:])
+}
+
+// Write implements [io.Writer].
+func (p *partHasher) Write(b []byte) (int, error) {
+	total := len(b)
+	for len(b) > 0 {
+		if p.done == len(p.lengths) {
+			return total - len(b), fault.New(fault.Damaged, "the message is longer than its parts")
+		}
+		n := min(p.left, int64(len(b)))
+		p.h.Write(b[:n])
+		b = b[n:]
+		if p.left -= n; p.left == 0 {
+			p.tree.Add(entry.Hash(p.h.Sum(nil)))
+			p.done++
+			p.next()
+		}
+	}
+	return total, nil
+}

@@ -1,0 +1,149 @@
+package mail_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"siegel/internal/mail"
+)
+
+func TestIDRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var id mail.ID
+		copy(id[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "octets"))
+		if got, err := mail.ParseID(id.String()); err != nil || got != id {
+			t.Fatalf("%v became %v, error %v", id, got, err)
+		}
+		if got, err := mail.IDFrom(id.Bytes()); err != nil || got != id {
+			t.Fatalf("%v became %v, error %v", id, got, err)
+		}
+		b, err := json.Marshal(map[mail.ID]mail.ID{id: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back map[mail.ID]mail.ID
+		if err := json.Unmarshal(b, &back); err != nil || back[id] != id {
+			t.Fatalf("%s became %v, error %v", b, back, err)
+		}
+	})
+}
+
+// docs/formats/tuple.md: 32 hex digits, lower case; an id has one spelling.
+func TestParseIDRefuses(t *testing.T) {
+	good := "00112233445566778899aabbccddeeff"
+	for _, s := range []string{"", good[1:], good + "0", strings.ToUpper(good), " " + good[1:], good[:31] + "g", good[:31] + "é", "0x" + good[2:], good[:31] + "\x00"} {
+		if _, err := mail.ParseID(s); err == nil {
+			t.Errorf("%q is an id", s)
+		}
+		var id mail.ID
+		if err := id.UnmarshalText([]byte(s)); err == nil || !id.IsZero() {
+			t.Errorf("%q became %v, error %v", s, id, err)
+		}
+	}
+	for _, n := range []int{0, 15, 17, 32} {
+		if _, err := mail.IDFrom(make([]byte, n)); err == nil {
+			t.Errorf("%d octets are an id", n)
+		}
+	}
+	var id mail.ID
+	b := id.Bytes()
+	b[0] = 1
+	if !id.IsZero() {
+		t.Error("Bytes lends the id's own memory")
+	}
+}
+
+func TestNewIDIsNew(t *testing.T) {
+	seen := make(map[mail.ID]bool)
+	for range 10_000 {
+		id := mail.NewID()
+		if seen[id] || id.IsZero() {
+			t.Fatal("an id came twice")
+		}
+		seen[id] = true
+	}
+}
+
+// An address has one form in which it is compared: a reader's mail is not
+// hidden from her by a capital letter.
+func TestNewAddress(t *testing.T) {
+	for in, want := range map[string]mail.Address{
+		"":                          "",
+		"A@Example.ORG":             "a@example.org",
+		" a@example.org ":           "a@example.org",
+		`"a"@example.org`:           "a@example.org",
+		"a@exämple.org":             "a@xn--exmple-cua.org",
+		"a@XN--EXMPLE-CUA.org":      "a@xn--exmple-cua.org",
+		"Postmaster":                "postmaster",
+		"x+tag@example.org":         "x+tag@example.org",
+		"two@at@example.org":        "two@at@example.org",
+		"not an address at all <><": "not an address at all <><",
+	} {
+		got := mail.NewAddress(in)
+		if got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+		if again := mail.NewAddress(got.String()); again != got {
+			t.Errorf("%q is not final: %q", got, again)
+		}
+	}
+}
+
+func FuzzNewAddress(f *testing.F) {
+	for _, s := range []string{"", "a@b", `"A b"@c.d`, "a@ä.de", "@", "a@", "\x00", "a@b@c", `"\""@x.y`, "a@[1.2.3.4]"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		a := mail.NewAddress(s)
+		if b := mail.NewAddress(a.String()); b != a {
+			t.Fatalf("%q: %q and then %q", s, a, b)
+		}
+		_ = a.Domain()
+	})
+}
+
+func TestDomain(t *testing.T) {
+	for in, want := range map[mail.Address]mail.Domain{"a@b.c": "b.c", "a@b@c.d": "c.d", "none": "", "": "", "a@": ""} {
+		if got := in.Domain(); got != want {
+			t.Errorf("%q: domain %q, want %q", in, got, want)
+		}
+	}
+	for in, want := range map[string]mail.Domain{
+		"Example.ORG": "example.org", "example.org.": "example.org", " exämple.org": "xn--exmple-cua.org",
+		"not a domain": "not a domain", "": "",
+	} {
+		got := mail.NewDomain(in)
+		if got != want || mail.NewDomain(got.String()) != got {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
+// The source stands in the entry (docs/formats/entry.md): one line, three parts.
+func TestSource(t *testing.T) {
+	for want, s := range map[string]mail.Source{
+		"lmtp 192.0.2.1 TLS1.3": {Door: "lmtp", Peer: "192.0.2.1", TLS: "TLS1.3"},
+		"lmtp unix -":           {Door: "lmtp", Peer: "unix"},
+		"- - -":                 {},
+	} {
+		if s.String() != want {
+			t.Errorf("%q, want %q", s, want)
+		}
+	}
+}
+
+func TestTimes(t *testing.T) {
+	zone := time.FixedZone("", 3600)
+	at := time.Date(2026, 1, 1, 0, 30, 0, 123456789, zone)
+	cut := mail.Time(at)
+	if cut.Nanosecond() != 123456000 || cut.Location() != time.UTC || !mail.FromMicros(mail.Micros(at)).Equal(cut) {
+		t.Errorf("%v", cut)
+	}
+	if mail.Month(at) != 202512 {
+		t.Errorf("month %d: months are those of UTC", mail.Month(at))
+	}
+}

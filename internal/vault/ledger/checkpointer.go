@@ -1,0 +1,345 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"siegel/internal/flow"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/internal/proto/checkpoint"
+	"siegel/internal/proto/entry"
+	"siegel/internal/vault/blob"
+	"siegel/internal/vault/db"
+)
+
+// CheckpointerDeps is what a checkpointer works with.
+type CheckpointerDeps struct {
+	DB     *db.DB
+	Ledger *Ledger
+	Signer *Signer
+	Guard  blob.Register
+	// Tenants lists the tenants of the instance.
+	Tenants func(ctx context.Context) ([]mail.TenantID, error)
+	Now     func() time.Time
+	// Every is how long after the first new leaf a log is signed.
+	Every time.Duration
+	Log   *slog.Logger
+}
+
+// Checkpointer signs the logs. Of each log it signs only committed states, and
+// only such as extend the last one that was signed, which lies in the object
+// store too. A tenant's checkpoint is entered in the instance's log in the
+// transaction that keeps it; the instance's own is signed after that and waits
+// for its timestamp. Use it from many goroutines.
+type Checkpointer struct {
+	CheckpointerDeps
+	guard guard
+
+	round sync.Mutex // held by the one who signs
+
+	mu     sync.Mutex
+	alarms map[string]error // by tenant and log: why nothing is signed any more; guarded by mu
+}
+
+// NewCheckpointer returns a checkpointer.
+func NewCheckpointer(d CheckpointerDeps) *Checkpointer {
+	return &Checkpointer{
+		CheckpointerDeps: d, guard: guard{key: d.Signer.Key(), store: d.Guard},
+		alarms: make(map[string]error),
+	}
+}
+
+// logs are those of a tenant, in the order in which they are locked.
+func logs(id mail.TenantID) []string {
+	if id.IsZero() {
+		return []string{Instance}
+	}
+	return []string{Message, Audit}
+}
+
+// Check is for the start: every log must extend its last signed checkpoint, and
+// the clock must not be before the newest one. It fails with kind Damaged or,
+// for the clock, Invalid; the server must not serve then.
+func (c *Checkpointer) Check(ctx context.Context) (err error) {
+	defer fault.Wrap(&err, "ledger")
+	if err := c.CheckClock(ctx); err != nil {
+		return err
+	}
+	tenants, err := c.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	var bad []error
+	for _, id := range append(tenants, mail.TenantID{}) {
+		for _, log := range logs(id) {
+			if _, _, err := c.read(ctx, c.DB.Tenant(id), log); err != nil {
+				bad = append(bad, fmt.Errorf("tenant %s: %w", id, err))
+			}
+		}
+	}
+	return errors.Join(bad...)
+}
+
+// CheckClock fails with kind Invalid where the clock is before the newest
+// checkpoint: whatever is entered now would seem older than it is.
+func (c *Checkpointer) CheckClock(ctx context.Context) error {
+	var newest *int64
+	err := c.DB.Instance().QueryRow(ctx, `SELECT MAX(created) FROM ledger_checkpoint WHERE tenant = $1`).Scan(&newest)
+	if err != nil || newest == nil {
+		return err
+	}
+	if now := c.Now(); mail.Micros(now) < *newest {
+		return fault.Newf(fault.Invalid, "the clock says %s, but the newest checkpoint was signed %s; set the clock",
+			now.UTC().Format(time.RFC3339), mail.FromMicros(*newest).Format(time.RFC3339))
+	}
+	return nil
+}
+
+// Run signs until ctx is done. What goes wrong is logged and tried again, but
+// for a log that does not extend its last checkpoint: that one is never signed
+// again, and [Checkpointer.Alarms] says so.
+func (c *Checkpointer) Run(ctx context.Context) error {
+	tick := time.NewTicker(min(max(c.Every/20, 100*time.Millisecond), 15*time.Second))
+	defer tick.Stop()
+	for {
+		if err := c.sign(ctx, false); err != nil && ctx.Err() == nil {
+			c.Log.Error("checkpoint", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// CheckpointNow signs every log that has new leaves, without waiting. When it
+// returns nil all leaves that were committed before the call are covered by a
+// signed checkpoint of the instance, which waits for its timestamp.
+func (c *Checkpointer) CheckpointNow(ctx context.Context) error { return c.sign(ctx, true) }
+
+// Alarms returns why logs are not signed any more; nil is well.
+func (c *Checkpointer) Alarms() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []error
+	for _, err := range c.alarms {
+		all = append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+// alarm keeps what is wrong with a log, and returns it where it is news.
+func (c *Checkpointer) alarm(id mail.TenantID, log string, err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := id.String() + "/" + log
+	old := c.alarms[key]
+	switch {
+	case err == nil:
+		delete(c.alarms, key)
+		return nil
+	case fault.Of(err) != fault.Damaged:
+		return err
+	}
+	err = fmt.Errorf("tenant %s, %s log, nothing is signed: %w", id, log, err)
+	c.alarms[key] = err
+	if old != nil && old.Error() == err.Error() {
+		return nil
+	}
+	return err
+}
+
+// sign goes over all logs, the instance's last.
+func (c *Checkpointer) sign(ctx context.Context, now bool) error {
+	c.round.Lock()
+	defer c.round.Unlock()
+	if err := c.CheckClock(ctx); err != nil {
+		return err
+	}
+	tenants, err := c.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	var bad []error
+	for _, id := range tenants {
+		if err := c.tenant(ctx, c.DB.Tenant(id), now); err != nil {
+			bad = append(bad, err)
+		}
+	}
+	// Whatever is in the instance's log waited already.
+	return errors.Join(errors.Join(bad...), c.tenant(ctx, c.DB.Instance(), true))
+}
+
+// signed is a checkpoint whose guard is durable and whose row is not written.
+type signed struct {
+	checkpoint.Checkpoint
+	log  string
+	note []byte
+	seen time.Time // when the state was read
+}
+
+// tenant signs the logs of one tenant, or of the instance.
+func (c *Checkpointer) tenant(ctx context.Context, t db.Tenant, now bool) error {
+	var bad []error
+	var list []signed
+	for _, log := range logs(t.ID()) {
+		due, err := c.due(ctx, t, log, now)
+		if err == nil && due {
+			var s signed
+			if s, err = c.log(ctx, t, log); err == nil {
+				list = append(list, s)
+			}
+			err = c.alarm(t.ID(), log, err)
+		}
+		if err != nil {
+			bad = append(bad, err)
+		}
+	}
+	if len(list) > 0 {
+		bad = append(bad, c.keep(ctx, t.ID(), list))
+	}
+	return errors.Join(bad...)
+}
+
+// due reports whether a log has leaves that waited long enough.
+func (c *Checkpointer) due(ctx context.Context, t db.Tenant, log string, now bool) (bool, error) {
+	var changed int64
+	err := t.QueryRow(ctx, `SELECT changed FROM ledger_log WHERE tenant = $1 AND name = $2`, log).Scan(&changed)
+	if errors.Is(err, db.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil && changed != 0 && (now || c.Now().Sub(mail.FromMicros(changed)) >= c.Every), err
+}
+
+// read returns the committed state of a log and its last signed checkpoint,
+// which the state extends.
+func (c *Checkpointer) read(ctx context.Context, t db.Tenant, log string) (*Tree, []byte, error) {
+	newest, err := newestCheckpoint(ctx, t, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	note, err := c.guard.load(ctx, t, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	tree, err := c.Ledger.Tree(ctx, t, log)
+	if fault.Of(err) == fault.NotFound && note == nil {
+		return &Tree{log: log}, nil, nil // not yet made
+	}
+	if err != nil {
+		return nil, nil, fault.Because(fault.Damaged, "a log that was signed is missing", err)
+	}
+	return tree, note, c.guard.check(tree, newest, note)
+}
+
+// log signs the committed state of one log.
+func (c *Checkpointer) log(ctx context.Context, t db.Tenant, log string) (s signed, err error) {
+	defer fault.Wrap(&err, "ledger %s", log)
+	s = signed{log: log, seen: c.Now()}
+	tree, last, err := c.read(ctx, t, log)
+	if err != nil {
+		return s, err
+	}
+	root, err := tree.Root(tree.Size)
+	if err != nil {
+		return s, err
+	}
+	s.Checkpoint = checkpoint.Checkpoint{Origin: tree.Origin, Size: tree.Size, Root: checkpoint.Hash(root)}
+	if s.note, err = c.Signer.checkpoint(s.Checkpoint); err != nil {
+		return s, err
+	}
+	// From here on the state is signed, whether its row comes or not.
+	return s, c.guard.replace(ctx, t, log, last, s.note)
+}
+
+// keep writes the rows of checkpoints. Those of tenants are anchored in the
+// same transaction, that of the instance waits for its timestamp from then on.
+// Where the outcome is unknown the next round signs the same state again, and
+// finds the rows or writes them.
+func (c *Checkpointer) keep(ctx context.Context, id mail.TenantID, list []signed) error {
+	return c.DB.Update(ctx, func(b *db.Batch) error {
+		tx := b.Tenant(id)
+		var fresh []signed
+		for _, s := range list {
+			_, err := tx.Exec(ctx, `UPDATE ledger_log SET tenant = $1, changed = CASE WHEN size = $2 THEN 0 ELSE CAST($3 AS BIGINT) END
+				WHERE tenant = $1 AND name = $4`, s.Size, mail.Micros(s.seen), s.log)
+			if err != nil {
+				return err
+			}
+			res, err := tx.Exec(ctx, `INSERT INTO ledger_checkpoint (tenant, log, size, note, created) VALUES ($1, $2, $3, $4, $5)
+				ON CONFLICT (tenant, log, size) DO NOTHING`, s.log, s.Size, s.note, mail.Micros(c.Now()))
+			if err != nil {
+				return err
+			}
+			n, err := res.RowsAffected()
+			if err != nil {
+				return err
+			}
+			if n == 1 {
+				fresh = append(fresh, s)
+			}
+		}
+		if id.IsZero() {
+			return c.queue(ctx, tx, fresh)
+		}
+		return c.anchor(ctx, tx, b.Tenant(mail.TenantID{}), fresh)
+	})
+}
+
+// newSalt returns the salt of a field.
+func newSalt() (s entry.Hash) {
+	_, _ = rand.Read(s[:]) // never fails
+	return s
+}
+
+// anchor enters a tenant's checkpoints in the instance's log.
+func (c *Checkpointer) anchor(ctx context.Context, tx, instance *db.Tx, list []signed) error {
+	var leaves []flow.Leaf
+	var openings []entry.Opening
+	for _, s := range list {
+		o := entry.Opening{Salt: newSalt(), Value: s.note}
+		text, err := entry.Entry{Kind: "checkpoint", ID: mail.NewID(), Time: mail.Time(c.Now()), Fields: []entry.Field{
+			{Name: "checkpoint", Commitment: o.Commit()},
+		}}.Text()
+		if err != nil {
+			return err
+		}
+		leaves = append(leaves, flow.Leaf{Log: Instance, Entry: text, Sealed: entry.Nothing()})
+		openings = append(openings, o)
+	}
+	if len(leaves) == 0 {
+		return nil
+	}
+	first, err := c.Ledger.Append(ctx, instance, Instance, leaves)
+	if err != nil {
+		return err
+	}
+	for i, s := range list {
+		_, err := tx.Exec(ctx, `INSERT INTO ledger_anchor (tenant, log, size, idx, salt) VALUES ($1, $2, $3, $4, $5)`,
+			s.log, s.Size, first+int64(i), openings[i].Salt[:])
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// queue lets checkpoints of the instance wait for their timestamps.
+func (c *Checkpointer) queue(ctx context.Context, instance *db.Tx, list []signed) error {
+	for _, s := range list {
+		now := mail.Micros(c.Now())
+		_, err := instance.Exec(ctx, `INSERT INTO ledger_stamp (tenant, size, state, created, tries, due) VALUES ($1, $2, $3, $4, 0, $5)`,
+			s.Size, waiting, now, now)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

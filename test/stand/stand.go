@@ -1,0 +1,129 @@
+// Package stand is what the tests of whole servers work with: a data directory
+// with a founded tenant, senders of distinct random messages that behave as mail
+// servers do, and the check of everything that was acknowledged.
+package stand
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"siegel/internal/app"
+	"siegel/internal/identity"
+	"siegel/internal/mail"
+)
+
+// What the tenant of a stand is called, and who is there.
+const (
+	Tenant   = "stand"
+	Domain   = "stand.example"
+	Keeper   = "keeper@" + Domain
+	Reader   = "reader@" + Domain
+	Password = "Stand-1-password" // of everybody
+)
+
+// Socket is where the server of a data directory takes mail.
+func Socket(dir string) string { return filepath.Join(dir, "lmtp.sock") }
+
+// Quiet is the change of the configuration that stands use: no TCP, so that
+// tests of several packages do not meet at a port.
+func Quiet(c *app.Config) {
+	c.LMTP.Listen = nil
+	c.LMTP.Sockets = []string{"lmtp.sock"}
+}
+
+// Open opens a data directory as a stand uses it. Options that are zero are
+// filled.
+func Open(ctx context.Context, o app.Options) (*app.App, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	change := o.Change
+	o.Change = func(c *app.Config) {
+		Quiet(c)
+		if change != nil {
+			change(c)
+		}
+	}
+	return app.Open(ctx, o)
+}
+
+// Init makes a data directory for a test environment.
+func Init(dir string) error {
+	return app.Init(app.InitOptions{Dir: dir, Name: "siegel.stand.example", Environment: app.Test, Now: time.Now})
+}
+
+// Found founds the tenant and lets everybody set the password.
+func Found(ctx context.Context, a *app.App) error {
+	kit, err := a.Identity.NewKit(ctx)
+	if err != nil {
+		return err
+	}
+	var words []string
+	for _, at := range kit.WordsAsked {
+		words = append(words, kit.Words[at-1])
+	}
+	founded, err := a.Identity.Found(ctx, identity.Founding{
+		Name: Tenant, Domains: []mail.Domain{Domain}, Kit: kit.ID, Words: words,
+		Administrators: []mail.Address{"admin@" + Domain}, Keepers: []mail.Address{Keeper}, Readers: []mail.Address{Reader},
+	})
+	if err != nil {
+		return err
+	}
+	for _, inv := range founded.Invitations {
+		if err := a.Identity.Accept(ctx, Tenant, inv.Email, inv.Code, []byte(Password)); err != nil {
+			return fmt.Errorf("%s: %w", inv.Email, err)
+		}
+	}
+	return nil
+}
+
+// New makes a data directory with a founded tenant, closed.
+func New(ctx context.Context, dir string) error {
+	if err := Init(dir); err != nil {
+		return err
+	}
+	a, err := Open(ctx, app.Options{Dir: dir})
+	if err != nil {
+		return err
+	}
+	if err := Found(ctx, a); err != nil {
+		return err
+	}
+	return a.Close()
+}
+
+// SignIn opens a session of the keeper.
+func SignIn(ctx context.Context, a *app.App) (*identity.Session, error) {
+	return a.Identity.SignIn(ctx, Tenant, Keeper, []byte(Password))
+}
+
+// Serve runs a server on a data directory until ctx is done; ready is called
+// when the doors are open.
+func Serve(ctx context.Context, o app.Options, ready func(*app.Server)) error {
+	a, err := Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	s, err := app.NewServer(ctx, a)
+	if err != nil {
+		return err
+	}
+	ready(s)
+	if err := s.Run(ctx); err != nil {
+		return err
+	}
+	return a.Close()
+}
+
+// Log returns a logger on the standard error that says only what is wrong.
+func Log() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
