@@ -1,7 +1,89 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"siegel/internal/front/console"
+	"siegel/internal/kit/fault"
+)
 
 func (c *cli) ledgerCommand() *cobra.Command {
-	return &cobra.Command{Use: "ledger", Short: c.say("check and export the ledger"), Args: cobra.ArbitraryArgs, RunE: c.group}
+	cmd := &cobra.Command{Use: "ledger", Short: c.say("check and export the ledger"), Args: cobra.ArbitraryArgs, RunE: c.group}
+	cmd.AddCommand(c.ledgerVerify(), c.ledgerExport())
+	return cmd
+}
+
+func (c *cli) ledgerVerify() *cobra.Command {
+	return c.person(&cobra.Command{
+		Use: "verify", Args: c.words(),
+		Short: c.say("check logs, checkpoints, timestamps and packs; with --as KEEPER also what is inside"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			body := console.Ledger{Credentials: console.Credentials{Tenant: c.tenant}}
+			if c.as != "" {
+				var err error
+				if body.Credentials, err = c.credentials(); err != nil {
+					return err
+				}
+			}
+			var list []console.Verified
+			if err := c.call(cmd.Context(), "ledger/verify", body, &list, c.progress(c.say("Opening"))); err != nil {
+				return err
+			}
+			problems := 0
+			for _, v := range list {
+				problems += len(v.Problems)
+			}
+			err := c.result(list, func() { c.printVerified(list) })
+			if problems > 0 {
+				return errors.Join(fault.Newf(fault.Damaged, "%d problems were found", problems), err)
+			}
+			return err
+		},
+	})
+}
+
+func (c *cli) printVerified(list []console.Verified) {
+	for _, v := range list {
+		tenant := v.Tenant
+		if tenant == "" {
+			tenant = "-"
+		}
+		_, _ = fmt.Fprintf(c.out, "%-16s %-9s %-7s ", tenant, v.Log, c.say(v.Depth))
+		c.print("%d entries, %d checkpoints, %d timestamps: %d problems", v.Entries, v.Checkpoints, v.Stamps, len(v.Problems))
+		for _, p := range v.Problems {
+			_, _ = fmt.Fprintf(c.out, "    %d: %s\n", p.Index, p.What)
+		}
+	}
+}
+
+func (c *cli) ledgerExport() *cobra.Command {
+	return c.tenantFlag(&cobra.Command{
+		Use: "export FOLDER", Args: c.words("FOLDER"), Short: c.say("write a tenant's ledger for siegel-verify ledger FOLDER"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir, err := filepath.Abs(args[0])
+			if err != nil {
+				return err
+			}
+			return c.export(cmd.Context(), dir)
+		},
+	})
+}
+
+func (c *cli) export(ctx context.Context, dir string) error {
+	body := console.Ledger{Credentials: console.Credentials{Tenant: c.tenant}, Dir: dir}
+	if err := c.call(ctx, "ledger/export", body, nil, nil); err != nil {
+		return err
+	}
+	return c.result(map[string]string{"dir": dir}, func() { c.print("The ledger is in %s.", dir) })
+}
+
+// tenantFlag adds the flag that names a tenant, to a command of the operator.
+func (c *cli) tenantFlag(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().StringVar(&c.tenant, "tenant", "", c.say("tenant, where there are several"))
+	return cmd
 }

@@ -17,7 +17,7 @@ func (c *cli) showCommand() *cobra.Command {
 		Use: "show MESSAGE", Args: c.words("MESSAGE"),
 		Short: c.say("open a message: its octets as received (the opening is audited)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.open(cmd, "show", console.Show{ID: args[0], Reason: reason}, file)
+			return c.open(cmd, "show", console.Proof{Show: console.Show{ID: args[0], Reason: reason}}, file)
 		},
 	})
 	cmd.Flags().StringVar(&reason, "reason", "", c.say("why you open what is not yours; kept in the audit log"))
@@ -27,9 +27,13 @@ func (c *cli) showCommand() *cobra.Command {
 
 // open gives a command whose answer is octets and writes them to a file, which
 // appears only when it is whole, or to the standard output.
-func (c *cli) open(cmd *cobra.Command, command string, body console.Show, file string) (err error) {
+func (c *cli) open(cmd *cobra.Command, command string, body console.Proof, file string) (err error) {
 	if body.Credentials, err = c.credentials(); err != nil {
 		return err
+	}
+	var ask any = body
+	if command == "show" {
+		ask = body.Show
 	}
 	client, stop, err := c.client(cmd.Context())
 	if err != nil {
@@ -38,14 +42,14 @@ func (c *cli) open(cmd *cobra.Command, command string, body console.Show, file s
 	defer func() { err = errors.Join(err, stop()) }()
 	var shown console.Shown
 	if file == "" {
-		return client.Octets(cmd.Context(), command, body, &shown, c.out)
+		return client.Octets(cmd.Context(), command, ask, &shown, c.out)
 	}
 	part := file + ".part"
 	f, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	err = client.Octets(cmd.Context(), command, body, &shown, io.Writer(f))
+	err = client.Octets(cmd.Context(), command, ask, &shown, io.Writer(f))
 	if err := errors.Join(err, f.Close()); err != nil {
 		return errors.Join(err, os.Remove(part))
 	}
@@ -53,6 +57,10 @@ func (c *cli) open(cmd *cobra.Command, command string, body console.Show, file s
 		return err
 	}
 	return c.result(shown, func() {
+		if shown.SHA256 == "" {
+			c.print("Written: %s", file)
+			return
+		}
 		_, _ = fmt.Fprintf(c.err, "%s  %d  sha256:%s\n", file, shown.Size, shown.SHA256)
 	})
 }

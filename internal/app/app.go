@@ -56,6 +56,7 @@ type App struct {
 	Commit   *commit.Room
 	Flow     *flow.Flow
 	Spool    *stream.Spool
+	Evidence *Evidence
 
 	closers []io.Closer // first to last opened
 }

@@ -2,65 +2,135 @@ package app
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
-	"net"
+	"os"
 	"path/filepath"
-	"time"
 
+	"siegel/internal/archive"
 	"siegel/internal/kit/durable"
+	"siegel/internal/kit/fault"
 	"siegel/internal/kit/run"
+	"siegel/internal/kit/secret"
+	"siegel/internal/mail"
+	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/seal"
+	"siegel/internal/vault/stamp"
+	"siegel/internal/vault/stamp/authority"
+	"siegel/internal/vault/stamp/client"
 )
 
-// createTestParts makes what a test environment has instead of the real thing:
-// a certificate for loopback and a timestamp authority.
-func createTestParts(dir string, now time.Time) error {
-	if err := durable.Mkdir(filepath.Join(dir, dirTest), 0o700); err != nil {
-		return err
-	}
-	return createCertificate(filepath.Join(dir, dirTest), now)
+// Evidence is what signs, stamps and proves.
+type Evidence struct {
+	Signer       *ledger.Signer
+	Checkpointer *ledger.Checkpointer
+	Stamper      *ledger.Stamper // nil where no authority is configured
+	Stamps       stamp.Verifier
+	Roots        string // file of the roots that timestamps must lead to; empty without an authority
+	Notary       *archive.Notary
 }
 
-// createCertificate makes a self-signed certificate for loopback.
-func createCertificate(dir string, now time.Time) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// createLedgerKey makes the key that signs the instance's logs.
+func createLedgerKey(dir, name string) error {
+	master, err := seal.OpenMaster(filepath.Join(dir, fileMaster), secret.NewArena(1))
 	if err != nil {
 		return err
 	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	k, err := ledger.CreateKey(name, master)
 	if err != nil {
 		return err
 	}
-	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "Siegel development, not for production"},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(10, 0, 0),
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	pem, err := k.Public.PEM()
 	if err != nil {
 		return err
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
+	if err := durable.CreateFile(filepath.Join(dir, fileLedgerKey), k.Box, 0o400); err != nil {
 		return err
 	}
-	err = durable.CreateFile(filepath.Join(dir, "tls.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), 0o444)
-	if err != nil {
+	if err := durable.CreateFile(filepath.Join(dir, fileLedgerPEM), pem, 0o444); err != nil {
 		return err
 	}
-	return durable.CreateFile(filepath.Join(dir, "tls.key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o400)
+	return durable.CreateFile(filepath.Join(dir, fileLedgerPub), []byte(k.Public.String()+"\n"), 0o444)
 }
 
-func createLedgerKey(string, string) error { return nil }
+// openEvidence opens the signing key and the timestamp authority.
+func (a *App) openEvidence(ctx context.Context) error {
+	e := &Evidence{}
+	a.Evidence = e
+	box, err := os.ReadFile(a.path(fileLedgerKey))
+	if err != nil {
+		return fault.Because(fault.NotFound, "the file ledger.key is missing; without it no checkpoint can be signed", err)
+	}
+	if e.Signer, err = ledger.OpenSigner(a.Instance.Name, box, a.Master); err != nil {
+		return err
+	}
+	if err := a.Ledger.Ensure(ctx, a.DB.Instance(), ledger.Instance); err != nil {
+		return err
+	}
+	e.Checkpointer = ledger.NewCheckpointer(ledger.CheckpointerDeps{
+		DB: a.DB, Ledger: a.Ledger, Signer: e.Signer, Guard: a.Store,
+		Tenants: a.tenantIDs, Now: a.Now, Every: a.Config.Ledger.CheckpointEvery, Log: a.Log,
+	})
+	return a.openAuthority(e)
+}
 
-func (a *App) openEvidence(context.Context) error { return nil }
+func (a *App) openAuthority(e *Evidence) error {
+	var reach ledger.Authority
+	switch u := a.Config.Timestamps.URL; u {
+	case "":
+		return nil
+	case TestAuthority:
+		dir := a.path(filepath.Join(dirTest, dirAuthority))
+		t, err := authority.Open(dir, a.Now)
+		if err != nil {
+			return fault.Because(fault.Damaged, "the test authority cannot be read", err)
+		}
+		reach, e.Stamps.Roots, e.Roots = t, t.Roots(), filepath.Join(dir, "root.pem")
+	default:
+		c, err := client.New(u)
+		if err != nil {
+			return err
+		}
+		b, err := os.ReadFile(a.Config.Timestamps.Roots)
+		if err != nil {
+			return fault.Because(fault.Invalid, "the root certificates of the timestamp authority cannot be read", err)
+		}
+		if e.Stamps.Roots, err = stamp.ParseCertificates(b); err != nil {
+			return fault.Because(fault.Invalid, "the root certificates of the timestamp authority cannot be read", err)
+		}
+		reach, e.Roots = c, a.Config.Timestamps.Roots
+	}
+	e.Stamper = ledger.NewStamper(ledger.StamperDeps{DB: a.DB, Authority: reach, Verifier: e.Stamps, Key: e.Signer.Key(), Now: a.Now, Log: a.Log})
+	return nil
+}
 
-func (a *App) checkEvidence(context.Context) error { return nil }
+// tenantIDs lists the tenants for the checkpointer.
+func (a *App) tenantIDs(ctx context.Context) (ids []mail.TenantID, err error) {
+	list, err := a.Identity.Tenants(ctx)
+	for _, t := range list {
+		ids = append(ids, t.ID)
+	}
+	return ids, err
+}
 
-func (a *App) evidenceServices() []run.Service { return nil }
+// checkEvidence refuses to serve where a log does not extend what was signed of
+// it, or where the clock is behind.
+func (a *App) checkEvidence(ctx context.Context) error { return a.Evidence.Checkpointer.Check(ctx) }
+
+func (a *App) evidenceServices() []run.Service {
+	list := []run.Service{{Name: "checkpoint", Run: a.Evidence.Checkpointer.Run}}
+	if a.Evidence.Stamper != nil {
+		list = append(list, run.Service{Name: "timestamp", Run: a.Evidence.Stamper.Run})
+	}
+	return list
+}
+
+// ProofNow signs and stamps at once whatever is committed: for the demo, and
+// for who cannot wait for the next checkpoint.
+func (a *App) ProofNow(ctx context.Context) error {
+	if err := a.Evidence.Checkpointer.CheckpointNow(ctx); err != nil {
+		return err
+	}
+	if a.Evidence.Stamper == nil {
+		return fault.New(fault.Invalid, "no timestamp authority is configured: set timestamps.url")
+	}
+	return a.Evidence.Stamper.StampNow(ctx)
+}

@@ -44,6 +44,7 @@ const (
 	fileConsole   = "console.sock"
 	fileLedgerKey = "ledger.key"
 	fileLedgerPub = "ledger.pub"
+	fileLedgerPEM = "ledger.pem"
 	dirObjects    = "objects"
 	dirIndex      = "index"
 	dirTemp       = "tmp"
@@ -160,3 +161,6 @@ func ConfigFile(dir, named string) string {
 	}
 	return filepath.Join(dir, fileConfig)
 }
+
+// LedgerKeyFile is the public key that bundles are verified against.
+func LedgerKeyFile(dir string) string { return filepath.Join(dir, fileLedgerPub) }

@@ -39,6 +39,10 @@ func (c *Console) commands() map[string]command {
 		"audit":                 c.audit,
 		"search":                c.search,
 		"show":                  c.show,
+		"proof":                 c.proof,
+		"ledger/verify":         c.ledgerVerify,
+		"ledger/export":         c.ledgerExport,
+		"doctor":                c.doctor,
 	}
 }
 

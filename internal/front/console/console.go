@@ -20,6 +20,7 @@ type Deps struct {
 	Identity *identity.Identity
 	Archive  *archive.Archive
 	Index    *index.Index
+	Evidence Evidence
 	Log      *slog.Logger
 }
 

@@ -1,0 +1,140 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"siegel/internal/front/console"
+	"siegel/internal/kit/fault"
+)
+
+// States of a check.
+const (
+	fine = "ok"
+	warn = "warn"
+	bad  = "bad"
+)
+
+// check makes a finding; the sentences are translated by who prints them.
+func check(name, state string, what, remedy Sentence) console.Check {
+	return console.Check{Name: name, State: state, What: what.String(), Remedy: remedy.String()}
+}
+
+// Doctor implements [console.Evidence].
+func (a *App) Doctor(ctx context.Context) []console.Check {
+	list := []console.Check{
+		a.checkModes(), a.checkSpace(), a.checkClock(ctx), a.checkSigning(ctx), a.checkStamps(ctx), checkSwap(), checkLimits(),
+	}
+	if a.Instance.Environment == Test {
+		list = append(list, check("environment", warn, say("this is a test environment: its certificate and timestamps prove nothing"),
+			say("for production begin with siegel init --environment production")))
+	}
+	return list
+}
+
+func (a *App) checkModes() console.Check {
+	for _, name := range []string{".", fileMaster, fileLedgerKey, fileControl} {
+		info, err := os.Stat(a.path(name))
+		if err != nil {
+			return check("files", bad, say("%s cannot be read", name), say("restore it from a backup"))
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			return check("files", bad, say("others can read %s (mode %04o)", name, info.Mode().Perm()), say("take their rights away with chmod go-rwx"))
+		}
+	}
+	return check("files", fine, say("keys and database are readable for the server's account only"), Sentence{})
+}
+
+// Free space below which the doctor warns and complains, in octets.
+const (
+	lowSpace  = 10 << 30
+	tinySpace = 1 << 30
+)
+
+func (a *App) checkSpace() console.Check {
+	var s unix.Statfs_t
+	if err := unix.Statfs(a.Dir, &s); err != nil {
+		return check("disk", bad, say("the disk cannot be asked for its space"), say("check the file system"))
+	}
+	free := int64(s.Bavail) * s.Bsize
+	state, remedy := fine, Sentence{}
+	switch {
+	case free < tinySpace:
+		state, remedy = bad, say("free space now: a full disk means that mail waits with its senders")
+	case free < lowSpace:
+		state, remedy = warn, say("plan for more space")
+	}
+	return check("disk", state, say("%.1f GiB are free", float64(free)/(1<<30)), remedy)
+}
+
+func (a *App) checkClock(ctx context.Context) console.Check {
+	if err := a.Evidence.Checkpointer.CheckClock(ctx); err != nil {
+		sentence, args := fault.Sentence(err)
+		return check("clock", bad, say(sentence, args...), say("set the clock and synchronise it"))
+	}
+	return check("clock", fine, say("the clock is not before the newest checkpoint"), Sentence{})
+}
+
+func (a *App) checkSigning(ctx context.Context) console.Check {
+	if err := a.Evidence.Checkpointer.Check(ctx); err != nil {
+		return check("ledger", bad, say("a log does not extend what was signed of it: %v", err),
+			say("stop, keep a copy of everything, and run siegel ledger verify"))
+	}
+	s, err := a.Ledger.Status(ctx, a.DB.Instance())
+	switch {
+	case err != nil:
+		return check("ledger", bad, say("the ledger cannot be read"), say("run siegel ledger verify"))
+	case s.Signed.IsZero():
+		return check("ledger", fine, say("nothing has been signed yet"), Sentence{})
+	default:
+		return check("ledger", fine, say("every log extends its last checkpoint; the newest is of %s", s.Signed.Format(time.RFC3339)), Sentence{})
+	}
+}
+
+// stampGap is how old the oldest checkpoint without a timestamp may be.
+const stampGap = time.Hour
+
+func (a *App) checkStamps(ctx context.Context) console.Check {
+	if a.Evidence.Stamper == nil {
+		return check("timestamps", warn, say("no timestamp authority is configured: nothing can be proven to strangers"), say("set timestamps.url and timestamps.roots"))
+	}
+	s, err := a.Ledger.Status(ctx, a.DB.Instance())
+	switch {
+	case err != nil:
+		return check("timestamps", bad, say("the ledger cannot be read"), say("run siegel ledger verify"))
+	case s.Waiting > 0 && a.Now().Sub(s.Since) > stampGap:
+		return check("timestamps", bad, say("%d checkpoints wait for a timestamp since %s", s.Waiting, s.Since.Format(time.RFC3339)),
+			say("see why the authority does not answer; mail is accepted meanwhile"))
+	case s.Waiting > 0:
+		return check("timestamps", fine, say("%d checkpoints wait for a timestamp since %s", s.Waiting, s.Since.Format(time.RFC3339)), Sentence{})
+	case s.Stamped.IsZero():
+		return check("timestamps", fine, say("nothing has been stamped yet"), Sentence{})
+	default:
+		return check("timestamps", fine, say("the newest timestamp is of %s", s.Stamped.Format(time.RFC3339)), Sentence{})
+	}
+}
+
+func checkSwap() console.Check {
+	b, err := os.ReadFile("/proc/swaps")
+	if err == nil && strings.Count(string(b), "\n") > 1 {
+		return check("swap", warn, say("swap is on: memory with mail that passes could reach the disk"), say("switch swap off, or encrypt it"))
+	}
+	return check("swap", fine, say("swap is off"), Sentence{})
+}
+
+// wantLocked is how much locked memory a full house of sessions takes, in
+// octets.
+const wantLocked = 1 << 20
+
+func checkLimits() console.Check {
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &l); err != nil || l.Cur < wantLocked {
+		return check("memory", warn, say("only %s of memory may be locked for keys", fmt.Sprintf("%d KiB", l.Cur>>10)), say("raise the limit memlock to 1 MiB at least"))
+	}
+	return check("memory", fine, say("keys lie in locked memory"), Sentence{})
+}

@@ -1,0 +1,106 @@
+package app
+
+import (
+	"context"
+	"io"
+
+	"siegel/internal/archive"
+	"siegel/internal/audit"
+	"siegel/internal/front/console"
+	"siegel/internal/identity"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/internal/vault/ledger"
+)
+
+// maxProblems bounds what one check reports.
+const maxProblems = 1000
+
+// Proof implements [console.Evidence].
+func (a *App) Proof(ctx context.Context, s *identity.Session, id mail.ID, reason string, w io.Writer) error {
+	return a.Evidence.Notary.Proof(ctx, s, id, reason, w)
+}
+
+// VerifyLedger implements [console.Evidence].
+func (a *App) VerifyLedger(ctx context.Context, tenant mail.TenantID) ([]console.Verified, error) {
+	tenants, err := a.Identity.Tenants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := a.verifyLogs(ctx, mail.TenantID{}, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tenants {
+		if !tenant.IsZero() && t.ID != tenant {
+			continue
+		}
+		logs, err := a.verifyLogs(ctx, t.ID, t.Name)
+		if err != nil {
+			return nil, err
+		}
+		packs := console.Verified{Tenant: t.Name, Log: "packs", Depth: string(archive.Sealed), Problems: []console.Problem{}}
+		packs.Entries, err = a.Archive.VerifySealed(ctx, a.DB.Tenant(t.ID), collect(&packs))
+		if err != nil {
+			return nil, err
+		}
+		list = append(append(list, logs...), packs)
+	}
+	return list, nil
+}
+
+// collect appends what an archive's check finds.
+func collect(v *console.Verified) func(archive.Finding) {
+	return func(f archive.Finding) {
+		if len(v.Problems) < maxProblems {
+			v.Problems = append(v.Problems, console.Problem{Index: f.Index, What: f.What + " (message " + f.Message.String() + ")"})
+		}
+	}
+}
+
+func (a *App) verifyLogs(ctx context.Context, id mail.TenantID, name string) (list []console.Verified, err error) {
+	v := ledger.Verification{Key: a.Evidence.Signer.Key(), Guard: a.Store, Instance: a.DB.Instance()}
+	if a.Evidence.Stamper != nil {
+		v.Stamps = a.Evidence.Stamps
+	}
+	results, err := a.Ledger.Verify(ctx, a.DB.Tenant(id), v)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range results {
+		one := console.Verified{
+			Tenant: name, Log: r.Log, Depth: string(archive.Sealed), Entries: r.Size,
+			Checkpoints: r.Checkpoints, Stamps: r.Stamps, Problems: []console.Problem{},
+		}
+		for _, p := range r.Problems[:min(len(r.Problems), maxProblems)] {
+			one.Problems = append(one.Problems, console.Problem{Index: p.Index, What: p.What})
+		}
+		list = append(list, one)
+	}
+	return list, nil
+}
+
+// VerifyOpened implements [console.Evidence].
+func (a *App) VerifyOpened(ctx context.Context, s *identity.Session, progress func(done, total int64)) ([]console.Verified, error) {
+	messages := console.Verified{Tenant: s.TenantName(), Log: "message", Depth: string(archive.Opened), Problems: []console.Problem{}}
+	var err error
+	messages.Entries, err = a.Archive.VerifyOpened(ctx, s, progress, collect(&messages))
+	if err != nil {
+		return nil, err
+	}
+	events := console.Verified{Tenant: s.TenantName(), Log: "audit", Depth: string(archive.Opened), Problems: []console.Problem{}}
+	err = a.Identity.Audit(ctx, s, allEvents, func(audit.Entry) error { events.Entries++; return nil })
+	if fault.Of(err) == fault.Damaged {
+		events.Problems = append(events.Problems, console.Problem{Index: -1, What: err.Error()})
+		err = nil
+	}
+	return []console.Verified{messages, events}, err
+}
+
+// allEvents is more than a log has.
+const allEvents = 1 << 40
+
+// Export implements [console.Evidence].
+func (a *App) Export(ctx context.Context, tenant mail.TenantID, dir string) error {
+	return a.Ledger.Export(ctx, a.DB.Tenant(tenant), a.Evidence.Signer.Key(), dir)
+}

@@ -1,0 +1,152 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"siegel/internal/identity"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+)
+
+// Evidence is what the door needs of the ledger; app has it.
+type Evidence interface {
+	// Proof writes the bundle of a message.
+	Proof(ctx context.Context, s *identity.Session, id mail.ID, reason string, w io.Writer) error
+	// VerifyLedger checks the instance's log and those of a tenant, all of them
+	// where the tenant is zero, without any key.
+	VerifyLedger(ctx context.Context, tenant mail.TenantID) ([]Verified, error)
+	// VerifyOpened checks a tenant's messages and audit events in the session of
+	// a keeper.
+	VerifyOpened(ctx context.Context, s *identity.Session, progress func(done, total int64)) ([]Verified, error)
+	// Export writes a tenant's ledger for siegel-verify.
+	Export(ctx context.Context, tenant mail.TenantID, dir string) error
+	// Doctor looks at everything that an operator can mend.
+	Doctor(ctx context.Context) []Check
+}
+
+// Verified is the outcome of checking one log at one depth.
+type Verified struct {
+	Tenant      string    `json:"tenant,omitempty"` // name; empty for the instance
+	Log         string    `json:"log"`
+	Depth       string    `json:"depth"` // sealed, opened
+	Entries     int64     `json:"entries"`
+	Checkpoints int       `json:"checkpoints"`
+	Stamps      int       `json:"stamps"`
+	Problems    []Problem `json:"problems"`
+}
+
+// Problem is what does not verify.
+type Problem struct {
+	Index int64  `json:"index"` // of the entry; -1 where it is not of one entry
+	What  string `json:"what"`
+}
+
+// Check is one thing that the doctor looked at.
+type Check struct {
+	Name   string `json:"name"`
+	State  string `json:"state"` // ok, warn, bad
+	What   string `json:"what"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// Proof asks for the bundle of a message.
+type Proof struct {
+	Show
+	WaitSeconds int `json:"wait_seconds,omitempty"` // for the timestamp, at most an hour
+}
+
+const maxWait = time.Hour
+
+func (c *Console) proof(ctx context.Context, k *call) (any, error) {
+	var r Proof
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	wait := time.Duration(r.WaitSeconds) * time.Second
+	if wait < 0 || wait > maxWait {
+		return nil, fault.New(fault.Invalid, "wait for at most an hour")
+	}
+	id, err := mail.ParseID(r.ID)
+	if err != nil {
+		return nil, fault.Because(fault.Invalid, "this is not the id of a message: an id has 32 hexadecimal digits", err)
+	}
+	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) {
+		until := time.Now().Add(wait)
+		for {
+			err := c.Evidence.Proof(ctx, s, id, r.Reason, &lazy{call: k, id: id})
+			if fault.Of(err) != fault.Busy || time.Now().After(until) || k.sent {
+				return nil, err
+			}
+			select {
+			case <-ctx.Done():
+				return nil, errors.Join(err, ctx.Err())
+			case <-time.After(time.Second):
+			}
+		}
+	})
+}
+
+// lazy begins the answer with the first octet, so that errors before it are
+// told.
+type lazy struct {
+	call *call
+	id   mail.ID
+}
+
+func (l *lazy) Write(b []byte) (int, error) {
+	if !l.call.sent {
+		if err := l.call.octets(Shown{ID: l.id}); err != nil {
+			return 0, err
+		}
+	}
+	return l.call.w.Write(b)
+}
+
+// Ledger names whose ledger is meant, and the session for the depth that needs
+// one.
+type Ledger struct {
+	Credentials
+	Dir string `json:"dir,omitempty"` // of an export
+}
+
+func (c *Console) ledgerVerify(ctx context.Context, k *call) (any, error) {
+	var r Ledger
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	var tenant mail.TenantID
+	if r.Tenant != "" {
+		t, err := c.Identity.Named(ctx, r.Tenant)
+		if err != nil {
+			return nil, err
+		}
+		tenant = t.ID
+	}
+	list, err := c.Evidence.VerifyLedger(ctx, tenant)
+	if err != nil || r.As == "" {
+		return list, err
+	}
+	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) {
+		more, err := c.Evidence.VerifyOpened(ctx, s, k.progress)
+		return append(list, more...), err
+	})
+}
+
+func (c *Console) ledgerExport(ctx context.Context, k *call) (any, error) {
+	var r Ledger
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	t, err := c.Identity.Named(ctx, r.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	return done{}, c.Evidence.Export(ctx, t.ID, r.Dir)
+}
+
+func (c *Console) doctor(ctx context.Context, _ *call) (any, error) {
+	return c.Evidence.Doctor(ctx), nil
+}
