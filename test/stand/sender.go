@@ -119,3 +119,28 @@ func address(s string) (smtp.Address, error) {
 	}
 	return smtp.ParseAddress(s)
 }
+
+// Begin sends a message without its end: all octets go in chunks of which none
+// is the last. The server has read them when Begin returns.
+func (c *Client) Begin(m *Mail) error {
+	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	for _, line := range []string{"MAIL FROM:<" + m.From + ">", "RCPT TO:<" + m.To + ">"} {
+		if reply, err := c.smtp.Do(line); err != nil || !reply.OK() {
+			return errors.Join(err, fmt.Errorf("stand: %v", reply))
+		}
+	}
+	// The line and its octets leave together; the reply comes when they were read.
+	if _, err := fmt.Fprintf(c.conn, "BDAT %d\r\n", len(m.Octets)); err != nil {
+		return err
+	}
+	if _, err := c.conn.Write(m.Octets); err != nil {
+		return err
+	}
+	reply, err := c.smtp.Do("NOOP") // two replies are on their way
+	if err != nil || !reply.OK() {
+		return errors.Join(err, fmt.Errorf("stand: %v", reply))
+	}
+	return nil
+}

@@ -160,7 +160,7 @@ func (i *Instance) Stamp(note []byte) bundle.StampFiles {
 	if err != nil {
 		panic(err)
 	}
-	return bundle.StampFiles{Token: token, Chain: stamp.EncodeChain(t.Chain), Time: t.Time}
+	return bundle.StampFiles{Token: token, Chain: t.File(), Time: t.Time}
 }
 
 // Sample says what a bundle has. The zero Sample is the one of a keeper: all.

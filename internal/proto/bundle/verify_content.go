@@ -31,8 +31,9 @@ func (v *verification) checkOpenings() bool {
 		}
 		shown = append(shown, f.name)
 	}
-	if err == nil && v.b.SHA256 == nil {
-		err = fmt.Errorf("sha256: %w", errMissing)
+	// Who may see them gets all of the evidence.
+	if err == nil && (v.b.SHA256 == nil || (v.b.Source == nil) != (v.b.Decision == nil)) {
+		err = errMissing
 	}
 	if v.failed("openings", err, "A value is not the one that was entered", "Ein Wert ist nicht der eingetragene") {
 		return false

@@ -175,7 +175,7 @@ func (s *Stamper) keep(ctx context.Context, size int64, k kept) error {
 	return s.DB.Instance().Update(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE ledger_stamp SET tenant = $1, state = $2, tries = 0, due = $3, token = $4, made = $5, chain = $6, lists = $7
 			WHERE tenant = $1 AND size = $8`,
-			stamped, mail.Micros(s.Now().Add(firstRetry)), k.token, mail.Micros(k.t.Time), stamp.EncodeChain(k.t.Chain), lists, size)
+			stamped, mail.Micros(s.Now().Add(firstRetry)), k.token, mail.Micros(k.t.Time), k.t.File(), lists, size)
 		if err != nil {
 			return err
 		}

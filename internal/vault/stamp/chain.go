@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -43,10 +44,22 @@ func ParseCertificates(b []byte) ([]*x509.Certificate, error) {
 	return list, nil
 }
 
-// EncodeChain returns a chain as the PEM file that is kept with a token.
-func EncodeChain(chain []*x509.Certificate) []byte {
+// File returns the certificates that are kept with a token: the chain, signer
+// first, then further ones that the token carries (PEM).
+func (t *Token) File() []byte {
+	all := slices.Clone(t.Chain)
+	for _, c := range t.Certificates {
+		if !slices.ContainsFunc(all, c.Equal) {
+			all = append(all, c)
+		}
+	}
+	return Encode(all)
+}
+
+// Encode returns certificates as a PEM file.
+func Encode(list []*x509.Certificate) []byte {
 	var out []byte
-	for _, c := range chain {
+	for _, c := range list {
 		out = append(out, pem.EncodeToMemory(&pem.Block{Type: blockCertificate, Bytes: c.Raw})...)
 	}
 	return out
@@ -61,7 +74,7 @@ func EncodeLists(lists [][]byte) []byte {
 	return out
 }
 
-// decodeExact reads what EncodeChain or EncodeLists wrote and refuses any other
+// decodeExact reads what Encode or EncodeLists wrote and refuses any other
 // spelling.
 func decodeExact(kind string, b []byte) ([][]byte, error) {
 	var blocks [][]byte

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -43,6 +44,8 @@ type Token struct {
 	Nonce    *big.Int // nil where there is none
 	// Chain leads from the signer's certificate to the root.
 	Chain []*x509.Certificate
+	// Certificates are those that the token carries, in its order.
+	Certificates []*x509.Certificate
 }
 
 // Latest returns the last moment that the token admits: its time with its
@@ -85,13 +88,13 @@ func (v Verifier) Verify(token []byte, imprint [sha256.Size]byte, more []*x509.C
 	if err := m.verify(signer); err != nil {
 		return nil, err
 	}
-	chain, err := v.chain(signer, append(m.certificates, more...), info.time)
+	chain, err := v.chain(signer, slices.Concat(m.certificates, more), info.time)
 	if err != nil {
 		return nil, err
 	}
 	return &Token{
 		Time: info.time, Accuracy: info.accuracy, Policy: info.policy,
-		Serial: info.serial, Nonce: info.nonce, Chain: chain,
+		Serial: info.serial, Nonce: info.nonce, Chain: chain, Certificates: m.certificates,
 	}, nil
 }
 

@@ -148,8 +148,8 @@ func Create(dir string, now time.Time) (err error) {
 	}
 	for name, body := range map[string][]byte{
 		fileKey:   pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
-		fileChain: stamp.EncodeChain(a.chain),
-		fileRoot:  stamp.EncodeChain(a.Roots()),
+		fileChain: stamp.Encode(a.chain),
+		fileRoot:  stamp.Encode(a.Roots()),
 	} {
 		if err := durable.CreateFile(filepath.Join(dir, name), body, 0o400); err != nil {
 			return err

@@ -1,0 +1,224 @@
+// Command siegel-verify checks proof bundles and exported ledgers without any
+// connection: what it needs are the file, the ledger's public key and the root
+// certificates of the timestamp authority. It is small, so that whoever relies
+// on it can read it.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"siegel/internal/kit/text"
+	"siegel/internal/proto/bundle"
+	"siegel/internal/proto/checkpoint"
+	"siegel/internal/vault/stamp"
+)
+
+// version is set by the linker.
+//
+//nolint:gochecknoglobals // the linker cannot set anything else
+var version = "development"
+
+// Exit statuses beside those of the verdicts.
+const statusUsage = 2
+
+func main() {
+	c := &cli{out: os.Stdout, err: os.Stderr, lang: text.FromEnv(os.Getenv)}
+	os.Exit(c.run(os.Args[1:]))
+}
+
+// cli is one call.
+type cli struct {
+	out, err io.Writer
+	lang     text.Lang
+
+	key   string // file with the ledger's public key (vkey)
+	roots string // file with root certificates (PEM)
+	json  bool
+}
+
+// say chooses the sentence of the language.
+func (c *cli) say(en, de string) string {
+	if c.lang == text.German {
+		return de
+	}
+	return en
+}
+
+func (c *cli) usage() {
+	fmt.Fprint(c.err, c.say(`siegel-verify checks what a Siegel archive gave out, without the archive.
+
+  siegel-verify BUNDLE.zip [--ledger-key FILE] [--tsa-roots FILE] [--json]
+  siegel-verify ledger DIR [--ledger-key FILE] [--json]
+
+  --ledger-key FILE   public key of the ledger (ledger.pub), from elsewhere than the bundle
+  --tsa-roots FILE    root certificates of the timestamp authority (PEM), from elsewhere than the bundle
+  --json              the report for programs
+  --version
+
+Exit status: 0 verified; 1 refused; 3 consistent, but not authenticated: key or roots were not given;
+2 the command or a file is wrong.
+`, `siegel-verify prüft, was ein Siegel-Archiv herausgegeben hat, ohne das Archiv.
+
+  siegel-verify PAKET.zip [--ledger-key DATEI] [--tsa-roots DATEI] [--json]
+  siegel-verify ledger ORDNER [--ledger-key DATEI] [--json]
+
+  --ledger-key DATEI  öffentlicher Schlüssel des Protokolls (ledger.pub), von anderswo als aus dem Paket
+  --tsa-roots DATEI   Wurzelzertifikate der Zeitstempelstelle (PEM), von anderswo als aus dem Paket
+  --json              der Bericht für Programme
+  --version
+
+Rückgabewert: 0 bestätigt; 1 abgelehnt; 3 in sich stimmig, aber nicht beglaubigt: Schlüssel oder Wurzeln
+fehlten; 2 der Aufruf oder eine Datei ist falsch.
+`))
+}
+
+// run returns the exit status.
+func (c *cli) run(args []string) int {
+	names, err := c.parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		c.usage()
+		return 0
+	case errors.Is(err, errVersion):
+		fmt.Fprintln(c.out, "siegel-verify", version)
+		return 0
+	case err != nil:
+		return c.wrong(err)
+	}
+	key, err := c.readKey()
+	if err != nil {
+		return c.wrong(err)
+	}
+	if len(names) == 2 && names[0] == "ledger" {
+		return c.ledger(names[1], key)
+	}
+	if len(names) != 1 {
+		c.usage()
+		return statusUsage
+	}
+	return c.bundle(names[0], key)
+}
+
+var errVersion = errors.New("version")
+
+// parse reads flags before, between and behind the names.
+func (c *cli) parse(args []string) (names []string, err error) {
+	f := flag.NewFlagSet("siegel-verify", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	f.StringVar(&c.key, "ledger-key", "", "")
+	f.StringVar(&c.roots, "tsa-roots", "", "")
+	f.BoolVar(&c.json, "json", false, "")
+	show := f.Bool("version", false, "")
+	for {
+		if err := f.Parse(args); err != nil {
+			return nil, err
+		}
+		if *show {
+			return nil, errVersion
+		}
+		if f.NArg() == 0 {
+			return names, nil
+		}
+		names, args = append(names, f.Arg(0)), f.Args()[1:]
+	}
+}
+
+// wrong says that the call or a file is wrong.
+func (c *cli) wrong(err error) int {
+	fmt.Fprintln(c.err, "siegel-verify:", err)
+	return statusUsage
+}
+
+// readKey returns nil where no key was given.
+func (c *cli) readKey() (*checkpoint.Key, error) {
+	if c.key == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(c.key)
+	if err != nil {
+		return nil, err
+	}
+	k, err := checkpoint.ParseKey(string(b))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.key, err)
+	}
+	return &k, nil
+}
+
+func (c *cli) bundle(name string, key *checkpoint.Key) int {
+	trust := bundle.Trust{Key: key}
+	v := stamp.Verifier{}
+	if c.roots != "" {
+		b, err := os.ReadFile(c.roots)
+		if err == nil {
+			v.Roots, err = stamp.ParseCertificates(b)
+		}
+		if err != nil {
+			return c.wrong(fmt.Errorf("%s: %w", c.roots, err))
+		}
+	}
+	trust.Stamps = v
+	f, err := os.Open(name)
+	if err != nil {
+		return c.wrong(err)
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	info, err := f.Stat()
+	if err != nil {
+		return c.wrong(err)
+	}
+	r := bundle.Verify(f, info.Size(), trust)
+	if c.json {
+		return c.print(r, r.Verdict.Status())
+	}
+	for _, l := range r.Lines {
+		fmt.Fprintf(c.out, "%-8s %s\n", c.outcome(l.Outcome), c.say(l.EN, l.DE))
+	}
+	fmt.Fprintln(c.out)
+	fmt.Fprintln(c.out, c.verdict(r))
+	return r.Verdict.Status()
+}
+
+// print writes a report for programs.
+func (c *cli) print(r any, status int) int {
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return c.wrong(err)
+	}
+	fmt.Fprintf(c.out, "%s\n", b)
+	return status
+}
+
+func (c *cli) outcome(o bundle.Outcome) string {
+	switch o {
+	case bundle.OK:
+		return "ok"
+	case bundle.Failed:
+		return c.say("FAILED", "FALSCH")
+	case bundle.Warning:
+		return c.say("warning", "Warnung")
+	default:
+		return c.say("note", "Hinweis")
+	}
+}
+
+// verdict says what it came to, in one paragraph.
+func (c *cli) verdict(r *bundle.Report) string {
+	f := r.Facts
+	switch r.Verdict {
+	case bundle.Verified:
+		return c.say("VERIFIED against the key and the root certificates that you gave.",
+			"BESTÄTIGT mit dem Schlüssel und den Wurzelzertifikaten, die Sie angegeben haben.")
+	case bundle.Consistent:
+		return c.say("CONSISTENT, NOT AUTHENTICATED. Compare these with what you know from elsewhere:",
+			"IN SICH STIMMIG, NICHT BEGLAUBIGT. Vergleichen Sie dies mit dem, was Sie von anderswo wissen:") +
+			fmt.Sprintf("\n  --ledger-key   SHA-256 %s\n  --tsa-roots    SHA-256 %s", f.KeySHA256, f.RootSHA256)
+	default:
+		return c.say("REFUSED: this proves nothing.", "ABGELEHNT: das beweist nichts.")
+	}
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"siegel/internal/kit/text"
+	"siegel/internal/proto/bundle"
+	"siegel/internal/vault/stamp"
+	"siegel/internal/vault/stamp/authority"
+	"siegel/test/verifier"
+)
+
+func write(t *testing.T, name string, b []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestBundle(t *testing.T) {
+	i := verifier.NewInstance("archive.example.org", "ledger", authority.Options{})
+	other := verifier.NewInstance("archive.example.org", "forger", authority.Options{})
+	zip := verifier.Zip(i.Bundle(verifier.Sample{}))
+	good, key, roots := write(t, "b.zip", zip), write(t, "ledger.pub", []byte(i.Key.String()+"\n")), write(t, "roots.pem", stamp.Encode(i.TSA.Roots()))
+	zip[len(zip)/2] ^= 1
+	bad := write(t, "bad.zip", zip)
+	otherKey := write(t, "other.pub", []byte(other.Key.String()))
+	for _, tt := range []struct {
+		args   []string
+		lang   text.Lang
+		status int
+		want   string
+	}{
+		{[]string{good, "--ledger-key", key, "--tsa-roots", roots}, text.English, 0, "VERIFIED"},
+		{[]string{"--ledger-key", key, good, "--tsa-roots", roots}, text.German, 0, "BESTÄTIGT"},
+		{[]string{good}, text.English, 3, "NOT AUTHENTICATED"},
+		{[]string{good}, text.English, 3, i.Key.Fingerprint()},
+		{[]string{good}, text.English, 3, stamp.Fingerprint(i.TSA.Roots()[0])},
+		{[]string{good, "--ledger-key", key}, text.German, 3, "NICHT BEGLAUBIGT"},
+		{[]string{good, "--ledger-key", otherKey, "--tsa-roots", roots}, text.English, 1, "REFUSED"},
+		{[]string{bad, "--ledger-key", key, "--tsa-roots", roots}, text.German, 1, "ABGELEHNT"},
+		{[]string{good, "--ledger-key", roots}, text.English, 2, ""},
+		{[]string{good, "--tsa-roots", key}, text.English, 2, ""},
+		{[]string{"absent.zip"}, text.English, 2, ""},
+		{[]string{good, "--nonsense"}, text.English, 2, ""},
+		{nil, text.English, 2, ""},
+		{[]string{"--version"}, text.English, 0, "siegel-verify"},
+		{[]string{"--help"}, text.English, 0, ""},
+	} {
+		var out bytes.Buffer
+		c := &cli{out: &out, err: &bytes.Buffer{}, lang: tt.lang}
+		if got := c.run(tt.args); got != tt.status || !strings.Contains(out.String(), tt.want) {
+			t.Errorf("%q: status %d, want %d with %q:\n%s", tt.args, got, tt.status, tt.want, out.String())
+		}
+	}
+	var out bytes.Buffer
+	c := &cli{out: &out, err: &bytes.Buffer{}}
+	if got := c.run([]string{"--json", good}); got != 3 {
+		t.Errorf("status %d", got)
+	}
+	var r bundle.Report
+	if err := json.Unmarshal(bytes.ReplaceAll(out.Bytes(), []byte(`"verdict": "consistent"`), []byte(`"verdict": 1`)), &r); err != nil || r.Facts.Size != int64(len(verifier.Message())) {
+		t.Errorf("report %+v, %v", r.Facts, err)
+	}
+}
+
+// The verifier has no connections and no C, and what it imports is short enough
+// to be read.
+func TestImports(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	b, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := 0
+	for dep := range strings.Lines(string(b)) {
+		dep = strings.TrimSpace(dep)
+		switch {
+		case dep == "net/http", dep == "os/exec", dep == "database/sql", dep == "runtime/cgo":
+			t.Errorf("it depends on %s", dep)
+		case strings.HasPrefix(dep, "siegel/"):
+			ours++
+		case strings.HasPrefix(dep, "vendor/"), strings.HasPrefix(dep, "golang.org/x/mod/sumdb"), strings.HasPrefix(dep, "golang.org/x/crypto/cryptobyte"):
+		case strings.Contains(strings.Split(dep, "/")[0], "."):
+			t.Errorf("it depends on %s", dep)
+		}
+	}
+	if ours > 12 {
+		t.Errorf("it depends on %d of our packages", ours)
+	}
+}
+
+func TestBuildsWithoutC(t *testing.T) {
+	for _, env := range [][]string{{"CGO_ENABLED=0"}, {"CGO_ENABLED=0", "GOOS=js", "GOARCH=wasm"}, {"CGO_ENABLED=0", "GOOS=windows"}} {
+		cmd := exec.Command("go", "vet", ".")
+		cmd.Env = append(os.Environ(), env...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v: %v\n%s", env, err, out)
+		}
+	}
+}
