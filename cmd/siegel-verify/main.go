@@ -52,7 +52,7 @@ func (c *cli) say(en, de string) string {
 func (c *cli) usage() {
 	fmt.Fprint(c.err, c.say(`siegel-verify checks what a Siegel archive gave out, without the archive.
 
-  siegel-verify BUNDLE.zip [--ledger-key FILE] [--tsa-roots FILE] [--json]
+  siegel-verify BUNDLE.zip… [--ledger-key FILE] [--tsa-roots FILE] [--json]
   siegel-verify ledger DIR [--ledger-key FILE] [--json]
 
   --ledger-key FILE   public key of the ledger (ledger.pub), from elsewhere than the bundle
@@ -64,7 +64,7 @@ Exit status: 0 verified; 1 refused; 3 consistent, but not authenticated: key or 
 2 the command or a file is wrong.
 `, `siegel-verify prüft, was ein Siegel-Archiv herausgegeben hat, ohne das Archiv.
 
-  siegel-verify PAKET.zip [--ledger-key DATEI] [--tsa-roots DATEI] [--json]
+  siegel-verify PAKET.zip… [--ledger-key DATEI] [--tsa-roots DATEI] [--json]
   siegel-verify ledger ORDNER [--ledger-key DATEI] [--json]
 
   --ledger-key DATEI  öffentlicher Schlüssel des Protokolls (ledger.pub), von anderswo als aus dem Paket
@@ -97,11 +97,27 @@ func (c *cli) run(args []string) int {
 	if len(names) == 2 && names[0] == "ledger" {
 		return c.ledger(names[1], key)
 	}
-	if len(names) != 1 {
+	if len(names) == 0 {
 		c.usage()
 		return statusUsage
 	}
-	return c.bundle(names[0], key)
+	return c.bundles(names, key)
+}
+
+// bundles checks one bundle after the other. The status is that of the worst:
+// refused, then a file that is wrong, then not authenticated.
+func (c *cli) bundles(names []string, key *checkpoint.Key) int {
+	severity := map[int]int{0: 0, 3: 1, statusUsage: 2, 1: 3}
+	worst := 0
+	for _, name := range names {
+		if len(names) > 1 && !c.json {
+			fmt.Fprintln(c.out, name)
+		}
+		if status := c.bundle(name, key); severity[status] > severity[worst] {
+			worst = status
+		}
+	}
+	return worst
 }
 
 var errVersion = errors.New("version")

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"siegel/internal/archive"
@@ -183,9 +184,10 @@ func (a *App) buildRooms(ctx context.Context) error {
 		return err
 	}
 	a.Archive = archive.New(archive.Deps{
-		DB: a.DB, Store: a.Store, Vault: a.Vault, Trail: a.Trail, People: a.Identity,
+		DB: a.DB, Store: a.Store, Vault: a.Vault, Trail: a.Trail, People: a.Identity, Entries: a.Ledger,
 		Now: a.Now, TempDir: a.path(dirTemp),
 	})
+	a.Evidence.Notary = archive.NewNotary(a.Archive, ledger.NewProver(a.DB, a.Ledger, a.Evidence.Signer.Key()), a.Evidence.Stamps)
 	a.Index = index.New(index.Deps{DB: a.DB, Store: a.Store, Trail: a.Trail, Now: a.Now, Dir: a.path(dirIndex)})
 	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Now: a.Now, Watch: a.Watch})
 	a.Spool = stream.NewSpool(a.Vault.Codec, a.path(dirTemp), inMemory)
@@ -207,6 +209,6 @@ func (a *App) Close() error {
 	return errors.Join(errs...)
 }
 
-// Steps returns the names of the steps that a message enters, those inside the
-// commit after the commit itself: what Options.Watch hears.
-func (a *App) Steps() []string { return append(a.Flow.Steps(), commit.Steps()...) }
+// Steps returns the names of the steps that Options.Watch hears: those that a
+// message enters, those inside the commit, and those of a checkpoint.
+func (a *App) Steps() []string { return slices.Concat(a.Flow.Steps(), commit.Steps(), ledger.Steps()) }

@@ -67,7 +67,7 @@ func (a *App) openEvidence(ctx context.Context) error {
 	}
 	e.Checkpointer = ledger.NewCheckpointer(ledger.CheckpointerDeps{
 		DB: a.DB, Ledger: a.Ledger, Signer: e.Signer, Guard: a.Store,
-		Tenants: a.tenantIDs, Now: a.Now, Every: a.Config.Ledger.CheckpointEvery, Log: a.Log,
+		Tenants: a.tenantIDs, Now: a.Now, Every: a.Config.Ledger.CheckpointEvery, Log: a.Log, Watch: a.Watch,
 	})
 	return a.openAuthority(e)
 }

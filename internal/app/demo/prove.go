@@ -38,7 +38,8 @@ func (d *demo) prove(ctx context.Context, s *identity.Session, list []*message) 
 	var files []string
 	for i, m := range list {
 		if m.id != "" {
-			file := filepath.Join(dir, m.id+".zip")
+			// Equal messages to equal people are one message, counted twice.
+			file := filepath.Join(dir, fmt.Sprintf("%06d-%s.zip", i, m.id))
 			if err := d.bundle(ctx, s, m, file); err != nil {
 				return fmt.Errorf("%s: %w", filepath.Base(m.path), err)
 			}

@@ -30,7 +30,18 @@ type CheckpointerDeps struct {
 	// Every is how long after the first new leaf a log is signed.
 	Every time.Duration
 	Log   *slog.Logger
+	Watch flow.Watch // may be nil
 }
+
+// Names of the steps of a checkpoint, for the crash test.
+const (
+	stepSign  = "checkpoint/sign"  // the state was read and compared, nothing is signed
+	stepGuard = "checkpoint/guard" // the note is durable in the object store, its row is not written
+	stepKept  = "checkpoint/kept"  // the row is durable
+)
+
+// Steps returns the names of the steps of a checkpoint, in order.
+func Steps() []string { return []string{stepSign, stepGuard, stepKept} }
 
 // Checkpointer signs the logs. Of each log it signs only committed states, and
 // only such as extend the last one that was signed, which lies in the object
@@ -49,6 +60,9 @@ type Checkpointer struct {
 
 // NewCheckpointer returns a checkpointer.
 func NewCheckpointer(d CheckpointerDeps) *Checkpointer {
+	if d.Watch == nil {
+		d.Watch = func(string, bool, time.Duration) {}
+	}
 	return &Checkpointer{
 		CheckpointerDeps: d, guard: guard{key: d.Signer.Key(), store: d.Guard},
 		alarms: make(map[string]error),
@@ -251,12 +265,17 @@ func (c *Checkpointer) log(ctx context.Context, t db.Tenant, log string) (s sign
 	if err != nil {
 		return s, err
 	}
+	c.Watch(stepSign, false, 0)
 	s.Checkpoint = checkpoint.Checkpoint{Origin: tree.Origin, Size: tree.Size, Root: checkpoint.Hash(root)}
 	if s.note, err = c.Signer.checkpoint(s.Checkpoint); err != nil {
 		return s, err
 	}
 	// From here on the state is signed, whether its row comes or not.
-	return s, c.guard.replace(ctx, t, log, last, s.note)
+	if err := c.guard.replace(ctx, t, log, last, s.note); err != nil {
+		return s, err
+	}
+	c.Watch(stepGuard, false, 0)
+	return s, nil
 }
 
 // keep writes the rows of checkpoints. Those of tenants are anchored in the
@@ -264,7 +283,7 @@ func (c *Checkpointer) log(ctx context.Context, t db.Tenant, log string) (s sign
 // Where the outcome is unknown the next round signs the same state again, and
 // finds the rows or writes them.
 func (c *Checkpointer) keep(ctx context.Context, id mail.TenantID, list []signed) error {
-	return c.DB.Update(ctx, func(b *db.Batch) error {
+	err := c.DB.Update(ctx, func(b *db.Batch) error {
 		tx := b.Tenant(id)
 		var fresh []signed
 		for _, s := range list {
@@ -291,6 +310,10 @@ func (c *Checkpointer) keep(ctx context.Context, id mail.TenantID, list []signed
 		}
 		return c.anchor(ctx, tx, b.Tenant(mail.TenantID{}), fresh)
 	})
+	if err == nil {
+		c.Watch(stepKept, false, 0)
+	}
+	return err
 }
 
 // newSalt returns the salt of a field.

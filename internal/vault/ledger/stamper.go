@@ -73,7 +73,7 @@ func (s *Stamper) Run(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		if err := s.step(ctx, false); err != nil && ctx.Err() == nil {
+		if err := s.StampDue(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Warn("timestamp", "err", err)
 		}
 		select {
@@ -87,6 +87,9 @@ func (s *Stamper) Run(ctx context.Context) error {
 // StampNow asks for the newest checkpoint at once, also where a retry is not
 // due yet. It returns nil where nothing waits.
 func (s *Stamper) StampNow(ctx context.Context) error { return s.step(ctx, true) }
+
+// StampDue is one round of Run: it asks where a try is due.
+func (s *Stamper) StampDue(ctx context.Context) error { return s.step(ctx, false) }
 
 // Err returns why the last try failed, nil where it did not.
 func (s *Stamper) Err() error {

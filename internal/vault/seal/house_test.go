@@ -127,6 +127,7 @@ func (h *house) personOf(t db.Tenant) member {
 		if err != nil {
 			return err
 		}
+		defer seed.Wipe()
 		m.holder = seed.Holder
 		return h.vault.Put(context.Background(), tx, lock, seed)
 	})
@@ -141,6 +142,7 @@ func (h *house) archive(to ...member) (archive mail.HolderID) {
 		if err != nil {
 			return err
 		}
+		defer seed.Wipe()
 		archive = seed.Holder
 		return h.give(tx, seed, to...)
 	})
@@ -165,6 +167,7 @@ func (h *house) newTerm(holder mail.HolderID, to ...member) {
 		if err != nil {
 			return err
 		}
+		defer seed.Wipe()
 		return h.give(tx, seed, to...)
 	})
 }

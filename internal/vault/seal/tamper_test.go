@@ -257,8 +257,12 @@ func TestTamperedWraps(t *testing.T) {
 		}},
 		{"no batch", `DELETE FROM seal_batch WHERE tenant = $1`, func(*house, []message, member, member) []any { return nil }},
 		{"a batch of nothing", `UPDATE seal_batch SET tenant = $1, sealed = $2 WHERE tenant = $1`, func(*house, []message, member, member) []any { return []any{[]byte{1}} }},
-		{"swapped batches", `UPDATE seal_batch SET tenant = $1, sealed = (SELECT b.sealed FROM seal_batch b WHERE b.tenant = $1 AND b.holder = $2 AND b.id <> seal_batch.id LIMIT 1)
-			WHERE tenant = $1 AND holder = $2`, func(_ *house, _ []message, _, reader member) []any { return []any{reader.holder.Bytes()} }},
+		{"another group's batch key", `UPDATE seal_batch SET tenant = $1, sealed = $2 WHERE tenant = $1 AND holder = $3`, func(h *house, list []message, _, reader member) []any {
+			var sealed []byte
+			h.ok(h.tenant.QueryRow(context.Background(), `SELECT b.sealed FROM seal_batch b JOIN seal_wrap w ON w.tenant = b.tenant AND w.batch = b.id
+				WHERE b.tenant = $1 AND w.message = $2 AND w.holder = $3`, list[2].id.Bytes(), reader.holder.Bytes()).Scan(&sealed))
+			return []any{sealed, reader.holder.Bytes()}
+		}},
 		{"the keeper's batch", `UPDATE seal_batch SET tenant = $1, sealed = (SELECT b.sealed FROM seal_batch b WHERE b.tenant = $1 AND b.holder = $2 LIMIT 1)
 			WHERE tenant = $1 AND holder = $3`, func(_ *house, _ []message, keeper, reader member) []any {
 			return []any{keeper.holder.Bytes(), reader.holder.Bytes()}
