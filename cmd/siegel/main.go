@@ -220,7 +220,7 @@ func (c *cli) causes(err error) string {
 	}
 	var p app.Problem
 	if errors.As(err, &p) {
-		return "  " + p.Field + ": " + c.say(p.What.Sentence, p.What.Args...) + "; " + c.say(p.Remedy.Sentence, p.Remedy.Args...)
+		return "  " + p.Field + ": " + c.say(p.What.Text, p.What.Args...) + "; " + c.say(p.Remedy.Text, p.Remedy.Args...)
 	}
 	return "  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"siegel/internal/front/console"
 )
 
 // DefaultConfig is the configuration with every field, its default and what it
@@ -108,21 +110,10 @@ func LoadConfig(path string) (Config, error) {
 }
 
 // Sentence is a text for users that waits for its language.
-type Sentence struct {
-	Sentence string // the English one, with verbs of fmt
-	Args     []any
-}
-
-// String returns the English text.
-func (s Sentence) String() string {
-	if len(s.Args) == 0 {
-		return s.Sentence
-	}
-	return fmt.Sprintf(s.Sentence, s.Args...)
-}
+type Sentence = console.Sentence
 
 // say makes a sentence.
-func say(sentence string, args ...any) Sentence { return Sentence{sentence, args} }
+func say(sentence string, args ...any) Sentence { return Sentence{Text: sentence, Args: args} }
 
 // Problem is one thing that is wrong with a configuration.
 type Problem struct {

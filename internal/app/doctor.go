@@ -20,14 +20,14 @@ const (
 	bad  = "bad"
 )
 
-// check makes a finding; the sentences are translated by who prints them.
-func check(name, state string, what, remedy Sentence) console.Check {
-	return console.Check{Name: name, State: state, What: what.String(), Remedy: remedy.String()}
+// check makes a finding.
+func check(name, state string, what, remedy Sentence) console.Finding {
+	return console.Finding{Name: name, State: state, What: what, Remedy: remedy}
 }
 
 // Doctor implements [console.Evidence].
-func (a *App) Doctor(ctx context.Context) []console.Check {
-	list := []console.Check{
+func (a *App) Doctor(ctx context.Context) []console.Finding {
+	list := []console.Finding{
 		a.checkModes(), a.checkSpace(), a.checkClock(ctx), a.checkSigning(ctx), a.checkStamps(ctx), checkSwap(), checkLimits(),
 	}
 	if a.Instance.Environment == Test {
@@ -37,7 +37,7 @@ func (a *App) Doctor(ctx context.Context) []console.Check {
 	return list
 }
 
-func (a *App) checkModes() console.Check {
+func (a *App) checkModes() console.Finding {
 	for _, name := range []string{".", fileMaster, fileLedgerKey, fileControl} {
 		info, err := os.Stat(a.path(name))
 		if err != nil {
@@ -56,7 +56,7 @@ const (
 	tinySpace = 1 << 30
 )
 
-func (a *App) checkSpace() console.Check {
+func (a *App) checkSpace() console.Finding {
 	var s unix.Statfs_t
 	if err := unix.Statfs(a.Dir, &s); err != nil {
 		return check("disk", bad, say("the disk cannot be asked for its space"), say("check the file system"))
@@ -72,7 +72,7 @@ func (a *App) checkSpace() console.Check {
 	return check("disk", state, say("%.1f GiB are free", float64(free)/(1<<30)), remedy)
 }
 
-func (a *App) checkClock(ctx context.Context) console.Check {
+func (a *App) checkClock(ctx context.Context) console.Finding {
 	if err := a.Evidence.Checkpointer.CheckClock(ctx); err != nil {
 		sentence, args := fault.Sentence(err)
 		return check("clock", bad, say(sentence, args...), say("set the clock and synchronise it"))
@@ -80,7 +80,7 @@ func (a *App) checkClock(ctx context.Context) console.Check {
 	return check("clock", fine, say("the clock is not before the newest checkpoint"), Sentence{})
 }
 
-func (a *App) checkSigning(ctx context.Context) console.Check {
+func (a *App) checkSigning(ctx context.Context) console.Finding {
 	if err := a.Evidence.Checkpointer.Check(ctx); err != nil {
 		return check("ledger", bad, say("a log does not extend what was signed of it: %v", err),
 			say("stop, keep a copy of everything, and run siegel ledger verify"))
@@ -99,7 +99,7 @@ func (a *App) checkSigning(ctx context.Context) console.Check {
 // stampGap is how old the oldest checkpoint without a timestamp may be.
 const stampGap = time.Hour
 
-func (a *App) checkStamps(ctx context.Context) console.Check {
+func (a *App) checkStamps(ctx context.Context) console.Finding {
 	if a.Evidence.Stamper == nil {
 		return check("timestamps", warn, say("no timestamp authority is configured: nothing can be proven to strangers"), say("set timestamps.url and timestamps.roots"))
 	}
@@ -119,7 +119,7 @@ func (a *App) checkStamps(ctx context.Context) console.Check {
 	}
 }
 
-func checkSwap() console.Check {
+func checkSwap() console.Finding {
 	b, err := os.ReadFile("/proc/swaps")
 	if err == nil && strings.Count(string(b), "\n") > 1 {
 		return check("swap", warn, say("swap is on: memory with mail that passes could reach the disk"), say("switch swap off, or encrypt it"))
@@ -131,7 +131,7 @@ func checkSwap() console.Check {
 // octets.
 const wantLocked = 1 << 20
 
-func checkLimits() console.Check {
+func checkLimits() console.Finding {
 	var l unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &l); err != nil || l.Cur < wantLocked {
 		return check("memory", warn, say("only %s of memory may be locked for keys", fmt.Sprintf("%d KiB", l.Cur>>10)), say("raise the limit memlock to 1 MiB at least"))

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"siegel/internal/kit/fault"
 	"siegel/internal/kit/text"
 )
 
@@ -23,7 +24,7 @@ import (
 func says() map[string]int {
 	return map[string]int{
 		"fault.New": 1, "fault.Newf": 1, "fault.Because": 1,
-		"say": 0, "print": 0, "tell": 0, "Say": 0, "bar": 0, "line": 1,
+		"say": 0, "print": 0, "tell": 0, "Say": 0, "bar": 0,
 	}
 }
 
@@ -31,6 +32,7 @@ func says() map[string]int {
 func words() []string {
 	return []string{
 		"administrator", "compliance", "auditor", "reader", "invited", "active", "removed", "open", "approved", "role", "address",
+		fault.Inside, "sealed", "opened", "ok", "warn", "bad", "files", "disk", "clock", "ledger", "timestamps", "swap", "memory", "environment",
 		"Usage:", "Available Commands:", "Global Flags:", "Flags:", "Examples:",
 	}
 }
@@ -75,12 +77,21 @@ func root(t *testing.T) string {
 	}
 }
 
+// bilingual are folders whose calls carry both languages, because the verifier
+// stands alone.
+func bilingual(path string) bool {
+	return strings.HasSuffix(path, "cmd/siegel-verify") || strings.HasSuffix(path, "proto/bundle")
+}
+
 // sentences returns what the sources say, with the place.
 func sentences(t *testing.T) map[string]string {
 	t.Helper()
 	found := make(map[string]string)
 	for _, top := range []string{"cmd", "internal"} {
 		err := filepath.WalkDir(filepath.Join(root(t), top), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && bilingual(path) {
+				return filepath.SkipDir
+			}
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err
 			}

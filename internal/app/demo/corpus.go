@@ -292,21 +292,21 @@ func (b *bar) step(octets int64) {
 	b.done++
 	b.octets += octets
 	if time.Since(b.printed) > 100*time.Millisecond && terminal(b.d.Out) {
-		b.print("\r")
+		b.draw("\r")
 	}
 }
 
 func (b *bar) end() {
 	if terminal(b.d.Out) && !b.d.JSON {
-		b.print("\r")
+		b.draw("\r")
 		b.d.plain("")
 		return
 	}
-	b.print("")
+	b.draw("")
 	b.d.plain("")
 }
 
-func (b *bar) print(begin string) {
+func (b *bar) draw(begin string) {
 	if b.d.JSON {
 		return
 	}

@@ -66,6 +66,7 @@ type Summary struct {
 	Found    int      `json:"found"`    // messages in the folder
 	Archived int      `json:"archived"` // accepted, in this run or an earlier one
 	Refused  int      `json:"refused"`
+	Entries  int      `json:"entries"`  // different messages among them; equal ones to equal people are counted, not kept twice
 	Searched int      `json:"searched"` // found again by search with equal SHA-256
 	Verified int      `json:"verified"` // accepted by siegel-verify
 	Bundle   string   `json:"bundle"`
@@ -173,6 +174,14 @@ func (d *demo) walk(ctx context.Context) error {
 	d.sum.Found = len(messages)
 	if err := d.deliver(ctx, messages); err != nil {
 		return fmt.Errorf("deliver: %w", err)
+	}
+	different := make(map[string]bool)
+	for _, m := range messages {
+		different[m.id] = m.id != ""
+	}
+	d.sum.Entries = len(different)
+	if len(different) < d.sum.Archived {
+		d.tell("%d of them came twice, the same octets from the same sender to the same person: counted, kept once", d.sum.Archived-len(different))
 	}
 	keeper, err := d.session(ctx, identity.Keeper)
 	if err != nil {

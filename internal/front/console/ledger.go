@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -24,7 +25,27 @@ type Evidence interface {
 	// Export writes a tenant's ledger for siegel-verify.
 	Export(ctx context.Context, tenant mail.TenantID, dir string) error
 	// Doctor looks at everything that an operator can mend.
-	Doctor(ctx context.Context) []Check
+	Doctor(ctx context.Context) []Finding
+}
+
+// Sentence is a text for users that waits for its language.
+type Sentence struct {
+	Text string // the English one, with verbs of fmt
+	Args []any
+}
+
+// String returns the English text.
+func (s Sentence) String() string {
+	if len(s.Args) == 0 {
+		return s.Text
+	}
+	return fmt.Sprintf(s.Text, s.Args...)
+}
+
+// Finding is one thing that the doctor looked at.
+type Finding struct {
+	Name, State  string // state: ok, warn, bad
+	What, Remedy Sentence
 }
 
 // Verified is the outcome of checking one log at one depth.
@@ -44,7 +65,7 @@ type Problem struct {
 	What  string `json:"what"`
 }
 
-// Check is one thing that the doctor looked at.
+// Check is a finding in the language of who asked.
 type Check struct {
 	Name   string `json:"name"`
 	State  string `json:"state"` // ok, warn, bad
@@ -147,6 +168,13 @@ func (c *Console) ledgerExport(ctx context.Context, k *call) (any, error) {
 	return done{}, c.Evidence.Export(ctx, t.ID, r.Dir)
 }
 
-func (c *Console) doctor(ctx context.Context, _ *call) (any, error) {
-	return c.Evidence.Doctor(ctx), nil
+func (c *Console) doctor(ctx context.Context, k *call) (any, error) {
+	list := []Check{}
+	for _, f := range c.Evidence.Doctor(ctx) {
+		list = append(list, Check{
+			Name: f.Name, State: f.State, What: c.texts.Say(k.lang, f.What.Text, f.What.Args...),
+			Remedy: c.texts.Say(k.lang, f.Remedy.Text, f.Remedy.Args...),
+		})
+	}
+	return list, nil
 }

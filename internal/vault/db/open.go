@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/mattn/go-sqlite3"
@@ -21,6 +22,9 @@ import (
 // wrong or the file is not ours.
 func Open(ctx context.Context, path string, key secret.Key) (_ *DB, err error) {
 	defer fault.Wrap(&err, "control database")
+	if err := private(path); err != nil {
+		return nil, err
+	}
 	write := open(path, key, "&_synchronous=FULL&_txlock=immediate")
 	write.SetMaxOpenConns(1)
 	read := open(path, key, "&_synchronous=FULL&_query_only=true")
@@ -40,12 +44,25 @@ func Open(ctx context.Context, path string, key secret.Key) (_ *DB, err error) {
 // the control database, but with synchronous=NORMAL. The caller closes it.
 func OpenProjection(ctx context.Context, path string, key secret.Key) (_ *sql.DB, err error) {
 	defer fault.Wrap(&err, "projection")
+	if err := private(path); err != nil {
+		return nil, err
+	}
 	c := open(path, key, "&_synchronous=NORMAL&_txlock=immediate")
 	c.SetMaxOpenConns(1)
 	if err := check(ctx, c, false); err != nil {
 		return nil, errors.Join(classify(err), c.Close())
 	}
 	return c, nil
+}
+
+// private makes a missing file, for its owner only: SQLite would let others
+// read it, and gives WAL and index the rights of the file.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // open returns connections to an encrypted file. The key must stand in the

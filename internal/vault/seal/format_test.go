@@ -143,6 +143,7 @@ func (h *house) seedByPassword(person mail.HolderID, password string) []byte {
 
 // docs/formats/keys.md: from the password to the message, by the document.
 func TestFormatFromPasswordToMessage(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	tenant := h.tenant.ID()
 	const password = "Grüße-aus-7"

@@ -19,6 +19,7 @@ import (
 // BX-06, CR-07: what is sealed to an archive and to people opens through each
 // path of keys, and through no other.
 func TestHoldersOpenWhatIsTheirs(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	keeper, reader, stranger := h.person(), h.person(), h.person()
 	archive := h.archive(keeper)
@@ -63,6 +64,7 @@ func TestHoldersOpenWhatIsTheirs(t *testing.T) {
 
 // The sequence of a holder has no gap and no number twice; months are counted.
 func TestSequence(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	keeper := h.person()
 	archive := h.archive(keeper)
@@ -171,6 +173,7 @@ func TestPasswords(t *testing.T) {
 
 // A failing database is not a wrong password.
 func TestUnlockTellsFailureFromRefusal(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	m := h.person()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -185,6 +188,7 @@ func TestUnlockTellsFailureFromRefusal(t *testing.T) {
 }
 
 func TestCodes(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	m := h.person()
 	h.unlock(m).Close()
@@ -205,6 +209,7 @@ func TestCodes(t *testing.T) {
 // CR-07: a new password changes the lock and nothing else; the old one opens
 // nothing.
 func TestRelock(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	reader := h.person()
 	m := h.seal(1, mail.HolderID{}, reader)[0]
@@ -236,6 +241,7 @@ func TestRelock(t *testing.T) {
 // Terms: who loses access keeps what he could read and gets nothing new, also
 // with a session that stays open and with a backup of the database.
 func TestTerms(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	stays, leaves := h.person(), h.person()
 	archive := h.archive(stays, leaves)
@@ -282,6 +288,7 @@ func TestTerms(t *testing.T) {
 
 // A group that was wrapped before a new term is not written: ErrTerm says so.
 func TestWrapBeforeNewTerm(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	keeper := h.person()
 	archive := h.archive(keeper)
@@ -303,6 +310,7 @@ func TestWrapBeforeNewTerm(t *testing.T) {
 // After Close nothing opens, with kind Locked, and closing while others read
 // neither tells them that something is damaged nor gives them another's keys.
 func TestClose(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	keeper := h.person()
 	archive := h.archive(keeper)
@@ -353,6 +361,7 @@ func TestClose(t *testing.T) {
 
 // Notes open for their holder, for what they speak of, and for nobody else.
 func TestNotes(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	keeper, reader := h.person(), h.person()
 	archive := h.archive(keeper)
@@ -373,6 +382,7 @@ func TestNotes(t *testing.T) {
 
 // Regrant gives what a session opens, once, with the receiver's own extra.
 func TestRegrant(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	keeper, reader := h.person(), h.person()
 	archive := h.archive(keeper)

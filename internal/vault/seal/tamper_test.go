@@ -62,6 +62,7 @@ func (h *house) refusesKey(what string, m member, giver *seal.Session, archive m
 // CR-12, BX-06: a public key that somebody puts into the row is used for
 // nothing, however well its entry fits.
 func TestReplacedPublicKey(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	keeper, reader, other := h.person(), h.person(), h.person()
 	archive := h.archive(keeper)
@@ -99,6 +100,7 @@ func TestReplacedPublicKey(t *testing.T) {
 
 // A key whose entry was changed in the log's row is not used either.
 func TestReplacedEntry(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	keeper, reader := h.person(), h.person()
 	archive := h.archive(keeper)
@@ -115,6 +117,7 @@ func TestReplacedEntry(t *testing.T) {
 // A key that the same transaction makes can be granted to at once; after it was
 // rolled back it is nothing.
 func TestKeysOfTheSameTransaction(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	keeper := h.person()
 	archive := h.archive(keeper)
@@ -146,6 +149,7 @@ func TestKeysOfTheSameTransaction(t *testing.T) {
 
 // CR-12: a grant row gives what the ledger says, to whom the ledger says.
 func TestTamperedGrants(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	keeper, reader := h.person(), h.person()
 	archive := h.archive(keeper)
@@ -196,6 +200,7 @@ func TestTamperedGrants(t *testing.T) {
 // good seal of the right seed: whoever holds a seed and the database cannot
 // quietly add a reader.
 func TestGrantOutsideTheLedger(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	keeper, reader := h.person(), h.person()
 	archive := h.archive(keeper)
@@ -212,6 +217,7 @@ func TestGrantOutsideTheLedger(t *testing.T) {
 
 // An expired grant opens nothing.
 func TestExpiredGrant(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	keeper := h.person()
 	archive := h.archive(keeper)
@@ -224,6 +230,7 @@ func TestExpiredGrant(t *testing.T) {
 
 // CR-12: a wrap opens one message for one holder of one tenant.
 func TestTamperedWraps(t *testing.T) {
+	t.Parallel()
 	type tried struct {
 		what  string
 		query string
@@ -282,6 +289,7 @@ func TestTamperedWraps(t *testing.T) {
 
 // A wrap moved to a holder that the session reaches does not open there.
 func TestWrapOfAnotherHolder(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	keeper, reader := h.person(), h.person()
 	archive := h.archive(keeper)
@@ -297,6 +305,7 @@ func TestWrapOfAnotherHolder(t *testing.T) {
 // CR-12: rows that are copied whole into another tenant open nothing there, for
 // the same person with the same key.
 func TestRowsOfAnotherTenant(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	reader := h.person()
 	archive := h.archive()
@@ -349,6 +358,7 @@ func copyInto(h *house, there db.Tenant, columns map[string]string) (n int64, er
 
 // A lock's row cannot be exchanged, weakened or made to take the memory.
 func TestTamperedLocks(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		what, column string
 		value        any
@@ -396,6 +406,7 @@ func TestTamperedLocks(t *testing.T) {
 
 // Wrap and Write leave out whom the caller skips, and write no batch for nobody.
 func TestWriteSkips(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	reader := h.person()
 	a, b := h.vault.NewKey(h.tenant.ID(), mail.NewID(), 202611), h.vault.NewKey(h.tenant.ID(), mail.NewID(), 202611)
