@@ -42,7 +42,7 @@ type Deps struct {
 	People People
 	// Entries reads the message log.
 	Entries Entries
-	Now    func() time.Time
+	Now     func() time.Time
 	// TempDir takes the sealed octets of large messages until the commit; only
 	// sealed octets go there.
 	TempDir string

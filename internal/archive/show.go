@@ -47,7 +47,6 @@ type opened struct {
 	row
 	key     *seal.Opened
 	content entry.Content
-	text    []byte // the entry
 }
 
 // open finds a message, opens its key through the session and enters that in

@@ -67,11 +67,11 @@ func parseQuery(text string) (query, error) {
 			}
 			continue
 		}
-		if m := t.match(); m != "" {
-			matches = append(matches, m)
-		} else {
+		m := t.match()
+		if m == "" {
 			return q, fault.Newf(fault.Invalid, "at position %d: there is nothing to search for in %q", t.at, t.text)
 		}
+		matches = append(matches, m)
 	}
 	q.match = strings.Join(matches, " AND ")
 	if q.match == "" && q.after.IsZero() && q.before.IsZero() {

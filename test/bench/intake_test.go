@@ -85,9 +85,11 @@ func child(dir string) error {
 	ctx, stop := context.WithCancel(context.Background())
 	go func() { _, _ = os.Stdin.Read(make([]byte, 1)); stop() }() // the parent closes our input
 	var s steps
-	a, err := app.Open(ctx, app.Options{Dir: dir, Now: time.Now, Watch: s.watch,
+	a, err := app.Open(ctx, app.Options{
+		Dir: dir, Now: time.Now, Watch: s.watch,
 		Log:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Change: func(c *app.Config) { c.LMTP.Listen = []string{"127.0.0.1:0"} }})
+		Change: func(c *app.Config) { c.LMTP.Listen = []string{"127.0.0.1:0"} },
+	})
 	if err != nil {
 		return err
 	}
@@ -154,10 +156,12 @@ func found(b *testing.B, dir string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	_, err = a.Identity.Found(ctx, identity.Founding{Name: "bench", Domains: []mail.Domain{"bench.example"}, Kit: kit.ID,
+	_, err = a.Identity.Found(ctx, identity.Founding{
+		Name: "bench", Domains: []mail.Domain{"bench.example"}, Kit: kit.ID,
 		Words:          []string{kit.Words[kit.WordsAsked[0]-1], kit.Words[kit.WordsAsked[1]-1]},
 		Administrators: []mail.Address{"admin@bench.example"}, Keepers: []mail.Address{"keeper@bench.example"},
-		Readers: []mail.Address{recipient}})
+		Readers: []mail.Address{recipient},
+	})
 	if err := errors.Join(err, a.Close()); err != nil {
 		b.Fatal(err)
 	}

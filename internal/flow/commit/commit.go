@@ -78,7 +78,8 @@ type Deps struct {
 type Room struct {
 	Deps
 
-	ready chan *group // groups whose packs are durable
+	update func(context.Context, func(*db.Batch) error) error // of DB; tests lose its answer
+	ready  chan *group                                        // groups whose packs are durable
 
 	mu    sync.Mutex
 	lines map[mail.TenantID]*line // tenants with messages waiting; guarded by mu
@@ -104,7 +105,7 @@ func New(d Deps) *Room {
 	if d.Watch == nil {
 		d.Watch = func(string, bool, time.Duration) {}
 	}
-	return &Room{Deps: d, ready: make(chan *group, 16), lines: make(map[mail.TenantID]*line)}
+	return &Room{Deps: d, update: d.DB.Update, ready: make(chan *group, 16), lines: make(map[mail.TenantID]*line)}
 }
 
 // Group commits one message together with others that arrive at the same time,

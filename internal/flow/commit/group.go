@@ -211,7 +211,7 @@ func (r *Room) retryMAC(p *flow.Passage) [32]byte {
 // transact writes the rows of groups in one transaction.
 func (r *Room) transact(ctx context.Context, groups []*group) error {
 	start := time.Now()
-	err := r.DB.Update(ctx, func(b *db.Batch) error {
+	err := r.update(ctx, func(b *db.Batch) error {
 		for _, g := range groups {
 			if err := r.rows(ctx, b.Tenant(g.tenant.ID()), g); err != nil {
 				return err

@@ -45,7 +45,7 @@ func Local(h http.Handler, l text.Lang) *Client {
 		http: &http.Client{Transport: &http.Transport{DialContext: pipe.dial}}, lang: l,
 		stop: func() error {
 			err := srv.Close()
-			<-done
+			<-done //nolint:errcheck // it says that the server was closed
 			return err
 		},
 	}

@@ -33,7 +33,7 @@ func (f Field) Is(name string) bool { return strings.EqualFold(f.Name, name) }
 
 // Get returns the decoded value of the first field of that name, or "".
 func Get(fields []Field, name string) string {
-	return string(get(fields, name).Value)
+	return get(fields, name).Value
 }
 
 // get returns the first field of that name, or the zero Field.

@@ -39,23 +39,21 @@ type Param struct {
 
 // Get returns the decoded value of a parameter (name in lower case), or "".
 func (m Media) Get(name string) string {
-	p, _ := m.param(name)
-	return p.Value
+	return m.param(name).Value
 }
 
 // Raw returns the bytes of a parameter (name in lower case), or nil.
 func (m Media) Raw(name string) []byte {
-	p, _ := m.param(name)
-	return p.Raw
+	return m.param(name).Raw
 }
 
-func (m Media) param(name string) (Param, bool) {
+func (m Media) param(name string) Param {
 	for _, p := range m.Params {
 		if p.Name == name {
-			return p, true
+			return p
 		}
 	}
-	return Param{}, false
+	return Param{}
 }
 
 // FileName returns the file name that a part's disposition or type gives, or
