@@ -150,7 +150,6 @@ func TestPoisonousMessage(t *testing.T) {
 				return err
 			}
 		},
-		"its COMMIT breaks": nil, // see below
 		"its object cannot be opened": func(_ *mill, p *flow.Passage) {
 			p.Units[0].Objects[0].Open = func() (io.ReadCloser, error) { return nil, broken }
 		},
@@ -171,9 +170,6 @@ func TestPoisonousMessage(t *testing.T) {
 		},
 		"its log does not exist": func(_ *mill, p *flow.Passage) { p.Units[0].Leaves[0].Log = "nolog" },
 	} {
-		if poison == nil {
-			continue
-		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m, open := gated(t)
@@ -403,8 +399,8 @@ func TestTermChangesWhileGroupsWait(t *testing.T) {
 	if n := len(m.kept(tenant)); n != 41 {
 		t.Errorf("%d messages", n)
 	}
-	if n := m.txs.Load(); n > 12 {
-		t.Errorf("%d transactions for few groups: they were split without need", n)
+	if n := m.txs.Load(); n > 36 { // at most 17 groups, which are tried twice
+		t.Errorf("%d transactions: groups were split without need", n)
 	}
 }
 
@@ -468,23 +464,14 @@ func TestStop(t *testing.T) {
 	go func() { done <- m.sendAll(list) }()
 	m.until("all stand in line", func() bool { n, _ := m.room.Waiting(); return n == len(list) })
 	m.stop()
-	late := func() error { return m.send(m.passage(tenant, "late")) }
-	m.until("late ones are refused", func() bool {
-		// Until the room has noticed, one may get into the line: then it waits.
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		select {
-		case err := <-m.stopped:
-			m.stopped <- err
-			t.Error("it stopped while senders wait")
-			return true
-		default:
-		}
-		return true
-	})
-	time.Sleep(20 * time.Millisecond)
-	if err := late(); fault.Of(err) != fault.Busy {
+	m.until("the room has noticed", m.room.Stopping)
+	if err := m.send(m.passage(tenant, "late")); fault.Of(err) != fault.Busy {
 		t.Errorf("a late sender: %v", err)
+	}
+	select {
+	case <-m.stopped:
+		t.Fatal("it stopped while senders wait")
+	default:
 	}
 	open()
 	for _, err := range append(<-done, <-first) {

@@ -28,3 +28,10 @@ func (r *Room) Waiting() (messages, groups int) {
 	}
 	return messages, len(r.ready)
 }
+
+// Stopping reports whether the room takes no further messages.
+func (r *Room) Stopping() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stop
+}
