@@ -44,6 +44,9 @@ func startDovecot(b *testing.B) *dovecot {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // Dovecot's account must get through to it
+		b.Fatal(err)
+	}
 	uid, _ := strconv.Atoi(owner.Uid)
 	gid, _ := strconv.Atoi(owner.Gid)
 	mailDir := filepath.Join(dir, "mail")
@@ -95,6 +98,17 @@ userdb {
 	if err := d.cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
+	b.Cleanup(func() {
+		if d.cmd.ProcessState == nil { // the run failed before stop
+			_ = d.cmd.Process.Signal(syscall.SIGTERM)
+			_ = d.cmd.Wait()
+		}
+		if b.Failed() {
+			if log, err := os.ReadFile(filepath.Join(dir, "log")); err == nil {
+				b.Logf("Dovecot: %s", log[max(0, len(log)-2000):])
+			}
+		}
+	})
 	waitFor(b, d.address)
 	return d
 }

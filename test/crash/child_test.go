@@ -48,11 +48,23 @@ func serve(dir string) error {
 	}
 	k := &killer{step: os.Getenv(envStep), nth: nth}
 	return stand.Serve(ctx, app.Options{Dir: dir, Log: stand.Log(), Watch: k.watch}, func(s *app.Server) {
-		k.steps.Store(&[]string{})
 		steps := s.Steps()
 		k.steps.Store(&steps)
+		go sign(ctx, s)
 		fmt.Println("ready", strings.Join(steps, " "))
 	})
+}
+
+// sign signs checkpoints much more often than the configuration allows, so that
+// there is one to be killed in.
+func sign(ctx context.Context, s *app.Server) {
+	for ctx.Err() == nil {
+		if err := s.Evidence.Checkpointer.CheckpointNow(ctx); err != nil && ctx.Err() == nil {
+			fmt.Fprintln(os.Stderr, "crash: checkpoint:", err)
+			os.Exit(1)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 // killer ends its own process when a step is entered for the n-th time.

@@ -98,7 +98,7 @@ func (r *run) kill(t *testing.T, step string) {
 	}
 	r.crowd.gone()
 	if err != nil || at != step {
-		t.Fatalf("step %s, entered for the %d. time: killed at %q, %v", step, nth, at, err)
+		t.Fatalf("step %s, to be entered for the %d. time: killed at %q: %v; senders: %s", step, nth, at, err, r.crowd.state())
 	}
 	r.times[step]++
 	r.order = append(r.order, step)

@@ -154,3 +154,10 @@ func (c *crowd) end() {
 	c.mu.Unlock()
 	c.wait.Wait()
 }
+
+// state says what the crowd is doing, for failures.
+func (c *crowd) state() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return fmt.Sprintf("server %d, open %v, settling %v, %d messages without an answer, %d kept, bad replies %v", c.server, c.open, c.settle, c.busy, len(c.kept), c.bad)
+}

@@ -15,7 +15,6 @@ import (
 	"siegel/internal/flow/commit"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
-	"siegel/internal/vault/blob"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
 )
@@ -439,13 +438,13 @@ func TestTenantsShareATransaction(t *testing.T) {
 	if len(ka) != 2 || len(kb) != 1 || len(kc) != 0 || ka[1].pack == kb[0].pack {
 		t.Errorf("%d, %d and %d messages", len(ka), len(kb), len(kc))
 	}
-	m.store.objects.Range(func(n, _ any) bool {
-		name, _ := n.(blob.Name)
+	m.store.lock.Lock()
+	defer m.store.lock.Unlock()
+	for name := range m.store.objects {
 		if !strings.HasPrefix(string(name), a.String()+"/") && !strings.HasPrefix(string(name), b.String()+"/") && !strings.HasPrefix(string(name), c.String()+"/") {
 			t.Errorf("a pack of nobody: %s", name)
 		}
-		return true
-	})
+	}
 }
 
 // Stop while senders wait: everybody gets an answer, what was taken on is kept,
@@ -469,8 +468,8 @@ func TestStop(t *testing.T) {
 		t.Errorf("a late sender: %v", err)
 	}
 	select {
-	case <-m.stopped:
-		t.Fatal("it stopped while senders wait")
+	case err := <-m.stopped:
+		t.Fatalf("it stopped while senders wait: %v", err)
 	default:
 	}
 	open()

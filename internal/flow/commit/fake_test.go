@@ -83,7 +83,8 @@ type store struct {
 	gate chan struct{} // where not nil, a Put waits until it can take one
 	err  error         // what every Put fails with, nil for none
 
-	objects sync.Map // blob.Name -> []byte
+	lock    sync.Mutex
+	objects map[blob.Name][]byte // guarded by lock
 	puts    atomic.Int64
 }
 
@@ -103,27 +104,37 @@ func (s *store) Put(_ context.Context, n blob.Name, r io.Reader, size int64) err
 		if int64(len(b)) != size {
 			return fmt.Errorf("%d octets came, %d were announced", len(b), size)
 		}
-		if _, there := s.objects.LoadOrStore(n, b); there {
+		if s.object(n) != nil {
 			return fault.New(fault.Conflict, "the object exists")
 		}
+		s.lock.Lock()
+		defer s.lock.Unlock()
+		s.objects[n] = b
 		return nil
 	})
 }
 
 func (s *store) Get(_ context.Context, n blob.Name, offset, length int64) (io.ReadCloser, error) {
-	b, ok := s.objects.Load(n)
-	if !ok {
+	b := s.object(n)
+	if b == nil {
 		return nil, fault.New(fault.NotFound, "there is no such object")
 	}
-	return io.NopCloser(io.NewSectionReader(bytes.NewReader(b.([]byte)), offset, length)), nil
+	return io.NopCloser(io.NewSectionReader(bytes.NewReader(b), offset, length)), nil
 }
 
 func (s *store) Size(_ context.Context, n blob.Name) (int64, error) {
-	b, ok := s.objects.Load(n)
-	if !ok {
+	b := s.object(n)
+	if b == nil {
 		return 0, fault.New(fault.NotFound, "there is no such object")
 	}
-	return int64(len(b.([]byte))), nil
+	return int64(len(b)), nil
+}
+
+// object returns an object, nil where there is none.
+func (s *store) object(n blob.Name) []byte {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return s.objects[n]
 }
 
 // keys and logs fail around the real ones.
@@ -182,7 +193,7 @@ type mill struct {
 func newMill(t testing.TB, change ...func(*mill)) *mill {
 	t.Helper()
 	m := &mill{
-		TB: t, store: new(store), archives: make(map[mail.TenantID]mail.HolderID),
+		TB: t, store: &store{objects: make(map[blob.Name][]byte)}, archives: make(map[mail.TenantID]mail.HolderID),
 		sealed: make(map[mail.ID][]byte), texts: make(map[mail.ID][]byte),
 	}
 	m.now.Store(mail.Micros(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)))
@@ -228,7 +239,7 @@ func newMill(t testing.TB, change ...func(*mill)) *mill {
 }
 
 // around loses the answers of transactions.
-func (m *mill) around(real commit.Transaction) commit.Transaction {
+func (m *mill) around(transact commit.Transaction) commit.Transaction {
 	return func(ctx context.Context, f func(*db.Batch) error) error {
 		m.txs.Add(1)
 		if m.txGate != nil {
@@ -238,7 +249,7 @@ func (m *mill) around(real commit.Transaction) commit.Transaction {
 		if o == lost {
 			return fmt.Errorf("%w: %w", db.ErrUnknown, errStep)
 		}
-		if err := real(ctx, f); err != nil {
+		if err := transact(ctx, f); err != nil {
 			return err
 		}
 		if o == storedButErr {
@@ -426,11 +437,10 @@ func (m *mill) kept(tenant mail.TenantID) []row {
 
 func (m *mill) checkPack(tenant mail.TenantID, r row) {
 	m.Helper()
-	b, ok := m.store.objects.Load(blob.PackName(tenant, r.pack))
-	if !ok {
+	whole := m.store.object(blob.PackName(tenant, r.pack))
+	if whole == nil {
 		m.Fatalf("pack %v is not in the store", r.pack)
 	}
-	whole := b.([]byte)
 	if !bytes.Equal(whole[r.start:r.start+r.length], m.sealed[r.id]) {
 		m.Errorf("message %v: other octets lie in the pack", r.id)
 	}

@@ -2,10 +2,12 @@ package ledger
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"siegel/internal/kit/fault"
 	"siegel/internal/proto/bundle"
@@ -89,6 +91,8 @@ func (l *Ledger) Verify(ctx context.Context, t db.Tenant, v Verification) (list 
 		if err := c.run(ctx, l); err != nil {
 			return nil, err
 		}
+		// What names an entry says most.
+		slices.SortStableFunc(r.Problems, func(a, b Problem) int { return cmp.Compare(min(b.Index, 0), min(a.Index, 0)) })
 		list = append(list, r)
 	}
 	return list, nil
@@ -152,6 +156,8 @@ func (c *checking) checkpoints(ctx context.Context) error {
 			c.r.problem(-1, "a checkpoint in %s is of the log %s", where, s.Origin)
 		case s.Size > c.tree.Size:
 			c.r.problem(-1, "%s has a checkpoint of %d entries, the log has %d: the database is older", where, s.Size, c.tree.Size)
+		case i == len(notes) && i > 0 && bytes.Equal(n, notes[i-1]):
+			// The object store has the newest row, as it should.
 		case i == len(notes) && len(c.roots) > 0 && c.roots[len(c.roots)-1].Size > s.Size:
 			c.r.problem(-1, "the object store has a checkpoint of %d entries, the database a later one", s.Size)
 		default:
