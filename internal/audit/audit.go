@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"time"
 
 	"siegel/internal/flow"
@@ -126,11 +127,11 @@ func (a *Trail) prepare(ctx context.Context, t db.Tenant, archive mail.HolderID,
 	p := &prepared{id: mail.NewID(), at: mail.Time(a.now()), salt: seal.NewSalt()}
 	if e.Note != "" {
 		o := entry.Opening{Salt: seal.NewSalt(), Value: []byte(e.Note)}
-		detail := map[string]any{noteDetail: entry.Hex(o.Commit())} // the caller keeps his map
-		for k, v := range e.Detail {
-			detail[k] = v
+		e.Detail = maps.Clone(e.Detail) // the caller keeps his map
+		if e.Detail == nil {
+			e.Detail = make(map[string]any)
 		}
-		e.Detail = detail
+		e.Detail[noteDetail] = entry.Hex(o.Commit())
 		n, err := a.notes.SealNote(ctx, t, archive, "audit", p.id, tuple.Make("siegel/v1 audit note", o.Salt[:], o.Value))
 		if err != nil {
 			return nil, err

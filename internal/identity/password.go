@@ -5,6 +5,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/secure/precis"
+
 	"siegel/internal/kit/fault"
 )
 
@@ -20,6 +22,13 @@ func checkPassword(p []byte) error {
 	if len(p) > maxPassword || !utf8.Valid(p) {
 		return fault.Newf(fault.Invalid, "the password must be text of at most %d octets", maxPassword)
 	}
+	// What counts is what the lock is derived from: composed characters, no
+	// control characters (RFC 8265 section 4.2).
+	p, err := precis.OpaqueString.Bytes(p)
+	if err != nil {
+		return fault.Newf(fault.Invalid, "the password must be text of at most %d octets", maxPassword)
+	}
+	defer clear(p)
 	if utf8.RuneCount(p) < minPassword {
 		return fault.Newf(fault.Invalid, "the password must have at least %d characters", minPassword)
 	}
