@@ -24,16 +24,16 @@ func checkPassword(p []byte) error {
 	}
 	// What counts is what the lock is derived from: composed characters, no
 	// control characters (RFC 8265 section 4.2).
-	p, err := precis.OpaqueString.Bytes(p)
-	if err != nil {
+	prepared, err := precis.OpaqueString.Bytes(p)
+	if len(p) > 0 && err != nil {
 		return fault.Newf(fault.Invalid, "the password must be text of at most %d octets", maxPassword)
 	}
-	defer clear(p)
-	if utf8.RuneCount(p) < minPassword {
+	defer clear(prepared)
+	if utf8.RuneCount(prepared) < minPassword {
 		return fault.Newf(fault.Invalid, "the password must have at least %d characters", minPassword)
 	}
 	for _, r := range rules() {
-		if !strings.ContainsFunc(string(p), r.has) {
+		if !strings.ContainsFunc(string(prepared), r.has) {
 			return r.broken
 		}
 	}

@@ -135,7 +135,11 @@ func (r *run) settle(t *testing.T, all bool) {
 		t.Error(err)
 	}
 	r.checked = len(kept)
-	for _, err := range []error{check.Counted(ctx, kept), check.Proven(ctx, kept), check.Verified(ctx)} {
+	checks := []error{check.Counted(ctx, kept), check.Proven(ctx, kept), check.Verified(ctx)}
+	if all {
+		checks = append(checks, check.Opened(ctx))
+	}
+	for _, err := range checks {
 		if err != nil {
 			t.Error(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"siegel/internal/app"
+	"siegel/internal/front/console"
 	"siegel/internal/identity"
 	"siegel/internal/mail"
 	"siegel/internal/proto/entry"
@@ -201,14 +202,32 @@ func (c *Checker) leaf(ctx context.Context, r row, m *Mail) (entry.Hash, error) 
 	return entry.LeafData(text, entry.Hash(h.Sum(nil))), errors.Join(err, sealed.Close())
 }
 
-// Verified recomputes all logs of the tenant from their entries.
+// Verified is `siegel ledger verify` without a key; the logs of the tenant are
+// computed once more, from their entries and by the reference implementation.
 func (c *Checker) Verified(ctx context.Context) error {
 	for _, log := range []string{"message", "audit"} {
 		if err := c.log(ctx, log); err != nil {
 			return fmt.Errorf("%s log: %w", log, err)
 		}
 	}
-	return nil
+	return clean(c.app.VerifyLedger(ctx, mail.TenantID{}))
+}
+
+// Opened is `siegel ledger verify` in the keeper's session.
+func (c *Checker) Opened(ctx context.Context) error {
+	return clean(c.app.VerifyOpened(ctx, c.session, func(int64, int64) {}))
+}
+
+func clean(list []console.Verified, err error) error {
+	if err != nil {
+		return err
+	}
+	for _, v := range list {
+		for _, p := range v.Problems {
+			err = errors.Join(err, fmt.Errorf("%s %s, depth %s: entry %d: %s", v.Tenant, v.Log, v.Depth, p.Index, p.What))
+		}
+	}
+	return err
 }
 
 func (c *Checker) log(ctx context.Context, log string) (err error) {

@@ -197,10 +197,10 @@ func TestForgery(t *testing.T) {
 	}
 }
 
-// What the parts of a bundle say must fit, also where each is signed.
-func TestMixed(t *testing.T) {
-	i := verifier.NewInstance(name, "ledger", authority.Options{})
-	tests := map[string]func(b *bundle.Bundle){
+// mixed are changes after which the parts do not fit, though each is signed or
+// well formed.
+func mixed() map[string]func(b *bundle.Bundle) {
+	return map[string]func(b *bundle.Bundle){
 		"other sealed octets":   func(b *bundle.Bundle) { b.Ledger.Sealed[0] ^= 1 },
 		"other index":           func(b *bundle.Bundle) { b.Ledger.Inclusion.Index = 2 },
 		"tenant's path":         func(b *bundle.Bundle) { b.Ledger.Inclusion.Path[0][0] ^= 1 },
@@ -226,7 +226,12 @@ func TestMixed(t *testing.T) {
 			b.Ledger.Before.Note, b.Ledger.Before.Stamp = b.Ledger.AnchorInclusion.Note, b.Ledger.Stamp
 		},
 	}
-	for what, change := range tests {
+}
+
+// What the parts of a bundle say must fit, also where each is signed.
+func TestMixed(t *testing.T) {
+	i := verifier.NewInstance(name, "ledger", authority.Options{})
+	for what, change := range mixed() {
 		b := i.Bundle(verifier.Sample{})
 		change(b)
 		if r := b.Check(i.Trust()); r.Verdict != bundle.Refused {

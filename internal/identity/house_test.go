@@ -1,0 +1,294 @@
+package identity_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"siegel/internal/audit"
+	"siegel/internal/flow"
+	"siegel/internal/identity"
+	"siegel/internal/kit/fault"
+	"siegel/internal/kit/secret"
+	"siegel/internal/mail"
+	"siegel/internal/vault/db"
+	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/seal"
+)
+
+// What derives keys is slow on purpose, so the founding ceremony runs once: two
+// tenants with their people, in a directory that each test copies.
+
+const password = "Correct-Horse-7"
+
+var began = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+type template struct {
+	dir  string
+	kits map[string]identity.Kit // by tenant
+	err  error
+}
+
+// founding makes the template once.
+var founding = sync.OnceValue(func() (tpl template) {
+	dir, err := os.MkdirTemp("", "identity-test-*")
+	if err != nil {
+		return template{err: err}
+	}
+	tpl = template{dir: dir, kits: make(map[string]identity.Kit)}
+	defer func() {
+		if r := recover(); r != nil {
+			tpl.err = fmt.Errorf("the founding ceremony: %v", r)
+		}
+	}()
+	if tpl.err = seal.CreateMaster(filepath.Join(dir, "master.key")); tpl.err != nil {
+		return tpl
+	}
+	h := &house{fail: func(err error) { panic(err) }, kits: tpl.kits}
+	h.open(dir)
+	h.found("alpha", "a.test")
+	h.found("beta", "b.test")
+	tpl.err = h.db.Close()
+	return tpl
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if tpl := founding(); tpl.dir != "" {
+		_ = os.RemoveAll(tpl.dir)
+	}
+	os.Exit(code)
+}
+
+// house is identity over a real database, vault, ledger and audit trail.
+type house struct {
+	testing.TB
+	fail  func(error)
+	db    *db.DB
+	vault *seal.Vault
+	log   *ledger.Ledger
+	trail *audit.Trail
+	id    *identity.Identity
+	kits  map[string]identity.Kit
+
+	mu sync.Mutex
+	at time.Time // guarded by mu
+}
+
+func newHouse(t testing.TB) *house {
+	t.Helper()
+	tpl := founding()
+	if tpl.err != nil {
+		t.Fatal(tpl.err)
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"master.key", "control.db"} {
+		b, err := os.ReadFile(filepath.Join(tpl.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		mode := os.FileMode(0o600)
+		if name == "master.key" {
+			mode = 0o400
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := &house{TB: t, kits: tpl.kits}
+	h.fail = func(err error) { t.Helper(); t.Fatal(err) }
+	h.open(dir)
+	t.Cleanup(func() { _ = h.db.Close() })
+	return h
+}
+
+func (h *house) open(dir string) {
+	h.at = began
+	ctx := context.Background()
+	arena := secret.NewArena(512)
+	master, err := seal.OpenMaster(filepath.Join(dir, "master.key"), arena)
+	h.ok(err)
+	h.db, err = db.Open(ctx, filepath.Join(dir, "control.db"), master.ControlKey())
+	h.ok(err)
+	h.ok(h.db.Migrate(ctx, "ledger", ledger.Migrations()))
+	h.ok(h.db.Migrate(ctx, "seal", seal.Migrations()))
+	h.ok(h.db.Migrate(ctx, "audit", audit.Migrations()))
+	h.ok(h.db.Migrate(ctx, "identity", identity.Migrations()))
+	h.log = ledger.New("test.example", h.now)
+	h.vault, err = seal.New(seal.Config{Log: h.log, Arena: arena, Now: h.now, Derivations: 2})
+	h.ok(err)
+	h.trail = audit.New(h.log, master, h.vault, h.now)
+	h.id = h.another()
+}
+
+// another returns the room of a process that remembers nothing.
+func (h *house) another() *identity.Identity {
+	return identity.New(identity.Deps{DB: h.db, Vault: h.vault, Log: h.log, Trail: h.trail, Now: h.now})
+}
+
+func (h *house) now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.at
+}
+
+func (h *house) advance(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.at = h.at.Add(d)
+}
+
+func (h *house) ok(err error) {
+	if h.TB != nil {
+		h.Helper()
+	}
+	if err != nil {
+		h.fail(err)
+	}
+}
+
+func (h *house) want(what string, err error, kind fault.Kind) {
+	h.Helper()
+	if err == nil || fault.Of(err) != kind {
+		h.Errorf("%s: %v, want kind %v", what, err, kind)
+	}
+}
+
+// same fails where two errors read differently.
+func (h *house) same(what string, a, b error) {
+	h.Helper()
+	fa, aa := fault.Sentence(a)
+	fb, ab := fault.Sentence(b)
+	if a == nil || b == nil || fault.Of(a) != fault.Of(b) || fa != fb || len(aa) != len(ab) {
+		h.Errorf("%s: %v and %v differ", what, a, b)
+	}
+}
+
+func words(k identity.Kit) (list []string) {
+	for _, at := range k.WordsAsked {
+		list = append(list, k.Words[at-1])
+	}
+	return list
+}
+
+// found makes a tenant whose people have all accepted: two administrators, two
+// keepers, an auditor and two readers.
+func (h *house) found(name, domain string) {
+	ctx := context.Background()
+	kit, err := h.id.NewKit(ctx)
+	h.ok(err)
+	h.kits[name] = kit
+	at := func(names ...string) (list []mail.Address) {
+		for _, n := range names {
+			list = append(list, mail.Address(n+"@"+domain))
+		}
+		return list
+	}
+	f := identity.Founding{
+		Name: name, Domains: []mail.Domain{mail.Domain(domain)}, Administrators: at("admin", "admin2"),
+		Keepers: at("keeper", "keeper2"), Auditors: at("auditor"), Readers: append(at("reader", "reader2"), "both@elsewhere.test"),
+		Kit: kit.ID, Words: words(kit),
+	}
+	out, err := h.id.Found(ctx, f)
+	h.ok(err)
+	for _, inv := range out.Invitations {
+		h.ok(h.id.Accept(ctx, name, inv.Email, inv.Code, []byte(password)))
+	}
+}
+
+// in signs a person of tenant alpha (or of another, named by the domain) in.
+func (h *house) in(email mail.Address) *identity.Session {
+	h.Helper()
+	s, err := h.id.SignIn(context.Background(), "", email, []byte(password))
+	h.ok(err)
+	h.Cleanup(s.Close)
+	return s
+}
+
+func (h *house) tenant(name string) identity.Tenant {
+	h.Helper()
+	t, err := h.id.Named(context.Background(), name)
+	h.ok(err)
+	return t
+}
+
+// tamper changes rows of tenant alpha by hand.
+func (h *house) tamper(query string, args ...any) {
+	h.Helper()
+	h.ok(h.db.Tenant(h.tenant("alpha").ID).Update(context.Background(), func(tx *db.Tx) error {
+		res, err := tx.Exec(context.Background(), query, args...)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			h.Errorf("nothing was changed by %s (%v)", query, err)
+		}
+		return nil
+	}))
+}
+
+// events returns what a session reads of the audit trail, oldest first.
+func (h *house) events(s *identity.Session) (list []audit.Entry) {
+	h.Helper()
+	h.ok(h.id.Audit(context.Background(), s, 10_000, func(e audit.Entry) error { list = append([]audit.Entry{e}, list...); return nil }))
+	return list
+}
+
+// sealed seals a message to the archive and says through whom a session can
+// open it.
+func (h *house) sealed(to ...mail.HolderID) mail.ID {
+	h.Helper()
+	t := h.tenant("alpha")
+	id := mail.NewID()
+	k := h.vault.NewKey(t.ID, id, 202611)
+	k.For(seal.Recipient{Holder: t.Archive, Archive: true})
+	for _, holder := range to {
+		k.For(seal.Recipient{Holder: holder})
+	}
+	handle := h.db.Tenant(t.ID)
+	w, err := h.vault.Wrap(context.Background(), handle, []flow.Key{k})
+	h.ok(err)
+	h.ok(handle.Update(context.Background(), func(tx *db.Tx) error { return w.Write(context.Background(), tx, nil) }))
+	return id
+}
+
+func opens(s *identity.Session, id mail.ID) bool {
+	o, err := s.Unlocked().Open(context.Background(), id, s.Archive())
+	if err == nil {
+		o.Close()
+	}
+	return err == nil
+}
+
+func (h *house) person(s *identity.Session, email mail.Address) identity.Person {
+	h.Helper()
+	list, err := h.id.People(context.Background(), s)
+	h.ok(err)
+	for _, p := range list {
+		if p.Email == email {
+			return p
+		}
+	}
+	h.Fatalf("there is no %s", email)
+	return identity.Person{}
+}
+
+var errNone = errors.New("no error")
+
+// text is what a user reads of an error.
+func text(err error) string {
+	if err == nil {
+		return errNone.Error()
+	}
+	format, args := fault.Sentence(err)
+	if len(args) > 0 {
+		format = fmt.Sprintf(format, args...)
+	}
+	return strings.ToLower(format)
+}
