@@ -3,6 +3,7 @@ package identity
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -82,6 +83,15 @@ func (i *Identity) NewKit(ctx context.Context) (Kit, error) {
 	if k.File, err = kitFile(words, formatCode(raw)); err != nil {
 		return Kit{}, err
 	}
+	// A kit that does not open is found out now, not on the day it is needed.
+	got, err := openKit(k.File, strings.Join(words, " "))
+	if err != nil {
+		return Kit{}, err
+	}
+	if !bytes.Equal(got, raw) {
+		return Kit{}, errors.New("identity: the new recovery kit holds another code")
+	}
+	clear(got)
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.forgetKits()
@@ -127,7 +137,11 @@ func kitFile(words []string, code string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return out.Bytes(), w.Close()
+	// Close writes the end of the file.
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
 }
 
 // openKit returns the code in a kit's file.

@@ -285,7 +285,7 @@ func formatCode(raw []byte) string {
 func parseCode(code string) ([]byte, error) {
 	s := strings.ToUpper(strings.NewReplacer("-", "", " ", "", "\n", "", "\r", "").Replace(code))
 	raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(s)
-	if err != nil || len(raw) != seal.CodeSize {
+	if err != nil || len(s) != base32.StdEncoding.WithPadding(base32.NoPadding).EncodedLen(seal.CodeSize) || len(raw) != seal.CodeSize {
 		return nil, fault.New(fault.Invalid, "this is not a code: a code has 32 letters and digits in groups of four")
 	}
 	return raw, nil

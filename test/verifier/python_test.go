@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"siegel/internal/proto/bundle"
@@ -80,6 +81,9 @@ func TestSecondVerifier(t *testing.T) {
 			want := verifier.Verify(b, i.Trust())
 			if got, out := python(t, path, "--ledger-key", key, "--tsa-roots", roots); got != want.Verdict.Status() {
 				t.Errorf("Go says %v, Python %d: %s%+v", want.Verdict, got, out, want.Lines[len(want.Lines)-1])
+			}
+			if strings.HasPrefix(what, "flipped") || strings.HasPrefix(what, "without") {
+				return
 			}
 			alone := verifier.Verify(b, bundle.Trust{Stamps: stamp.Verifier{}})
 			if got, out := python(t, path); got != alone.Verdict.Status() {

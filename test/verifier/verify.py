@@ -293,6 +293,29 @@ def names(der):
     return out.split()
 
 
+def children(der):
+    """The elements of a constructed element, each with its header."""
+    def length(at):
+        n, head = der[at + 1], 2
+        if n & 0x80:
+            head, n = 2 + (n & 0x7F), int.from_bytes(der[at + 2:at + 2 + (n & 0x7F)], "big")
+        return head, n
+    at, end = length(0)[0], len(der)
+    while at < end:
+        head, n = length(at)
+        yield der[at:at + head + n]
+        at += head + n
+
+
+def carried(token):
+    """The certificates inside a token: ContentInfo, [0], SignedData, [0]."""
+    try:
+        signed = list(children(list(children(list(children(token))[1]))[0]))
+        return [c for field in signed if field[0] == 0xA0 for c in children(field)]
+    except IndexError:
+        raise Refused("token")
+
+
 def check_stamp(stamped, token, chain_pem, lists_pem, roots):
     """Returns the token's time in seconds and the fingerprint of the root."""
     chain = certificates(chain_pem)
@@ -303,6 +326,8 @@ def check_stamp(stamped, token, chain_pem, lists_pem, roots):
         if subject != issuer:
             break
         end, issuer = end + 1, above
+    inside = carried(token)
+    need(chain[0] in inside and set(inside) <= set(chain) and set(chain[end + 1:]) <= set(inside), "certificates of the token")
     ok, text = openssl("ts", "-reply", "-token_in", "-in", "{t}", "-text", files={"t": token})
     m = re.search(rb"Time stamp: (\w+ +\d+ \d\d:\d\d:\d\d)(\.\d+)? (\d{4}) GMT", text)
     need(ok and m, "token")

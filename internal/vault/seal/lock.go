@@ -50,11 +50,11 @@ func errSecret() error {
 }
 
 // parameters of a derivation, as they stand in the lock and in its AAD.
-func newParameters(kind LockKind) string {
+func (v *Vault) newParameters(kind LockKind) string {
 	salt := make([]byte, saltSize)
 	_, _ = rand.Read(salt) // never fails
 	if kind == ByPassword {
-		return fmt.Sprintf("argon2id v=%d m=%d t=%d p=1 salt=%x", argon2.Version, argonMemory, argonTime, salt)
+		return fmt.Sprintf("argon2id v=%d m=%d t=%d p=1 salt=%x", argon2.Version, v.argon.Memory, v.argon.Passes, salt)
 	}
 	return fmt.Sprintf("hkdf salt=%x", salt)
 }
@@ -151,7 +151,7 @@ type Lock struct {
 // PrepareLock derives a new lock from a password or a code.
 func (v *Vault) PrepareLock(ctx context.Context, kind LockKind, given []byte) (Lock, error) {
 	l := lockRow{id: mail.NewID(), kind: kind}
-	l.parameters = newParameters(kind)
+	l.parameters = v.newParameters(kind)
 	root, err := v.root(ctx, kind, given, l.parameters)
 	return Lock{row: l, root: root}, err
 }
@@ -194,7 +194,7 @@ func (v *Vault) unlock(ctx context.Context, t db.Tenant, holder mail.HolderID, k
 		holder.Bytes(), string(kind)).Scan(&id, &l.term, &l.parameters, &l.verifier, &l.box)
 	missing := errors.Is(err, db.ErrNoRows)
 	if missing {
-		l.parameters = newParameters(kind)
+		l.parameters = v.newParameters(kind)
 		l.verifier = v.dummy
 	} else if err != nil {
 		return Seed{}, err

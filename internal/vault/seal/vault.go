@@ -53,6 +53,7 @@ type Vault struct {
 	arena  *secret.Arena
 	now    func() time.Time
 	derive *semaphore.Weighted // key derivations at a time: 64 MiB each
+	argon  Argon               // work of new password locks
 	dummy  string              // a verifier that nothing fits, for people who do not exist
 
 	mu    sync.Mutex
@@ -71,6 +72,15 @@ type Config struct {
 	Arena       *secret.Arena
 	Now         func() time.Time
 	Derivations int // password derivations at a time; 64 MiB of memory each
+	// Argon is the work of new password locks; the zero value is the real one.
+	// Tests take less. Locks that exist keep theirs.
+	Argon Argon
+}
+
+// Argon is the parameters of Argon2id (RFC 9106).
+type Argon struct {
+	Passes uint32
+	Memory uint32 // KiB; at least 8192
 }
 
 // New returns a vault.
@@ -79,6 +89,9 @@ func New(c Config) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Argon == (Argon{}) {
+		c.Argon = Argon{Passes: argonTime, Memory: argonMemory}
+	}
 	nobody := secret.Random()
 	var dummy []byte
 	nobody.Use(func(b []byte) { dummy, err = bcrypt.GenerateFromPassword(b, bcrypt.DefaultCost) })
@@ -86,7 +99,7 @@ func New(c Config) (*Vault, error) {
 		return nil, err
 	}
 	return &Vault{
-		Codec: codec, dummy: string(dummy), log: c.Log, arena: c.Arena, now: c.Now,
+		Codec: codec, argon: c.Argon, dummy: string(dummy), log: c.Log, arena: c.Arena, now: c.Now,
 		derive: semaphore.NewWeighted(int64(max(1, c.Derivations))),
 		known:  make(map[knownKey]hpke.PublicKey),
 	}, nil
