@@ -191,6 +191,9 @@ func (d *demo) walk(ctx context.Context) error {
 	if err := d.search(ctx, keeper, messages); err != nil {
 		return fmt.Errorf("search: %w", err)
 	}
+	if err := d.show(ctx, keeper, messages); err != nil {
+		return fmt.Errorf("show: %w", err)
+	}
 	if err := d.prove(ctx, keeper, messages); err != nil {
 		return fmt.Errorf("proof: %w", err)
 	}

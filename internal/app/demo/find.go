@@ -132,3 +132,46 @@ func (d *demo) same(ctx context.Context, s *identity.Session, m *message) (bool,
 	}
 	return [32]byte(h.Sum(nil)) == m.sum && shown.SHA256 == m.sum, nil
 }
+
+// shownLines is how much of a message the demo prints.
+const shownLines = 12
+
+// show opens one message as the keeper and prints how it begins.
+func (d *demo) show(ctx context.Context, s *identity.Session, list []*message) error {
+	for _, m := range list {
+		id, err := mail.ParseID(m.id)
+		if err != nil {
+			continue // it was refused
+		}
+		shown, err := d.app.Archive.Show(ctx, s, id, reason)
+		if err != nil {
+			return err
+		}
+		octets, err := io.ReadAll(shown)
+		if err := errors.Join(err, shown.Close()); err != nil {
+			return err
+		}
+		d.tell("One of them, as it came back (SHA-256 %x):", shown.SHA256)
+		for i, line := range strings.SplitN(string(octets), "\n", shownLines+1) {
+			if i < shownLines {
+				d.plain("    | %s", printable(line))
+			}
+		}
+		return nil
+	}
+	return nil
+}
+
+// printable cuts a line and drops what could move the cursor.
+func printable(line string) string {
+	line = strings.Map(func(r rune) rune {
+		if r < ' ' || (r >= 0x7f && r < 0xa0) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(line, "?"))
+	if r := []rune(line); len(r) > 100 {
+		return string(r[:99]) + "…"
+	}
+	return line
+}
