@@ -65,7 +65,10 @@ const (
 	kitFor   = time.Hour
 	maxKits  = 16
 	kitWords = 10
-	// maxWork bounds what a changed kit file can cost: 256 MiB (age writes 18).
+	// kitWork is the work of opening a kit, as a power of two. The words have 160
+	// random bits, so scrypt need not add any: 32 MiB, a tenth of a second.
+	kitWork = 15
+	// maxWork bounds what a changed kit file can cost: 256 MiB.
 	maxWork = 18
 )
 
@@ -128,6 +131,7 @@ func kitFile(words []string, code string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.SetWorkFactor(kitWork)
 	var out bytes.Buffer
 	w, err := age.Encrypt(&out, r)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync"
@@ -103,10 +104,29 @@ func child(dir string) error {
 			fmt.Println(addr)
 		}
 	}
-	if err := errors.Join(server.Run(ctx), a.Close()); err != nil {
+	stopProfile, err := profile()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(server.Run(ctx), stopProfile(), a.Close()); err != nil {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(s.list)
+}
+
+// profileFile, when set in the environment, takes a CPU profile of the server.
+const profileFile = "SIEGEL_BENCH_PROFILE"
+
+func profile() (stop func() error, err error) {
+	path := os.Getenv(profileFile)
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	return func() error { pprof.StopCPUProfile(); return f.Close() }, pprof.StartCPUProfile(f)
 }
 
 // siegel is the server under test as a process of its own.

@@ -156,9 +156,19 @@ func (v *Vault) PrepareLock(ctx context.Context, kind LockKind, given []byte) (L
 	return Lock{row: l, root: root}, err
 }
 
-// Put locks a seed and removes the person's other locks of the same kind.
+// Put locks a seed and removes the person's other locks of the same kind. It
+// fails with kind Conflict where the holder has a newer term: who still has the
+// old seed must not make it the one that a lock opens.
 func (v *Vault) Put(ctx context.Context, tx *db.Tx, l Lock, seed Seed) (err error) {
 	defer fault.Wrap(&err, "lock")
+	var term int
+	err = tx.QueryRow(ctx, `SELECT term FROM seal_holder WHERE tenant = $1 AND id = $2`, seed.Holder.Bytes()).Scan(&term)
+	if err != nil {
+		return err
+	}
+	if term != seed.Term {
+		return fault.New(fault.Conflict, "your account has changed meanwhile, please sign in again")
+	}
 	l.row.holder, l.row.term = seed.Holder, seed.Term
 	kek, verifier := l.row.keys(tx.ID(), l.root)
 	defer kek.Wipe()

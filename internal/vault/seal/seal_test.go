@@ -411,3 +411,18 @@ func TestRegrant(t *testing.T) {
 		h.want("the evidence key did not go with it", err, fault.Denied)
 	}
 }
+
+// A seed of an older term is not locked again.
+func TestOldSeedIsNotLocked(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	m := h.person()
+	old, err := h.unlock(m).Newest(m.holder)
+	h.ok(err)
+	defer old.Wipe()
+	h.newTerm(m.holder)
+	lock, err := h.vault.PrepareLock(t.Context(), seal.ByInvitation, bytes.Repeat([]byte{3}, seal.CodeSize))
+	h.ok(err)
+	h.want("an older term", h.tenant.Update(t.Context(), func(tx *db.Tx) error { return h.vault.Put(t.Context(), tx, lock, old) }), fault.Conflict)
+	h.unlock(m) // the lock that was there stays
+}

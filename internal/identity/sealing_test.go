@@ -1,0 +1,151 @@
+package identity_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+)
+
+// AU-26: mail is sealed to whom its addresses are assigned, and to nobody else.
+func TestSealing(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	alpha := h.tenant("alpha")
+	keeper := h.in("keeper@a.test")
+	reader, reader2 := h.person(keeper, "reader@a.test"), h.person(keeper, "reader2@a.test")
+	for _, a := range []mail.Address{"shared@a.test", "second@a.test"} {
+		_, err := h.id.AddAddress(ctx, keeper, "reader@a.test", a)
+		h.ok(err)
+	}
+	_, err := h.id.AddAddress(ctx, keeper, "reader2@a.test", "shared@a.test")
+	h.ok(err)
+	for name, c := range map[string]struct {
+		addresses []mail.Address
+		want      map[mail.HolderID]int // number of addresses
+	}{
+		"nobody":       {nil, nil},
+		"no address":   {[]mail.Address{"", "@", "x"}, nil},
+		"strangers":    {[]mail.Address{"a@elsewhere.test", "nobody@a.test", "reader@b.test"}, nil},
+		"one":          {[]mail.Address{"reader@a.test"}, map[mail.HolderID]int{reader.Holder: 1}},
+		"one twice":    {[]mail.Address{"reader@a.test", "reader@a.test"}, map[mail.HolderID]int{reader.Holder: 1}},
+		"two of hers":  {[]mail.Address{"reader@a.test", "second@a.test"}, map[mail.HolderID]int{reader.Holder: 2}},
+		"shared":       {[]mail.Address{"shared@a.test"}, map[mail.HolderID]int{reader.Holder: 1, reader2.Holder: 1}},
+		"both, mixed":  {[]mail.Address{"x@y.z", "reader2@a.test", "reader@a.test", "shared@a.test"}, map[mail.HolderID]int{reader.Holder: 2, reader2.Holder: 2}},
+		"not an owner": {[]mail.Address{"keeper@a.test", "admin@a.test"}, nil},
+	} {
+		archive, owners, err := h.id.Sealing(ctx, h.db.Tenant(alpha.ID), c.addresses)
+		if err != nil || archive != alpha.Archive || len(owners) != len(c.want) {
+			t.Errorf("%s: archive %v, owners %v, error %v", name, archive, owners, err)
+		}
+		for _, o := range owners {
+			if len(o.Addresses) != c.want[o.Holder] {
+				t.Errorf("%s: %v has %v", name, o.Holder, o.Addresses)
+			}
+		}
+	}
+	_, _, err = h.id.Sealing(ctx, h.db.Tenant(mail.NewID()), []mail.Address{"reader@a.test"})
+	h.want("no such tenant", err, fault.NotFound)
+	// Across tenants the same address is nobody's.
+	_, owners, err := h.id.Sealing(ctx, h.db.Tenant(h.tenant("beta").ID), []mail.Address{"reader@a.test"})
+	if err != nil || len(owners) != 0 {
+		t.Errorf("in another tenant: %v, %v", owners, err)
+	}
+}
+
+// An assignment that a hand puts into the database makes nobody a reader: mail
+// is refused until somebody looks (security-model.md, "Keys are in the ledger").
+func TestChangedAssignment(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	alpha := h.db.Tenant(h.tenant("alpha").ID)
+	keeper := h.in("keeper@a.test")
+	reader, reader2 := h.person(keeper, "reader@a.test"), h.person(keeper, "reader2@a.test")
+	refuse := func(what string, a mail.Address) {
+		t.Helper()
+		// Once in the process that knew the row before, once in another.
+		_, _, err := h.id.Sealing(ctx, alpha, []mail.Address{a})
+		h.want(what, err, fault.Damaged)
+		_, _, err = h.another().Sealing(ctx, alpha, []mail.Address{a})
+		h.want(what+" after a restart", err, fault.Damaged)
+	}
+	good := func() {
+		t.Helper()
+		_, owners, err := h.id.Sealing(ctx, alpha, []mail.Address{"reader@a.test"})
+		if err != nil || len(owners) != 1 {
+			t.Fatalf("%v, %v", owners, err)
+		}
+	}
+	good()
+	set := func(column string, value any) {
+		h.tamper(`UPDATE identity_address SET tenant = $1, `+column+` = $2 WHERE tenant = $1 AND person = $3`, value, reader.ID.Bytes())
+	}
+	set("holder", reader2.Holder.Bytes())
+	refuse("another holder", "reader@a.test")
+	set("holder", reader.Holder.Bytes())
+	good()
+	set("address", "boss@a.test")
+	refuse("another address", "boss@a.test")
+	set("address", "reader@a.test")
+	good()
+	// A copy for somebody else, and one that is made up.
+	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created)
+		SELECT $1, address, $2, $3, id, salt, leaf, created FROM identity_address WHERE tenant = $1 AND person = $4`,
+		reader2.ID.Bytes(), reader2.Holder.Bytes(), reader.ID.Bytes())
+	refuse("a copy for another", "reader@a.test")
+	h.tamper(`DELETE FROM identity_address WHERE tenant = $1 AND address = 'reader@a.test' AND person = $2`, reader2.ID.Bytes())
+	good()
+	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		"boss@a.test", reader2.ID.Bytes(), reader2.Holder.Bytes(), mail.NewID().Bytes(), bytes.Repeat([]byte{1}, 32), 0, 0)
+	refuse("a made-up one", "boss@a.test")
+	// What a process that knew the row would not notice, the next one does.
+	for column, value := range map[string]any{"salt": make([]byte, 32), "leaf": int64(1), "created": int64(1), "id": mail.NewID().Bytes()} {
+		var was any
+		h.ok(alpha.QueryRow(ctx, `SELECT `+column+` FROM identity_address WHERE tenant = $1 AND person = $2 AND address = 'reader@a.test'`, reader.ID.Bytes()).Scan(&was))
+		set(column, value)
+		_, _, err := h.another().Sealing(ctx, alpha, []mail.Address{"reader@a.test"})
+		h.want("another "+column, err, fault.Damaged)
+		set(column, was)
+	}
+	set("salt", []byte{1})
+	_, _, err := h.another().Sealing(ctx, alpha, []mail.Address{"reader@a.test"})
+	h.want("no salt", err, fault.Damaged)
+}
+
+// Many doors ask at once, all for addresses that nobody has verified yet: they
+// must not wait for each other's connections.
+func TestSealingDoesNotDeadlock(t *testing.T) {
+	h := newHouse(t)
+	keeper := h.in("keeper@a.test")
+	var addresses []mail.Address
+	for i := range 30 {
+		a := mail.Address(fmt.Sprintf("a%d@a.test", i))
+		addresses = append(addresses, a)
+		_, err := h.id.AddAddress(t.Context(), keeper, "reader@a.test", a)
+		h.ok(err)
+	}
+	alpha := h.db.Tenant(h.tenant("alpha").ID)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	room := h.another()
+	var wait sync.WaitGroup
+	for range 64 {
+		wait.Go(func() {
+			if _, owners, err := room.Sealing(ctx, alpha, addresses); err != nil || len(owners) != 1 {
+				t.Errorf("%v, %v", owners, err)
+			}
+			if _, err := room.Tenants(ctx); err != nil {
+				t.Error(err)
+			}
+			if _, err := room.People(ctx, keeper); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+}
