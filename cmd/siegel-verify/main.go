@@ -183,7 +183,7 @@ func (c *cli) bundle(name string, key *checkpoint.Key) int {
 	if err != nil {
 		return c.wrong(err)
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return c.wrong(err)

@@ -178,15 +178,15 @@ func TestFiles(t *testing.T) {
 // A forgery that is whole in itself is refused against what came from
 // elsewhere, and never called verified.
 func TestForgery(t *testing.T) {
-	real := verifier.NewInstance(name, "ledger", authority.Options{})
+	genuine := verifier.NewInstance(name, "ledger", authority.Options{})
 	otherKey := verifier.NewInstance(name, "forger", authority.Options{})
-	otherKey.TSA = real.TSA
+	otherKey.TSA = genuine.TSA
 	otherTSA := verifier.NewInstance(name, "ledger", authority.Options{})
 	otherName := verifier.NewInstance("archive.example.net", "ledger", authority.Options{})
-	otherName.TSA = real.TSA
+	otherName.TSA = genuine.TSA
 	for what, i := range map[string]*verifier.Instance{"key": otherKey, "authority": otherTSA, "name": otherName} {
 		b := verifier.Zip(i.Bundle(verifier.Sample{}))
-		r := verifier.Verify(b, real.Trust())
+		r := verifier.Verify(b, genuine.Trust())
 		if r.Verdict != bundle.Refused {
 			t.Errorf("another %s: %v", what, r.Verdict)
 		}

@@ -6,6 +6,7 @@ package verifier
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
@@ -152,7 +153,7 @@ func (i *Instance) Stamp(note []byte) bundle.StampFiles {
 	if err != nil {
 		panic(err)
 	}
-	answer, err := i.TSA.Post(nil, body) //nolint:staticcheck // in process, the context is not used
+	answer, err := i.TSA.Post(context.Background(), body)
 	if err != nil {
 		panic(err)
 	}

@@ -1,12 +1,15 @@
 package verifier_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"siegel/internal/proto/checkpoint"
 	"siegel/internal/vault/stamp"
 	"siegel/internal/vault/stamp/authority"
 	"siegel/test/verifier"
@@ -115,5 +118,64 @@ func TestByHand(t *testing.T) {
 				t.Errorf("not found:\n%s", out)
 			}
 		})
+	}
+}
+
+// The shell functions of README.txt prove inclusion and growth at every size up
+// to nine.
+func TestShellFunctions(t *testing.T) {
+	tool(t, "openssl")
+	i := verifier.NewInstance(name, "ledger", authority.Options{})
+	var functions strings.Builder
+	inside := false
+	readme, err := os.ReadFile("../../internal/proto/bundle/readme.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(readme)) {
+		s, ok := strings.CutPrefix(line, "            ")
+		inside = ok && (inside || strings.Contains(s, "() {"))
+		if inside {
+			functions.WriteString(s)
+		}
+		inside = inside && !strings.HasPrefix(s, "}") && !strings.HasSuffix(s, "; }\n")
+	}
+	dir := t.TempDir()
+	for _, d := range []string{"anchor", "before"} {
+		if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put := func(name string, b []byte) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(script string) {
+		t.Helper()
+		cmd := exec.Command("sh", "-ec", functions.String()+"T=$(mktemp -d)\n"+script+"\nrm -r $T")
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	}
+	log := &verifier.Log{Origin: name + "/000102030405060708090a0b0c0d0e0f/1"}
+	put("nothing", func() []byte { h := sha256.Sum256(nil); return h[:] }())
+	for size := int64(1); size <= 9; size++ {
+		text := fmt.Appendf(nil, "entry %d\n", size-1)
+		put(fmt.Sprintf("entry-%d", size-1), text)
+		log.Add(text, sha256.Sum256(nil))
+		note := i.Sign(log, size)
+		put("anchor/checkpoint.txt", note)
+		for index := range size {
+			put("proof", checkpoint.Proof{Index: index, Path: log.Proof(size, index), Note: note}.Text())
+			run(fmt.Sprintf(`same "$(leaf entry-%d nothing | climb proof)" "$(sed -n 3p anchor/checkpoint.txt)"`, index))
+		}
+		for old := int64(1); old < size; old++ {
+			put("before/checkpoint.txt", i.Sign(log, old))
+			put("proof", checkpoint.Consistency{Old: old, Path: log.Growth(size, old), Note: note}.Text())
+			run("grow proof")
+		}
 	}
 }

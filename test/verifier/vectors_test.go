@@ -204,9 +204,21 @@ func makeEntries(t *testing.T) {
 	}
 	good := list[0].Text
 	for _, change := range [][2]string{
-		{"siegel/v1", "siegel/v2"}, {"message\n", "Message\n"}, {"size 1234", "size 01234"}, {"size 1234", "size -1"}, {"size 1234", "size +1"},
-		{"Z\n", "+00:00\n"}, {".000123Z", ".123Z"}, {"2026-11-22", "2026-11-31"}, {"\nsource", "\n\nsource"}, {"source ", "source  "},
-		{"decision ", "zdecision "}, {"sha256 ", "parts "}, {"id ", "id  "}, {"\n", "\r\n"}, {"source ", "Source "},
+		{"siegel/v1", "siegel/v2"},
+		{"message\n", "Message\n"},
+		{"size 1234", "size 01234"},
+		{"size 1234", "size -1"},
+		{"size 1234", "size +1"},
+		{"Z\n", "+00:00\n"},
+		{".000123Z", ".123Z"},
+		{"2026-11-22", "2026-11-31"},
+		{"\nsource", "\n\nsource"},
+		{"source ", "source  "},
+		{"decision ", "zdecision "},
+		{"sha256 ", "parts "},
+		{"id ", "id  "},
+		{"\n", "\r\n"},
+		{"source ", "Source "},
 	} {
 		list = append(list, entryVector{Text: strings.Replace(good, change[0], change[1], 1)})
 	}

@@ -121,7 +121,7 @@ func (d *decoder) parts() *Parts {
 		if n > maxMessage {
 			d.fail(fileParts)
 		}
-		p.Lengths = append(p.Lengths, int64(n)) //nolint:gosec // bounded above
+		p.Lengths = append(p.Lengths, int64(n))
 	}
 	return p
 }

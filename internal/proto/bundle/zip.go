@@ -137,7 +137,7 @@ func readZip(r io.ReaderAt, size int64, limit func(name string) (int64, bool)) (
 		if binary.LittleEndian.Uint32(head) == centralSignature {
 			break
 		}
-		m, err := readMember(r, at, head, limit)
+		m, err := readMember(io.NewSectionReader(r, 0, size), at, head, limit)
 		if err != nil || len(members) == maxFiles {
 			return nil, fmt.Errorf("zip: %w", ErrFormat)
 		}
@@ -155,7 +155,7 @@ func readZip(r io.ReaderAt, size int64, limit func(name string) (int64, bool)) (
 	return members, nil
 }
 
-func readMember(r io.ReaderAt, at int64, head []byte, limit func(string) (int64, bool)) (member, error) {
+func readMember(r *io.SectionReader, at int64, head []byte, limit func(string) (int64, bool)) (member, error) {
 	name := make([]byte, binary.LittleEndian.Uint16(head[26:]))
 	if len(name) > 64 {
 		return member{}, ErrFormat
@@ -168,7 +168,7 @@ func readMember(r io.ReaderAt, at int64, head []byte, limit func(string) (int64,
 		offset: at + localSize + int64(len(name)),
 	}
 	most, known := limit(m.name)
-	if !known || m.size > most || !bytes.Equal(m.local(), append(bytes.Clone(head), name...)) {
+	if !known || m.size > most || m.size > r.Size()-m.offset || !bytes.Equal(m.local(), append(bytes.Clone(head), name...)) {
 		return member{}, ErrFormat
 	}
 	if m.name == fileMessage {

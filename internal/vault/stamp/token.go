@@ -153,7 +153,7 @@ func parseInfo(content []byte) (*info, error) {
 		s.ReadASN1(&stamp, der.GeneralizedTime) && parseTime(string(stamp), &t.time) &&
 		s.ReadOptionalASN1(&accuracy, &hasAccuracy, der.SEQUENCE) &&
 		(!hasAccuracy || parseAccuracy(accuracy, &t.accuracy)) &&
-		s.ReadOptionalASN1Boolean(&ordering, der.BOOLEAN, false)
+		readDefaultFalse(&s, &ordering)
 	if !ok {
 		return nil, ErrFormat
 	}
@@ -178,11 +178,17 @@ func skipExtensions(s cryptobyte.String) error {
 		var id asn1.ObjectIdentifier
 		critical := false
 		if !list.ReadASN1(&e, der.SEQUENCE) || !e.ReadASN1ObjectIdentifier(&id) ||
-			!e.ReadOptionalASN1Boolean(&critical, der.BOOLEAN, false) || !e.ReadASN1(&value, der.OCTET_STRING) || !e.Empty() || critical {
+			!readDefaultFalse(&e, &critical) || !e.ReadASN1(&value, der.OCTET_STRING) || !e.Empty() || critical {
 			return ErrFormat
 		}
 	}
 	return nil
+}
+
+// readDefaultFalse reads a BOOLEAN that DER leaves out where it is false.
+func readDefaultFalse(s *cryptobyte.String, v *bool) bool {
+	*v = false
+	return !s.PeekASN1Tag(der.BOOLEAN) || s.ReadASN1Boolean(v) && *v
 }
 
 // parseTime reads a GeneralizedTime as DER has it: UTC, seconds, a fraction
