@@ -11,6 +11,9 @@ import (
 
 	"siegel/internal/kit/text"
 	"siegel/internal/proto/bundle"
+	"siegel/internal/proto/checkpoint"
+	"siegel/internal/proto/checkpoint/layout"
+	"siegel/internal/proto/entry"
 	"siegel/internal/vault/stamp"
 	"siegel/internal/vault/stamp/authority"
 	"siegel/test/verifier"
@@ -70,6 +73,60 @@ func TestBundle(t *testing.T) {
 	if err := json.Unmarshal(bytes.ReplaceAll(out.Bytes(), []byte(`"verdict": "consistent"`), []byte(`"verdict": 1`)), &r); err != nil || r.Facts.Size != int64(len(verifier.Message())) {
 		t.Errorf("report %+v, %v", r.Facts, err)
 	}
+}
+
+func TestLedger(t *testing.T) {
+	i := verifier.NewInstance("archive.example.org", "ledger", authority.Options{})
+	log := &verifier.Log{Origin: "archive.example.org/000102030405060708090a0b0c0d0e0f/1"}
+	dir := t.TempDir()
+	put := func(name string, b []byte) {
+		t.Helper()
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var leaves, texts []byte
+	var edge checkpoint.Edge
+	for n := range int64(3) {
+		text, err := entry.Entry{Kind: "audit", ID: [16]byte{byte(n)}, Time: verifier.Begin()}.Text()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := layout.Entry{Index: n, Text: text, Sealed: entry.Nothing(), Leaf: entry.LeafData(text, entry.Nothing())}
+		log.Add(text, e.Sealed)
+		edge.Add(n+1, entry.RecordHash(e.Leaf))
+		leaves, texts = layout.AppendLeaf(leaves, e), layout.AppendText(texts, e)
+	}
+	put("audit/checkpoint", i.Sign(log, 3))
+	put("audit/checkpoints/2", i.Sign(log, 2))
+	put("audit/tile/0/000.p/3", edge.Partial(3)[0].Data)
+	put("audit/tile/entries/000.p/3", leaves)
+	put("audit/tile/texts/000.p/3", texts)
+	put("ledger.vkey", []byte(i.Key.String()+"\n"))
+	key := write(t, "ledger.pub", []byte(i.Key.String()+"\n"))
+	run := func(status int, want string, args ...string) {
+		t.Helper()
+		var out bytes.Buffer
+		c := &cli{out: &out, err: &out}
+		if got := c.run(append([]string{"ledger", dir}, args...)); got != status || !strings.Contains(out.String(), want) {
+			t.Errorf("status %d, want %d with %q:\n%s", got, status, want, out.String())
+		}
+	}
+	run(0, "3 entries, 2 signed checkpoints", "--ledger-key", key)
+	run(0, `"audit": 3`, "--ledger-key", key, "--json")
+	run(3, i.Key.Fingerprint())
+	put("audit/more", nil)
+	run(1, "more does not belong", "--ledger-key", key)
+	if err := os.Remove(filepath.Join(dir, "audit", "more")); err != nil {
+		t.Fatal(err)
+	}
+	texts[20] ^= 1
+	put("audit/tile/texts/000.p/3", texts)
+	run(1, "entry 0", "--ledger-key", key)
 }
 
 // The verifier has no connections and no C, and what it imports is short enough

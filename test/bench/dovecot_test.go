@@ -44,7 +44,7 @@ func startDovecot(b *testing.B) *dovecot {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // Dovecot's account must get through to it
+	if err := os.Chmod(dir, 0o755); err != nil {
 		b.Fatal(err)
 	}
 	uid, _ := strconv.Atoi(owner.Uid)
@@ -119,7 +119,7 @@ func (d *dovecot) stop(b *testing.B) time.Duration {
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		b.Fatal(err)
 	}
-	_ = d.cmd.Wait() // its status says nothing about the run
+	_ = d.cmd.Wait() //nolint:errcheck // its status says nothing about the run
 	return d.cmd.ProcessState.UserTime() + d.cmd.ProcessState.SystemTime()
 }
 
@@ -130,7 +130,7 @@ func freePort(b *testing.B) int {
 		b.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	return l.Addr().(*net.TCPAddr).Port //nolint:errcheck // a TCP listener has a TCP address
 }
 
 func waitFor(b *testing.B, address string) {

@@ -41,7 +41,7 @@ func build(t *testing.T, dir string) string {
 func newProgram(t *testing.T, binary string) *program {
 	t.Helper()
 	// Not t.TempDir: that one may be closed to other users, and its name is long.
-	root, err := os.MkdirTemp("", "canary-")
+	root, err := os.MkdirTemp("", "canary-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func TestEveryBitPackedAgain(t *testing.T) {
 	i := verifier.NewInstance(name, "ledger", authority.Options{})
 	names, content := files(t, verifier.Zip(i.Bundle(verifier.Sample{})))
 	trust := bundle.Trust{Stamps: stamp.Verifier{}}
-	if r := verifier.Verify(bundle.Pack(names, content), trust); r.Verdict != bundle.Consistent {
+	if r := verifier.Verify(verifier.Pack(names, content), trust); r.Verdict != bundle.Consistent {
 		t.Fatalf("packed again: %+v", r.Lines)
 	}
 	flip := func(t *testing.T, file string, step int) {
@@ -125,7 +125,7 @@ func TestEveryBitPackedAgain(t *testing.T) {
 		for n := 0; n < len(c); n += step {
 			for bit := range 8 {
 				c[n] ^= 1 << bit
-				if r := verifier.Verify(bundle.Pack(names, changed), trust); r.Verdict != bundle.Refused {
+				if r := verifier.Verify(verifier.Pack(names, changed), trust); r.Verdict != bundle.Refused {
 					t.Errorf("%s, octet %d of %d, bit %d: %v", file, n, len(c), bit, r.Verdict)
 				}
 				c[n] ^= 1 << bit
@@ -155,7 +155,7 @@ func TestFiles(t *testing.T) {
 	names, content := files(t, verifier.Zip(i.Bundle(verifier.Sample{})))
 	refused := func(what string, names []string, content map[string][]byte) {
 		t.Helper()
-		if r := verifier.Verify(bundle.Pack(names, content), i.Trust()); r.Verdict != bundle.Refused {
+		if r := verifier.Verify(verifier.Pack(names, content), i.Trust()); r.Verdict != bundle.Refused {
 			t.Errorf("%s: %v", what, r.Verdict)
 		}
 	}

@@ -5,11 +5,13 @@
 package verifier
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"sync"
 	"time"
@@ -85,8 +87,10 @@ type Instance struct {
 	TSA     *authority.Authority
 	private ed25519.PrivateKey
 
+	making sync.Mutex // held while Bundle sets the clock
+
 	mu sync.Mutex
-	at time.Time
+	at time.Time // guarded by mu
 }
 
 // Begin is when the instances of tests begin to work.
@@ -186,6 +190,8 @@ func opening(name string, value []byte) *entry.Opening {
 // Bundle makes a bundle of the instance: the entry is number 3 of a log of 7,
 // whose state at 6 is anchored as number 4 of the instance's log of 6.
 func (i *Instance) Bundle(s Sample) *bundle.Bundle {
+	i.making.Lock()
+	defer i.making.Unlock()
 	octets := s.Octets
 	if octets == nil && !s.Empty {
 		octets = Message()
@@ -309,4 +315,38 @@ func Zip(b *bundle.Bundle) []byte {
 // Verify verifies a bundle in memory.
 func Verify(zip []byte, t bundle.Trust) *bundle.Report {
 	return bundle.Verify(bytes.NewReader(zip), int64(len(zip)), t)
+}
+
+// Pack puts files into a container in the given order and makes the manifest
+// anew, whatever they say, as a forger would. The standard library writes the
+// container: octet for octet what the house writes.
+func Pack(names []string, content map[string][]byte) []byte {
+	const manifest = "manifest.txt"
+	var sums, out bytes.Buffer
+	for _, name := range names {
+		if name != manifest {
+			fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(content[name]), name)
+		}
+	}
+	z := zip.NewWriter(&out)
+	for _, name := range names {
+		data := content[name]
+		if name == manifest {
+			data = sums.Bytes()
+		}
+		w, err := z.CreateRaw(&zip.FileHeader{
+			Name: name, CreatorVersion: 10, ReaderVersion: 10, ModifiedDate: 0x21, CRC32: crc32.ChecksumIEEE(data),
+			CompressedSize64: uint64(len(data)), UncompressedSize64: uint64(len(data)),
+		})
+		if err == nil {
+			_, err = w.Write(data)
+		}
+		if err != nil {
+			panic(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		panic(err)
+	}
+	return out.Bytes()
 }

@@ -49,17 +49,19 @@ func TestSecondVerifier(t *testing.T) {
 	all["longer"] = append(slices.Clone(all["all"]), 0)
 	all["nothing"] = nil
 	names, content := files(t, all["all"])
-	for _, n := range names {
-		flipped := slices.Clone(all["all"])
-		at := bytes.Index(flipped, content[n])
-		flipped[at+len(content[n])/2] ^= 8
-		all["flipped "+n] = flipped
+	for i, n := range names {
+		if i%5 == 0 { // each ends at the manifest
+			flipped := slices.Clone(all["all"])
+			at := bytes.Index(flipped, content[n])
+			flipped[at+len(content[n])/2] ^= 8
+			all["flipped "+n] = flipped
+		}
 		changed := maps.Clone(content)
 		changed[n] = slices.Clone(content[n])
 		changed[n][len(changed[n])/2] ^= 1
 		if n != "manifest.txt" {
-			all["packed again "+n] = bundle.Pack(names, changed)
-			all["without "+n] = bundle.Pack(slices.DeleteFunc(slices.Clone(names), func(x string) bool { return x == n }), content)
+			all["packed again "+n] = verifier.Pack(names, changed)
+			all["without "+n] = verifier.Pack(slices.DeleteFunc(slices.Clone(names), func(x string) bool { return x == n }), content)
 		}
 	}
 	for what, change := range mixed() {

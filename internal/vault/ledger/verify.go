@@ -122,6 +122,9 @@ func (c *checking) run(ctx context.Context, l *Ledger) error {
 	if err := c.strangers(ctx); err != nil {
 		return err
 	}
+	if err := c.behind(ctx, l); err != nil {
+		return err
+	}
 	if c.t.ID().IsZero() {
 		return c.stamps(ctx)
 	}
@@ -173,16 +176,16 @@ func (c *checking) entries(ctx context.Context, l *Ledger) error {
 	c.root(0)
 	n := int64(0)
 	for e, err := range l.Entries(ctx, c.t, c.log, 0) {
+		if n >= c.tree.Size {
+			// Rows of what was appended since the size was read are no problem.
+			break
+		}
 		if fault.Of(err) == fault.Damaged {
 			c.r.problem(n, "%v", err)
 			return nil
 		}
 		if err != nil {
 			return err
-		}
-		if n >= c.tree.Size {
-			// Rows of what was appended since the size was read are no problem.
-			break
 		}
 		n++
 		leaf := entry.LeafData(e.Text, e.Sealed)
@@ -271,6 +274,20 @@ func (c *checking) strangers(ctx context.Context) (err error) {
 		}
 	}
 	return rows.Err()
+}
+
+// behind finds entries behind the end of the log.
+func (c *checking) behind(ctx context.Context, l *Ledger) error {
+	var last *int64
+	err := c.t.QueryRow(ctx, `SELECT MAX(idx) FROM ledger_entry WHERE tenant = $1 AND log = $2`, c.log).Scan(&last)
+	if err != nil || last == nil {
+		return err
+	}
+	tree, err := l.Tree(ctx, c.t, c.log) // read later: it can only have grown
+	if err == nil && *last >= tree.Size {
+		c.r.problem(*last, "entry %d stands behind the end of the %s log", *last, c.log)
+	}
+	return err
 }
 
 // anchors verifies that every checkpoint of a tenant stands in the instance's

@@ -40,6 +40,9 @@ func TestVerifyFinds(t *testing.T) {
 		"last entry deleted": {func(w *world) {
 			w.exec(w.tenant, `DELETE FROM ledger_entry WHERE tenant = $1 AND idx = 299`)
 		}, ledger.Message, 299, "ends at entry 299"},
+		"entry added": {func(w *world) {
+			w.exec(w.tenant, `INSERT INTO ledger_entry (tenant, log, idx, leaf, sealed, text) VALUES ($1, 'message', 301, $2, $3, $4)`, make([]byte, 32), make([]byte, 32), []byte("x"))
+		}, ledger.Message, 301, "behind the end"},
 		"tile replaced": {func(w *world) {
 			w.exec(w.tenant, `UPDATE ledger_tile SET tenant = $1, data = $2 WHERE tenant = $1 AND level = 0 AND idx = 0`, make([]byte, 8192))
 		}, ledger.Message, 0, "tile 0/0"},

@@ -7,8 +7,7 @@ import (
 )
 
 // Pack puts files into a container in the given order and makes the manifest
-// anew, whatever they say. It is there for tests: what Pack makes of changed
-// files is what a forger would.
+// anew, whatever they say, as a forger would.
 func Pack(names []string, content map[string][]byte) []byte {
 	var manifest bytes.Buffer
 	for _, name := range names {
