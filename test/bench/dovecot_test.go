@@ -119,7 +119,7 @@ func (d *dovecot) stop(b *testing.B) time.Duration {
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		b.Fatal(err)
 	}
-	_ = d.cmd.Wait() //nolint:errcheck // its status says nothing about the run
+	_ = d.cmd.Wait() // its status says nothing about the run
 	return d.cmd.ProcessState.UserTime() + d.cmd.ProcessState.SystemTime()
 }
 

@@ -71,6 +71,8 @@ func (f *film) explain(t *testing.T, kind string, s spare, shown map[string]bool
 // something is missing: first at promises, where nothing survives that was not
 // synced, then at moments after such a sync, where some of it survives by
 // chance. With from it cuts only after the first sync of that class, at promises.
+//
+//nolint:revive,staticcheck // the error is the result, not a failure
 func (f *film) without(t *testing.T, from string, kinds ...string) (missing error, cuts int) {
 	ignore := func(n int) bool { return slices.Contains(kinds, f.syncs[n]) }
 	from0 := from
@@ -79,7 +81,7 @@ func (f *film) without(t *testing.T, from string, kinds ...string) (missing erro
 	}
 	missing, cuts = f.search(t, ignore, from0, atPromises())
 	if missing == nil && from == "" {
-		more := 0
+		var more int
 		missing, more = f.search(t, ignore, from0, byChance())
 		cuts += more
 	}
@@ -120,6 +122,7 @@ func byChance() pick {
 	}
 }
 
+//nolint:revive,staticcheck // the error is the result, not a failure
 func (f *film) search(t *testing.T, ignore func(int) bool, from string, p pick) (missing error, cuts int) {
 	c := newChecks(t)
 	chance := rand.New(rand.NewPCG(uint64(stand.Random(1<<30)), 2))

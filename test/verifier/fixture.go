@@ -335,7 +335,8 @@ func Pack(names []string, content map[string][]byte) []byte {
 			data = sums.Bytes()
 		}
 		w, err := z.CreateRaw(&zip.FileHeader{
-			Name: name, CreatorVersion: 10, ReaderVersion: 10, ModifiedDate: 0x21, CRC32: crc32.ChecksumIEEE(data),
+			Name: name, CreatorVersion: 10, ReaderVersion: 10, ModifiedDate: 0x21, //nolint:staticcheck // the bundle's own field, octet by octet
+			CRC32:            crc32.ChecksumIEEE(data),
 			CompressedSize64: uint64(len(data)), UncompressedSize64: uint64(len(data)),
 		})
 		if err == nil {

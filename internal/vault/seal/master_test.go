@@ -71,7 +71,7 @@ func TestMaster(t *testing.T) {
 		t.Error("the control key is not that of the master key")
 	}
 	a, b := mail.NewID(), mail.NewID()
-	if m.MAC(a, []byte("x")) == m.MAC(b, []byte("x")) || m.MAC(a, []byte("x")) == n.MAC(a, []byte("x")) || m.MAC(a, []byte("x")) != m.MAC(a, []byte("x")) {
+	if m.MAC(a, []byte("x")) == m.MAC(b, []byte("x")) || m.MAC(a, []byte("x")) == n.MAC(a, []byte("x")) {
 		t.Error("the MAC is not that of tenant and master key")
 	}
 	key, sealed := m.NewDayKey(a, 7)
