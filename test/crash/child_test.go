@@ -50,8 +50,8 @@ func serve(dir string) error {
 	return stand.Serve(ctx, app.Options{Dir: dir, Log: stand.Log(), Watch: k.watch}, func(s *app.Server) {
 		steps := s.Steps()
 		k.steps.Store(&steps)
-		go sign(ctx, s)
 		fmt.Println("ready", strings.Join(steps, " "))
+		go sign(ctx, s) // after that line: it may kill the process at once
 	})
 }
 
