@@ -104,7 +104,7 @@ func LoadConfig(path string) (Config, error) {
 		return c, nil
 	}
 	if err := yaml.UnmarshalWithOptions(b, &c, yaml.Strict()); err != nil {
-		return c, fmt.Errorf("%s: %s", filepath.Base(path), yaml.FormatError(err, false, true))
+		return c, fmt.Errorf("%s: %s%s", filepath.Base(path), wrongDuration(b), yaml.FormatError(err, false, true))
 	}
 	return c, nil
 }
@@ -145,13 +145,7 @@ func (c Config) Check(environment Environment) error {
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		problem("tls", say("certificate and key go together"), say("set both or none"))
 	}
-	for field, path := range map[string]string{"tls.certificate": c.TLS.Certificate, "tls.key": c.TLS.Key, "timestamps.roots": c.Timestamps.Roots} {
-		if path != "" {
-			if _, err := os.Stat(path); err != nil {
-				problem(field, say("the file cannot be read"), say("check the path and its mode"))
-			}
-		}
-	}
+	c.checkFiles(environment, problem)
 	c.checkNumbers(problem)
 	c.checkTimestamps(environment, problem)
 	if c.Log.Level != "debug" && c.Log.Level != "info" && c.Log.Level != "warn" && c.Log.Level != "error" {

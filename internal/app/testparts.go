@@ -32,6 +32,9 @@ func createTestParts(dir string, now time.Time) error {
 // parts.
 const dirAuthority = "tsa"
 
+// developmentName is the subject of the certificate that init makes for tests.
+const developmentName = "Siegel development, not for production"
+
 // createCertificate makes a self-signed certificate for loopback.
 func createCertificate(dir string, now time.Time) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -43,7 +46,7 @@ func createCertificate(dir string, now time.Time) error {
 		return err
 	}
 	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "Siegel development, not for production"},
+		SerialNumber: serial, Subject: pkix.Name{CommonName: developmentName},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(10, 0, 0),
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},

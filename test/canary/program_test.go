@@ -108,7 +108,7 @@ func (p *program) try(args ...string) ([]byte, error) {
 // through a socket.
 func (p *program) configure() {
 	p.t.Helper()
-	text := "lmtp:\n  listen: []\n  sockets: [lmtp.sock]\nlog:\n  level: debug\n"
+	text := "lmtp:\n  listen: []\n  sockets: [lmtp.sock]\nlog:\n  level: debug\nledger:\n  checkpoint_every: 1s\n"
 	path := filepath.Join(p.data, "siegel.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		p.t.Fatal(err)

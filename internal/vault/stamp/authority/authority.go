@@ -76,7 +76,7 @@ func New(o Options) (_ *Authority, err error) {
 	begin := o.Now().Add(-time.Hour).UTC().Truncate(time.Second)
 	end := o.Now().Add(o.Validity).UTC().Truncate(time.Second)
 	root := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Siegel test root, proves nothing"},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: rootName},
 		NotBefore: begin, NotAfter: end, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
@@ -85,7 +85,7 @@ func New(o Options) (_ *Authority, err error) {
 		return nil, err
 	}
 	own := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "Siegel test timestamp authority, proves nothing"},
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: ownName},
 		NotBefore: begin, NotAfter: end, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtraExtensions: []pkix.Extension{usage}, BasicConstraintsValid: true,
 	}
@@ -128,6 +128,17 @@ func issue(template, parent *x509.Certificate, key crypto.PublicKey, signer cryp
 		return nil, err
 	}
 	return x509.ParseCertificate(raw)
+}
+
+// Subjects of the certificates that Create makes.
+const (
+	rootName = "Siegel test root, proves nothing"
+	ownName  = "Siegel test timestamp authority, proves nothing"
+)
+
+// Made reports whether a certificate has the subject of one that Create made.
+func Made(c *x509.Certificate) bool {
+	return c.Subject.CommonName == rootName || c.Subject.CommonName == ownName
 }
 
 // Create makes an authority in a directory, which it creates: tsa.key,
