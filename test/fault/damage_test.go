@@ -243,8 +243,8 @@ func damages() []damage {
 		{"swapped leaves", func(h *house) {
 			one, two := h.octets(`SELECT leaf FROM ledger_entry WHERE tenant = $1 AND log = 'message' AND idx = 1`),
 				h.octets(`SELECT leaf FROM ledger_entry WHERE tenant = $1 AND log = 'message' AND idx = 2`)
-			h.change(`UPDATE ledger_entry SET leaf = $2 WHERE tenant = $1 AND log = 'message' AND idx = 1`, two)
-			h.change(`UPDATE ledger_entry SET leaf = $2 WHERE tenant = $1 AND log = 'message' AND idx = 2`, one)
+			h.change(`UPDATE ledger_entry SET tenant = $1, leaf = $2 WHERE tenant = $1 AND log = 'message' AND idx = 1`, two)
+			h.change(`UPDATE ledger_entry SET tenant = $1, leaf = $2 WHERE tenant = $1 AND log = 'message' AND idx = 2`, one)
 		}, []string{"message 1: ", "message 2: "}, nil},
 		{"swapped entries", func(h *house) {
 			h.change(`UPDATE ledger_entry SET idx = -1 WHERE tenant = $1 AND log = 'message' AND idx = 1`)
@@ -260,7 +260,7 @@ func damages() []damage {
 		{"a changed head", func(h *house) {
 			edge := h.octets(`SELECT edge FROM ledger_log WHERE tenant = $1 AND name = 'message'`)
 			edge[len(edge)-1] ^= 1
-			h.change(`UPDATE ledger_log SET edge = $2 WHERE tenant = $1 AND name = 'message'`, edge)
+			h.change(`UPDATE ledger_log SET tenant = $1, edge = $2 WHERE tenant = $1 AND name = 'message'`, edge)
 		}, entry("message 7: "), nil},
 		{"a changed row of a message", func(h *house) {
 			h.change(`UPDATE archive_message SET size = size + 1 WHERE tenant = $1 AND leaf = 6`)
