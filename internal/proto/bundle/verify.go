@@ -91,8 +91,9 @@ func (b *Bundle) Check(trust Trust) *Report {
 
 func (v *verification) checkContent() bool {
 	for _, step := range []func() bool{
-		v.checkManifest, v.checkParts, v.checkKey, v.checkStamp, v.checkBefore, v.checkSpelling,
-		v.checkInclusion, v.checkAnchor, v.checkOpenings, v.checkEnvelope, v.checkMessage,
+		// What costs much comes late.
+		v.checkManifest, v.checkParts, v.checkKey, v.checkInclusion, v.checkAnchor, v.checkOpenings, v.checkEnvelope,
+		v.checkStamp, v.checkBefore, v.checkSpelling, v.checkMessage,
 	} {
 		if !step() {
 			return false

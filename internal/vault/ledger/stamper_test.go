@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -242,9 +243,11 @@ func TestLists(t *testing.T) {
 func TestHTTP(t *testing.T) {
 	ctx := t.Context()
 	w := newWorld(t)
-	hang, release := true, make(chan struct{})
+	var hang atomic.Bool
+	hang.Store(true)
+	release := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if hang {
+		if hang.Load() {
 			<-release
 			return
 		}
@@ -259,7 +262,7 @@ func TestHTTP(t *testing.T) {
 	if err := w.stamper.StampNow(short); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("hanging: %v", err)
 	}
-	hang = false
+	hang.Store(false)
 	close(release)
 	w.must(w.stamper.StampNow(ctx))
 }
