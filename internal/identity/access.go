@@ -176,7 +176,7 @@ func (i *Identity) mayApprove(s *Session, r Request, p Person) error {
 		return fault.New(fault.Denied, "nobody approves his own request; another keeper can")
 	case r.Requester == p.ID:
 		return errOwnRequest()
-	case !p.founder && p.madeBy == r.Requester && i.Now().Before(p.madeAt.Add(coolDown)):
+	case p.madeBy == r.Requester && i.Now().Before(p.madeAt.Add(coolDown)):
 		return fault.Newf(fault.Denied, "who asks made or reset this account less than 7 days ago; wait until %s or let another administrator ask",
 			p.madeAt.Add(coolDown).Format("2006-01-02 15:04 MST"))
 	}

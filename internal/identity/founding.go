@@ -313,7 +313,7 @@ func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Found
 		return err
 	}
 	for _, one := range people {
-		p, err := i.create(ctx, b, t.ID, newPerson{email: one.Email, role: one.Role, founder: true, lock: one.lock})
+		p, err := i.create(ctx, b, t.ID, newPerson{email: one.Email, role: one.Role, lock: one.lock})
 		if err != nil {
 			return err
 		}

@@ -33,27 +33,25 @@ type Person struct {
 	State     State          `json:"state"`
 	Addresses []mail.Address `json:"addresses"` // whose mail is sealed to her
 
-	founder      bool
-	madeBy       mail.ID
+	madeBy       mail.ID // who invited or reset the account; zero, nobody, for the founding ceremony
 	madeAt       time.Time
 	invitedUntil time.Time
 }
 
-const selectPerson = `SELECT id, email, holder, role, state, founder, made_by, made_at, invited_until FROM identity_person WHERE tenant = $1`
+const selectPerson = `SELECT id, email, holder, role, state, made_by, made_at, invited_until FROM identity_person WHERE tenant = $1`
 
 func scanPerson(row scanner) (p Person, err error) {
 	var id, holder, madeBy []byte
 	var email, role, state string
-	var founder int
 	var madeAt, until int64
-	if err := row.Scan(&id, &email, &holder, &role, &state, &founder, &madeBy, &madeAt, &until); err != nil {
+	if err := row.Scan(&id, &email, &holder, &role, &state, &madeBy, &madeAt, &until); err != nil {
 		return p, err
 	}
 	var errs [3]error
 	p.ID, errs[0] = mail.IDFrom(id)
 	p.Holder, errs[1] = mail.IDFrom(holder)
 	p.madeBy, errs[2] = mail.IDFrom(madeBy)
-	p.Email, p.Role, p.State, p.founder = mail.Address(email), Role(role), State(state), founder == 1
+	p.Email, p.Role, p.State = mail.Address(email), Role(role), State(state)
 	p.madeAt, p.invitedUntil = mail.FromMicros(madeAt), mail.FromMicros(until)
 	return p, errors.Join(errs[:]...)
 }
@@ -126,11 +124,10 @@ func scanAddress(row scanner) (a mail.Address, err error) { return a, row.Scan(&
 
 // newPerson makes an account whose seed lies under an invitation's code.
 type newPerson struct {
-	email   mail.Address
-	role    Role
-	founder bool
-	by      mail.ID
-	lock    seal.Lock
+	email mail.Address
+	role  Role
+	by    mail.ID
+	lock  seal.Lock
 }
 
 // create writes the account and returns it.
@@ -149,13 +146,9 @@ func (i *Identity) create(ctx context.Context, b *db.Batch, tenant mail.TenantID
 	}
 	now := i.Now()
 	p := Person{ID: mail.NewID(), Email: n.email, Holder: seed.Holder, Role: n.role, State: Invited}
-	founder := 0
-	if n.founder {
-		founder = 1
-	}
-	_, err = tx.Exec(ctx, `INSERT INTO identity_person (tenant, id, email, holder, role, state, founder, made_by, made_at, invited_until, created)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, p.ID.Bytes(), p.Email.String(), p.Holder.Bytes(), string(p.Role),
-		string(p.State), founder, n.by.Bytes(), mail.Micros(now), mail.Micros(now.Add(invitationFor)), mail.Micros(now))
+	_, err = tx.Exec(ctx, `INSERT INTO identity_person (tenant, id, email, holder, role, state, made_by, made_at, invited_until, created)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, p.ID.Bytes(), p.Email.String(), p.Holder.Bytes(), string(p.Role),
+		string(p.State), n.by.Bytes(), mail.Micros(now), mail.Micros(now.Add(invitationFor)), mail.Micros(now))
 	if fault.Of(err) == fault.Conflict {
 		return Person{}, fault.Newf(fault.Conflict, "there is or was a person %s already", n.email)
 	}
@@ -247,7 +240,7 @@ func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (c
 			role = Reader
 		}
 		now := i.Now()
-		_, err = tx.Exec(ctx, `UPDATE identity_person SET tenant = $1, state = 'invited', role = $2, founder = 0, made_by = $3, made_at = $4,
+		_, err = tx.Exec(ctx, `UPDATE identity_person SET tenant = $1, state = 'invited', role = $2, made_by = $3, made_at = $4,
 			invited_until = $5 WHERE tenant = $1 AND id = $6`, string(role), s.person.ID.Bytes(), mail.Micros(now),
 			mail.Micros(now.Add(invitationFor)), p.ID.Bytes())
 		if err != nil {

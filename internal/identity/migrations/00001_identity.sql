@@ -31,7 +31,6 @@ CREATE TABLE identity_person (
   holder BYTEA NOT NULL,
   role TEXT NOT NULL,
   state TEXT NOT NULL,         -- invited, active, removed
-  founder INTEGER NOT NULL,    -- 1: invited by the founding ceremony
   made_by BYTEA NOT NULL,      -- who invited or reset the account last
   made_at BIGINT NOT NULL,
   invited_until BIGINT NOT NULL,
