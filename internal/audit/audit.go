@@ -30,13 +30,7 @@ import (
 var migrations embed.FS
 
 // Migrations are the tables of this package.
-func Migrations() fs.FS {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic("audit: " + err.Error()) // the folder is compiled in
-	}
-	return sub
-}
+func Migrations() fs.FS { return migrations }
 
 // Event is what happened. Its JSON form is the value of the field event of an
 // entry of kind audit.

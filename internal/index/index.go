@@ -17,13 +17,7 @@ import (
 var migrations embed.FS
 
 // Migrations are the tables of this package.
-func Migrations() fs.FS {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic("index: " + err.Error()) // the folder is compiled in
-	}
-	return sub
-}
+func Migrations() fs.FS { return migrations }
 
 // Deps is what the room works with.
 type Deps struct {

@@ -158,7 +158,7 @@ func (l *logs) Append(ctx context.Context, tx *db.Tx, log string, leaves []flow.
 	return first, l.do(func() error { first, err = l.Ledger.Append(ctx, tx, log, leaves); return err })
 }
 
-var tables = fstest.MapFS{"00001_thing.sql": {Data: []byte(`-- +goose Up
+var tables = fstest.MapFS{"migrations/00001_thing.sql": {Data: []byte(`-- +goose Up
 CREATE TABLE thing_message (tenant BYTEA NOT NULL, id BYTEA NOT NULL, leaf BIGINT NOT NULL, pack BYTEA NOT NULL,
   start BIGINT NOT NULL, length BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (tenant, leaf));
 CREATE TABLE thing_deferred (tenant BYTEA NOT NULL, id BIGINT PRIMARY KEY, other BIGINT REFERENCES thing_deferred (id) DEFERRABLE INITIALLY DEFERRED);

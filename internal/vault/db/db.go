@@ -38,12 +38,15 @@ func (d *DB) Close() error {
 	return errors.Join(d.write.Close(), d.read.Close())
 }
 
-// Migrate brings the tables of one package up to date. files has the
-// migrations in its top folder, as goose wants them. Migrations only go
-// forward.
+// Migrate brings the tables of one package up to date. files has a
+// folder migrations as goose wants it. Migrations only go forward.
 func (d *DB) Migrate(ctx context.Context, pkg string, files fs.FS) (err error) {
 	defer fault.Wrap(&err, "db: tables of %s", pkg)
-	p, err := goose.NewProvider(goose.DialectSQLite3, d.write, files,
+	folder, err := fs.Sub(files, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, d.write, folder,
 		goose.WithTableName(pkg+"_migration"), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ import (
 	"siegel/internal/vault/db"
 )
 
-var tables = fstest.MapFS{"00001_thing.sql": {Data: []byte(`-- +goose Up
+var tables = fstest.MapFS{"migrations/00001_thing.sql": {Data: []byte(`-- +goose Up
 CREATE TABLE thing_row (tenant BYTEA NOT NULL, id BIGINT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (tenant, id));
 `)}}
 

@@ -22,13 +22,7 @@ import (
 var migrations embed.FS
 
 // Migrations are the tables of this package.
-func Migrations() fs.FS {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic("ledger: " + err.Error()) // the folder is compiled in
-	}
-	return sub
-}
+func Migrations() fs.FS { return migrations }
 
 // Names of the logs.
 const (

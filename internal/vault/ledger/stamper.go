@@ -159,7 +159,8 @@ func (s *Stamper) stamp(ctx context.Context, size int64) (err error) {
 	if errors.Is(err, stamp.ErrRevoked) {
 		return err
 	}
-	// Where a list could not be fetched the token is kept without, for now.
+	// Where a list could not be fetched the token is kept without it; complete
+	// fetches the list later.
 	return s.keep(ctx, size, kept{token: token, t: t, lists: lists})
 }
 

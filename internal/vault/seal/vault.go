@@ -25,13 +25,7 @@ import (
 var migrations embed.FS
 
 // Migrations are the tables of this package.
-func Migrations() fs.FS {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic("seal: " + err.Error()) // the folder is compiled in
-	}
-	return sub
-}
+func Migrations() fs.FS { return migrations }
 
 // Log is where keys are made public: vault/ledger.
 type Log interface {
