@@ -157,7 +157,9 @@ func (a *App) openKept(ctx context.Context) (err error) {
 	if err := emptyDir(a.path(dirTemp)); err != nil {
 		return err
 	}
-	a.Ledger = ledger.New(a.Instance.Name, a.Now)
+	if err := a.openLedger(); err != nil {
+		return err
+	}
 	a.Vault, err = seal.New(seal.Config{Log: a.Ledger, Arena: arena, Now: a.Now, Derivations: a.Config.Sessions.Derivations})
 	return err
 }

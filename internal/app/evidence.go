@@ -12,6 +12,7 @@ import (
 	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
 	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/ledger/stamping"
 	"siegel/internal/vault/seal"
 	"siegel/internal/vault/stamp"
 	"siegel/internal/vault/stamp/authority"
@@ -22,7 +23,7 @@ import (
 type Evidence struct {
 	Signer       *ledger.Signer
 	Checkpointer *ledger.Checkpointer
-	Stamper      *ledger.Stamper // nil where no authority is configured
+	Stamper      *stamping.Queue // nil where no authority is configured
 	Stamps       stamp.Verifier
 	Roots        string // file of the roots that timestamps must lead to; empty without an authority
 	Notary       *archive.Notary
@@ -51,29 +52,36 @@ func createLedgerKey(dir, name string) error {
 	return durable.CreateFile(filepath.Join(dir, fileLedgerPub), []byte(k.Public.String()+"\n"), 0o444)
 }
 
-// openEvidence opens the signing key and the timestamp authority.
-func (a *App) openEvidence(ctx context.Context) error {
-	e := &Evidence{}
-	a.Evidence = e
+// openLedger opens the signing key and the ledger, which believes what that key
+// signed.
+func (a *App) openLedger() error {
+	a.Evidence = &Evidence{}
 	box, err := os.ReadFile(a.path(fileLedgerKey))
 	if err != nil {
 		return fault.Because(fault.NotFound, "the file ledger.key is missing; without it no checkpoint can be signed", err)
 	}
-	if e.Signer, err = ledger.OpenSigner(a.Instance.Name, box, a.Master); err != nil {
+	if a.Evidence.Signer, err = ledger.OpenSigner(a.Instance.Name, box, a.Master); err != nil {
 		return err
 	}
+	a.Ledger = ledger.New(ledger.Config{Instance: a.Instance.Name, Now: a.Now, Key: a.Evidence.Signer.Key(), Guard: a.Store})
+	return nil
+}
+
+// openEvidence opens what signs checkpoints and the timestamp authority.
+func (a *App) openEvidence(ctx context.Context) error {
+	e := a.Evidence
 	if err := a.Ledger.Ensure(ctx, a.DB.Instance(), ledger.Instance); err != nil {
 		return err
 	}
 	e.Checkpointer = ledger.NewCheckpointer(ledger.CheckpointerDeps{
-		DB: a.DB, Ledger: a.Ledger, Signer: e.Signer, Guard: a.Store,
+		DB: a.DB, Ledger: a.Ledger, Signer: e.Signer,
 		Tenants: a.tenantIDs, Now: a.Now, Every: a.Config.Ledger.CheckpointEvery, Log: a.Log, Watch: a.Watch,
 	})
 	return a.openAuthority(e)
 }
 
 func (a *App) openAuthority(e *Evidence) error {
-	var reach ledger.Authority
+	var reach stamping.Authority
 	switch u := a.Config.Timestamps.URL; u {
 	case "":
 		return nil
@@ -98,7 +106,7 @@ func (a *App) openAuthority(e *Evidence) error {
 		}
 		reach, e.Roots = c, a.Config.Timestamps.Roots
 	}
-	e.Stamper = ledger.NewStamper(ledger.StamperDeps{DB: a.DB, Authority: reach, Verifier: e.Stamps, Key: e.Signer.Key(), Now: a.Now, Log: a.Log})
+	e.Stamper = stamping.New(stamping.Deps{DB: a.DB, Authority: reach, Verifier: e.Stamps, Key: e.Signer.Key(), Now: a.Now, Log: a.Log})
 	return nil
 }
 

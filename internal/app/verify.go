@@ -11,6 +11,7 @@ import (
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/ledger/export"
 )
 
 // maxProblems bounds what one check reports.
@@ -44,9 +45,38 @@ func (a *App) VerifyLedger(ctx context.Context, tenant mail.TenantID) ([]console
 		if err != nil {
 			return nil, err
 		}
-		list = append(append(list, logs...), packs)
+		rows, err := a.verifyRows(ctx, t.ID, t.Name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(append(list, logs...), packs, rows)
 	}
 	return list, nil
+}
+
+// verifyRows compares the rows of keys, grants and addresses with what stands in
+// the audit log.
+func (a *App) verifyRows(ctx context.Context, id mail.TenantID, name string) (console.Verified, error) {
+	v := console.Verified{Tenant: name, Log: "access", Depth: string(archive.Sealed), Problems: []console.Problem{}}
+	t := a.DB.Tenant(id)
+	standing, err := a.Ledger.Standing(ctx, t, ledger.Audit)
+	if fault.Of(err) == fault.Damaged && err != nil {
+		v.Problems = append(v.Problems, console.Problem{Index: -1, What: err.Error()})
+		return v, nil //nolint:nilerr // it is the finding
+	}
+	if err != nil {
+		return v, err
+	}
+	v.Entries = int64(len(standing))
+	keys, err := a.Vault.VerifyRows(ctx, t, standing)
+	if err != nil {
+		return v, err
+	}
+	addresses, err := a.Identity.VerifyRows(ctx, t, standing)
+	for _, p := range append(keys, addresses...) {
+		v.Problems = append(v.Problems, console.Problem{Index: -1, What: p.Error()})
+	}
+	return v, err
 }
 
 // collect appends what an archive's check finds.
@@ -102,5 +132,5 @@ const allEvents = 1 << 40
 
 // Export implements [console.Evidence].
 func (a *App) Export(ctx context.Context, tenant mail.TenantID, dir string) error {
-	return a.Ledger.Export(ctx, a.DB.Tenant(tenant), a.Evidence.Signer.Key(), dir)
+	return export.Write(ctx, a.Ledger, a.DB.Tenant(tenant), a.Evidence.Signer.Key(), dir)
 }

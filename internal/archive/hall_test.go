@@ -24,6 +24,7 @@ import (
 	"siegel/internal/vault/blob/disk"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/ledger/ledgertest"
 	"siegel/internal/vault/seal"
 	"siegel/internal/vault/seal/stream"
 )
@@ -138,7 +139,7 @@ func newHall(t testing.TB) *hall {
 	h.ok(seal.CreateMaster(path))
 	master, err := seal.OpenMaster(path, arena)
 	h.ok(err)
-	h.ledger = &brittle{Ledger: ledger.New("test.example", h.now)}
+	h.ledger = &brittle{Ledger: ledgertest.New(t, h.now).Ledger()}
 	vault, err := seal.New(seal.Config{Log: h.ledger, Arena: arena, Now: h.now, Derivations: 1})
 	h.ok(err)
 	h.trail = audit.New(h.ledger, master, vault, h.now)

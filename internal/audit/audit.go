@@ -20,6 +20,7 @@ import (
 	"siegel/internal/kit/secret"
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
+	"siegel/internal/proto/checkpoint/layout"
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
@@ -52,7 +53,9 @@ const Operator = "operator"
 // Ledger takes leaves: vault/ledger.
 type Ledger interface {
 	Append(ctx context.Context, tx *db.Tx, log string, leaves []flow.Leaf) (int64, error)
-	Has(ctx context.Context, t db.Tenant, log string, index int64, data entry.Hash) error
+	// Recent returns proven entries below an index, newest first; a negative index
+	// is the end of the log.
+	Recent(ctx context.Context, t db.Tenant, log string, before int64, limit int) ([]layout.Entry, error)
 }
 
 // Keys has the keys of days: seal.Master.
@@ -105,8 +108,12 @@ func (a *Trail) RecordIn(ctx context.Context, tx *db.Tx, e Event) (err error) {
 	return a.write(ctx, tx, p)
 }
 
-// noteDetail is where a payload has the commitment of its note.
-const noteDetail = "note"
+// Where a payload has the commitment of its note, and to whom it is sealed: in
+// the row both could be changed, and the note would seem to be for others.
+const (
+	noteDetail   = "note"
+	noteToDetail = "note-to" // holder and term
+)
 
 // prepared is an event that waits for its transaction.
 type prepared struct {
@@ -114,7 +121,7 @@ type prepared struct {
 	at   time.Time
 	salt entry.Hash
 	body []byte
-	note *seal.Note
+	note []byte // sealed; nil where there is none
 }
 
 func (a *Trail) prepare(ctx context.Context, t db.Tenant, archive mail.HolderID, e Event) (*prepared, error) {
@@ -130,7 +137,8 @@ func (a *Trail) prepare(ctx context.Context, t db.Tenant, archive mail.HolderID,
 		if err != nil {
 			return nil, err
 		}
-		p.note = &n
+		e.Detail[noteToDetail] = fmt.Sprintf("%s %d", n.Holder, n.Term)
+		p.note = n.Sealed
 	}
 	var err error
 	p.body, err = json.Marshal(e)
@@ -154,13 +162,7 @@ func (a *Trail) write(ctx context.Context, tx *db.Tx, p *prepared) error {
 	if err != nil {
 		return err
 	}
-	var note, holder []byte
-	var term int
-	if p.note != nil {
-		note, holder, term = p.note.Sealed, p.note.Holder.Bytes(), p.note.Term
-	}
-	_, err = tx.Exec(ctx, `INSERT INTO audit_event (tenant, id, leaf, created, day, box, note, note_holder, note_term)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, p.id.Bytes(), leaf, mail.Micros(p.at), day, box, note, holder, term)
+	_, err = tx.Exec(ctx, `INSERT INTO audit_event (tenant, leaf, day, box, note) VALUES ($1, $2, $3, $4, $5)`, leaf, day, box, p.note)
 	return err
 }
 
@@ -184,141 +186,4 @@ func (a *Trail) dayKey(ctx context.Context, tx *db.Tx, day int64) (secret.Key, e
 	}
 	key.Wipe()
 	return a.keys.OpenDayKey(tx.ID(), day, kept)
-}
-
-// Entry is an event as it is read back.
-type Entry struct {
-	ID    mail.ID   `json:"id"`
-	Index int64     `json:"index"` // in the audit log
-	Time  time.Time `json:"time"`
-	Event
-	Note string `json:"note,omitempty"` // where the session may read it
-}
-
-// Opener opens notes: an unlocked session that holds the archive.
-type Opener interface {
-	Holds(holder mail.HolderID) bool
-	OpenNote(n seal.Note, kind string, id mail.ID) ([]byte, error)
-}
-
-// row is an event as the database has it.
-type row struct {
-	Entry
-	day               int64
-	box, dayBox, note []byte
-	noteHolder        []byte
-	noteTerm          *int
-}
-
-// List calls f with the tenant's events from the newest to the oldest, at most
-// limit of them, with notes where o (which may be nil) can open them. Each
-// payload is compared with its entry in the audit log first; one that differs
-// ends the list with an error of kind Damaged that names the index.
-func (a *Trail) List(ctx context.Context, t db.Tenant, o Opener, limit int, f func(Entry) error) (err error) {
-	defer fault.Wrap(&err, "audit")
-	list, err := read(ctx, t, limit)
-	if err != nil {
-		return err
-	}
-	for _, r := range list {
-		if err := a.openEvent(ctx, t, &r); err != nil {
-			return fmt.Errorf("event %d: %w", r.Index, err)
-		}
-		if o != nil {
-			if r.Entry.Note, err = openNote(o, r); err != nil {
-				return fmt.Errorf("event %d: %w", r.Index, err)
-			}
-		}
-		if err := f(r.Entry); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func read(ctx context.Context, t db.Tenant, limit int) (list []row, err error) {
-	rows, err := t.Query(ctx, `SELECT e.id, e.leaf, e.created, e.day, e.box, e.note, e.note_holder, e.note_term, d.box
-		FROM audit_event e JOIN audit_day d ON d.tenant = e.tenant AND d.day = e.day
-		WHERE e.tenant = $1 ORDER BY e.leaf DESC LIMIT $2`, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var r row
-		var id []byte
-		var created int64
-		if err := rows.Scan(&id, &r.Index, &created, &r.day, &r.box, &r.note, &r.noteHolder, &r.noteTerm, &r.dayBox); err != nil {
-			return nil, err
-		}
-		if r.ID, err = mail.IDFrom(id); err != nil {
-			return nil, err
-		}
-		r.Time = mail.FromMicros(created)
-		list = append(list, r)
-	}
-	return list, rows.Err()
-}
-
-// openEvent opens the payload and compares it with the ledger.
-func (a *Trail) openEvent(ctx context.Context, t db.Tenant, r *row) error {
-	tenant := t.ID()
-	key, err := a.keys.OpenDayKey(tenant, r.day, r.dayBox)
-	if err != nil {
-		return err
-	}
-	defer key.Wipe()
-	plain, err := stream.OpenBox("an audit event", key, r.box, tuple.Make("siegel/v1 audit event", tenant[:], r.ID[:]))
-	if err != nil {
-		return err
-	}
-	fields, err := tuple.Parse("siegel/v1 audit event", plain)
-	if err != nil || len(fields) != 2 || len(fields[0]) != entry.SaltSize {
-		return fault.New(fault.Damaged, "an audit event is malformed")
-	}
-	text, err := eventText(r.ID, r.Time, entry.Opening{Salt: entry.Hash(fields[0]), Value: fields[1]})
-	if err != nil {
-		return err
-	}
-	if err := a.ledger.Has(ctx, t, "audit", r.Index, entry.LeafData(text, entry.Nothing())); err != nil {
-		return err
-	}
-	return json.Unmarshal(fields[1], &r.Event)
-}
-
-// openNote returns the note of an event, empty where there is none or the
-// session cannot open it. A note that is not the one that the payload commits
-// to, or that is gone, is an error of kind Damaged: anybody can seal to the
-// archive, so that it opens proves nothing.
-func openNote(o Opener, r row) (string, error) {
-	want, noted := r.Detail[noteDetail].(string)
-	if !noted {
-		return "", nil
-	}
-	if r.note == nil || r.noteTerm == nil {
-		return "", fault.New(fault.Damaged, "the note of an audit event is missing")
-	}
-	n := seal.Note{Term: *r.noteTerm, Sealed: r.note}
-	var err error
-	if n.Holder, err = mail.IDFrom(r.noteHolder); err != nil {
-		return "", fault.Because(fault.Damaged, "an audit note is malformed", err)
-	}
-	if !o.Holds(n.Holder) {
-		return "", nil
-	}
-	plain, err := o.OpenNote(n, "audit", r.ID)
-	if fault.Of(err) == fault.NotFound {
-		return "", nil // a term that the session does not hold
-	}
-	if err != nil {
-		return "", err
-	}
-	fields, err := tuple.Parse("siegel/v1 audit note", plain)
-	if err != nil || len(fields) != 2 || len(fields[0]) != entry.SaltSize {
-		return "", fault.New(fault.Damaged, "an audit note is malformed")
-	}
-	if entry.Hex(entry.Opening{Salt: entry.Hash(fields[0]), Value: fields[1]}.Commit()) != want {
-		return "", fault.New(fault.Damaged, "an audit note is not the one that was written")
-	}
-	return string(fields[1]), nil
 }

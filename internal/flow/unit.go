@@ -60,6 +60,13 @@ type Leaf struct {
 	Sealed [32]byte
 }
 
+// Entered is a leaf as it stands in a log.
+type Entered struct {
+	Index int64    // -1 where there is none
+	Data  [32]byte // its leaf data
+	Kind  string   // the kind of its entry
+}
+
 // Place says where a unit's parts came to lie.
 type Place struct {
 	Group   mail.ID

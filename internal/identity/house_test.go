@@ -19,6 +19,7 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/ledger/ledgertest"
 	"siegel/internal/vault/seal"
 )
 
@@ -72,6 +73,7 @@ type house struct {
 	fail  func(error)
 	db    *db.DB
 	vault *seal.Vault
+	books *ledgertest.Instance
 	log   *ledger.Ledger
 	trail *audit.Trail
 	id    *identity.Identity
@@ -120,16 +122,18 @@ func (h *house) open(dir string) {
 	h.ok(h.db.Migrate(ctx, "seal", seal.Migrations()))
 	h.ok(h.db.Migrate(ctx, "audit", audit.Migrations()))
 	h.ok(h.db.Migrate(ctx, "identity", identity.Migrations()))
-	h.log = ledger.New("test.example", h.now)
+	h.books, err = ledgertest.In(filepath.Join(dir, "objects"), h.now)
+	h.ok(err)
+	h.log = h.books.Ledger()
 	h.vault, err = seal.New(seal.Config{Log: h.log, Arena: arena, Now: h.now, Derivations: 2, Argon: seal.Argon{Passes: 1, Memory: 8 << 10}})
 	h.ok(err)
 	h.trail = audit.New(h.log, master, h.vault, h.now)
 	h.id = h.another()
 }
 
-// another returns the room of a process that remembers nothing.
+// another returns the room of a process that remembers nothing of the ledger.
 func (h *house) another() *identity.Identity {
-	return identity.New(identity.Deps{DB: h.db, Vault: h.vault, Log: h.log, Trail: h.trail, Now: h.now})
+	return identity.New(identity.Deps{DB: h.db, Vault: h.vault, Log: h.books.Ledger(), Trail: h.trail, Now: h.now})
 }
 
 func (h *house) now() time.Time {

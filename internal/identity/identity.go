@@ -76,14 +76,13 @@ type Deps struct {
 type Identity struct {
 	Deps
 
-	mu       sync.Mutex
-	verified map[addressKey]bool // assignments found in the ledger; guarded by mu
-	kits     map[mail.ID]*kit    // recovery kits shown and not yet confirmed; guarded by mu
+	mu   sync.Mutex
+	kits map[mail.ID]*kit // recovery kits shown and not yet confirmed; guarded by mu
 }
 
 // New returns the room.
 func New(d Deps) *Identity {
-	return &Identity{Deps: d, verified: make(map[addressKey]bool), kits: make(map[mail.ID]*kit)}
+	return &Identity{Deps: d, kits: make(map[mail.ID]*kit)}
 }
 
 // Tenant is a tenant as the instance knows it.
@@ -190,13 +189,6 @@ func (i *Identity) Tenant(ctx context.Context, d mail.Domain) (mail.TenantID, er
 	return mail.IDFrom(owner)
 }
 
-// addressKey names an assignment that was found in the ledger.
-type addressKey struct {
-	tenant, id mail.ID
-	address    mail.Address
-	holder     mail.HolderID
-}
-
 // Sealing returns the tenant's archive holder and who owns any of the
 // addresses. An assignment that is not in the ledger is an error of kind
 // Damaged: a row that a hand put into the database must not add a reader.
@@ -244,11 +236,11 @@ func addOwner(owners []mail.Owner, holder mail.HolderID, a mail.Address) []mail.
 // assigned returns the holders of an address after their assignment was found
 // in the ledger.
 func (i *Identity) assigned(ctx context.Context, t db.Tenant, a mail.Address) (holders []mail.HolderID, err error) {
-	rows, err := t.Query(ctx, `SELECT holder, id, salt, leaf, created FROM identity_address WHERE tenant = $1 AND address = $2`, a.String())
+	rows, err := t.Query(ctx, `SELECT address, holder, id, salt, leaf, created FROM identity_address WHERE tenant = $1 AND address = $2`, a.String())
 	if err != nil {
 		return nil, err
 	}
-	list, err := collect(rows, func(row scanner) (assignment, error) { return scanAssignment(row, a) })
+	list, err := collect(rows, scanAssignment)
 	if err != nil {
 		return nil, err
 	}
@@ -261,22 +253,19 @@ func (i *Identity) assigned(ctx context.Context, t db.Tenant, a mail.Address) (h
 	return holders, nil
 }
 
-// assignment says that mail with an address is sealed to a holder (sign +), or
-// no longer (sign -).
+// assignment says that mail with an address is sealed to a holder.
 type assignment struct {
 	id      mail.ID
 	holder  mail.HolderID
 	address mail.Address
-	sign    string
 	salt    entry.Hash
 	created int64
 	leaf    int64
 }
 
-func scanAssignment(row scanner, address mail.Address) (a assignment, err error) {
-	a.address, a.sign = address, "+"
+func scanAssignment(row scanner) (a assignment, err error) {
 	var holder, id, salt []byte
-	if err := row.Scan(&holder, &id, &salt, &a.leaf, &a.created); err != nil {
+	if err := row.Scan(&a.address, &holder, &id, &salt, &a.leaf, &a.created); err != nil {
 		return a, err
 	}
 	var errs [2]error
@@ -288,39 +277,62 @@ func scanAssignment(row scanner, address mail.Address) (a assignment, err error)
 	return a, errors.Join(errs[:]...)
 }
 
+// verifyAssignment fails with kind Damaged where the assignment does not stand
+// in the ledger: never entered, or ended since.
 func (i *Identity) verifyAssignment(ctx context.Context, t db.Tenant, a assignment) error {
-	key := addressKey{tenant: t.ID(), id: a.id, address: a.address, holder: a.holder}
-	i.mu.Lock()
-	known := i.verified[key]
-	i.mu.Unlock()
-	if known {
-		return nil
-	}
 	text, err := a.text()
 	if err != nil {
 		return err
 	}
-	err = i.Log.Has(ctx, t, seal.AuditLog, a.leaf, entry.LeafData(text, entry.Nothing()))
+	p, err := i.Log.Newest(ctx, t, seal.AuditLog, a.id)
 	if err != nil && fault.Of(err) != fault.Damaged {
 		return err
 	}
-	if err != nil {
-		return fault.Because(fault.Damaged, "the assignment of an address is not in the ledger: somebody changed the database", err)
+	if err == nil && !a.is(p, text) {
+		err = errors.New("its entry is not the newest of its id")
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if len(i.verified) >= maxVerified {
-		clear(i.verified)
-	}
-	i.verified[key] = true
-	return nil
+	return fault.Because(fault.Damaged, "the assignment of an address is not in the ledger: somebody changed the database", err)
 }
 
-const maxVerified = 100_000
+// is reports whether an assignment is what stands in the log.
+func (a assignment) is(p flow.Entered, text []byte) bool {
+	return p.Index == a.leaf && p.Data == entry.LeafData(text, entry.Nothing())
+}
+
+// VerifyRows compares the assignments of a tenant's addresses with what stands
+// in the audit log: the newest entry of each id. It needs no key. What differs
+// comes back as problems of kind Damaged, which name ids and no addresses.
+func (i *Identity) VerifyRows(ctx context.Context, t db.Tenant, standing map[mail.ID]flow.Entered) (problems []error, err error) {
+	rows, err := t.Query(ctx, `SELECT address, holder, id, salt, leaf, created FROM identity_address WHERE tenant = $1`)
+	if err != nil {
+		return nil, err
+	}
+	list, err := collect(rows, scanAssignment)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[mail.ID]bool)
+	for _, a := range list {
+		found[a.id] = true
+		text, err := a.text()
+		if err != nil {
+			return nil, err
+		}
+		if !a.is(standing[a.id], text) {
+			problems = append(problems, fault.Newf(fault.Damaged, "the address %s of holder %s does not stand in the ledger", a.id, a.holder))
+		}
+	}
+	for id, p := range standing {
+		if p.Kind == "holders" && !found[id] {
+			problems = append(problems, fault.Newf(fault.Damaged, "entry %d of the audit log (%s %s) has no row in the database", p.Index, p.Kind, id))
+		}
+	}
+	return problems, nil
+}
 
 // text is the entry that says to whom mail with an address is sealed.
 func (a assignment) text() ([]byte, error) {
-	o := entry.Opening{Salt: a.salt, Value: []byte(a.sign + a.holder.String() + " " + a.address.String())}
+	o := entry.Opening{Salt: a.salt, Value: []byte(a.holder.String() + " " + a.address.String())}
 	return entry.Entry{
 		Kind: "holders", ID: a.id, Time: mail.FromMicros(a.created),
 		Fields: []entry.Field{{Name: "holders", Commitment: o.Commit()}},
@@ -329,7 +341,7 @@ func (a assignment) text() ([]byte, error) {
 
 // assign begins sealing mail with an address to a person.
 func (i *Identity) assign(ctx context.Context, tx *db.Tx, p Person, a mail.Address) error {
-	one := i.newAssignment("+", p, a)
+	one := assignment{id: mail.NewID(), holder: p.Holder, address: a, salt: seal.NewSalt(), created: mail.Micros(i.Now())}
 	text, err := one.text()
 	if err != nil {
 		return err
@@ -343,23 +355,20 @@ func (i *Identity) assign(ctx context.Context, tx *db.Tx, p Person, a mail.Addre
 	return err
 }
 
-func (i *Identity) newAssignment(sign string, p Person, a mail.Address) assignment {
-	return assignment{id: mail.NewID(), holder: p.Holder, address: a, sign: sign, salt: seal.NewSalt(), created: mail.Micros(i.Now())}
-}
-
 // unassign ends it. What was sealed to the person stays so.
 func (i *Identity) unassign(ctx context.Context, tx *db.Tx, p Person, a mail.Address) error {
-	res, err := tx.Exec(ctx, `DELETE FROM identity_address WHERE tenant = $1 AND address = $2 AND person = $3`, a.String(), p.ID.Bytes())
+	var b []byte
+	err := tx.QueryRow(ctx, `DELETE FROM identity_address WHERE tenant = $1 AND address = $2 AND person = $3 RETURNING id`,
+		a.String(), p.ID.Bytes()).Scan(&b)
+	if errors.Is(err, db.ErrNoRows) {
+		return fault.Newf(fault.NotFound, "%s is not an address of this person", a)
+	}
 	if err != nil {
 		return err
 	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, fault.Newf(fault.NotFound, "%s is not an address of this person", a))
-	}
-	text, err := i.newAssignment("-", p, a).text()
+	id, err := mail.IDFrom(b)
 	if err != nil {
 		return err
 	}
-	_, err = i.Log.Append(ctx, tx, seal.AuditLog, []flow.Leaf{{Log: seal.AuditLog, Entry: text, Sealed: entry.Nothing()}})
-	return err
+	return i.Vault.End(ctx, tx, id)
 }

@@ -333,7 +333,7 @@ func (i *Identity) lastOfRole(ctx context.Context, tx *db.Tx, p Person) error {
 // it, sealed to whoever holds it still and to recovery. Nothing happens where
 // the person held none.
 func (i *Identity) takeArchive(ctx context.Context, tx *db.Tx, archive mail.HolderID, p Person, by mail.ID, reason string) error {
-	n, err := i.Vault.Revoke(ctx, tx, archive, p.Holder, by, reason)
+	n, err := i.Vault.Revoke(ctx, tx, archive, p.Holder)
 	if err != nil || n == 0 {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
@@ -103,7 +104,6 @@ func TestChangedAssignment(t *testing.T) {
 	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		"boss@a.test", reader2.ID.Bytes(), reader2.Holder.Bytes(), mail.NewID().Bytes(), bytes.Repeat([]byte{1}, 32), 0, 0)
 	refuse("a made-up one", "boss@a.test")
-	// What a process that knew the row would not notice, the next one does.
 	for column, value := range map[string]any{"salt": make([]byte, 32), "leaf": int64(1), "created": int64(1), "id": mail.NewID().Bytes()} {
 		var was any
 		h.ok(alpha.QueryRow(ctx, `SELECT `+column+` FROM identity_address WHERE tenant = $1 AND person = $2 AND address = 'reader@a.test'`, reader.ID.Bytes()).Scan(&was))
@@ -115,6 +115,41 @@ func TestChangedAssignment(t *testing.T) {
 	set("salt", []byte{1})
 	_, _, err := h.another().Sealing(ctx, alpha, []mail.Address{"reader@a.test"})
 	h.want("no salt", err, fault.Damaged)
+}
+
+// An address that was taken away and comes back from an older copy of the
+// database makes nobody a reader again.
+func TestUnassignedComesBack(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	alpha := h.db.Tenant(h.tenant("alpha").ID)
+	keeper := h.in("keeper@a.test")
+	reader := h.person(keeper, "reader@a.test")
+	var holder, id, salt []byte
+	var leaf, created int64
+	h.ok(alpha.QueryRow(ctx, `SELECT holder, id, salt, leaf, created FROM identity_address WHERE tenant = $1 AND address = 'reader@a.test'`).
+		Scan(&holder, &id, &salt, &leaf, &created))
+	h.ok(h.id.RemoveAddress(ctx, keeper, "reader@a.test", "reader@a.test"))
+	sealing := func(i *identity.Identity) error {
+		_, owners, err := i.Sealing(ctx, alpha, []mail.Address{"reader@a.test"})
+		if err == nil && len(owners) != 0 {
+			t.Errorf("%d owners", len(owners))
+		}
+		return err
+	}
+	h.ok(sealing(h.id))
+	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		"reader@a.test", reader.ID.Bytes(), holder, id, salt, leaf, created)
+	h.want("put back", sealing(h.id), fault.Damaged)
+	h.want("put back, in another process", sealing(h.another()), fault.Damaged)
+	// Given again it is another assignment.
+	h.tamper(`DELETE FROM identity_address WHERE tenant = $1 AND address = 'reader@a.test'`)
+	_, err := h.id.AddAddress(ctx, keeper, "reader@a.test", "reader@a.test")
+	h.ok(err)
+	_, owners, err := h.id.Sealing(ctx, alpha, []mail.Address{"reader@a.test"})
+	if err != nil || len(owners) != 1 {
+		t.Errorf("given again: %v, %v", owners, err)
+	}
 }
 
 // Many doors ask at once, all for addresses that nobody has verified yet: they

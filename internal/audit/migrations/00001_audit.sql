@@ -1,14 +1,10 @@
 -- +goose Up
 CREATE TABLE audit_event (
   tenant BYTEA NOT NULL,
-  id BYTEA NOT NULL,           -- of the entry in the audit log
-  leaf BIGINT NOT NULL,
-  created BIGINT NOT NULL,
+  leaf BIGINT NOT NULL,        -- index of its entry in the audit log, which has id and time
   day BIGINT NOT NULL,         -- whose key the box is under
   box BYTEA NOT NULL,          -- salt and payload
-  note BYTEA,                  -- what only keepers may read: the query, the reason
-  note_holder BYTEA,
-  note_term INTEGER,
+  note BYTEA,                  -- what only keepers may read: the query, the reason; the payload says to whom it is sealed
   PRIMARY KEY (tenant, leaf)
 );
 CREATE TABLE audit_day (

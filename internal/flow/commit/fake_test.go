@@ -25,6 +25,7 @@ import (
 	"siegel/internal/vault/blob"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/ledger/ledgertest"
 	"siegel/internal/vault/seal"
 )
 
@@ -207,7 +208,7 @@ func newMill(t testing.TB, change ...func(*mill)) *mill {
 	}{{"ledger", ledger.Migrations()}, {"seal", seal.Migrations()}, {"commit", commit.Migrations()}, {"thing", tables}} {
 		m.ok(m.db.Migrate(context.Background(), p.name, p.files))
 	}
-	m.ledger = ledger.New("test.example", m.clock)
+	m.ledger = ledgertest.New(t, m.clock).Ledger()
 	arena := secret.NewArena(64)
 	m.vault, err = seal.New(seal.Config{Log: m.ledger, Arena: arena, Now: m.clock, Derivations: 1})
 	m.ok(err)

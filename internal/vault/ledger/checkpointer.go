@@ -14,7 +14,6 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/proto/checkpoint"
 	"siegel/internal/proto/entry"
-	"siegel/internal/vault/blob"
 	"siegel/internal/vault/db"
 )
 
@@ -23,7 +22,6 @@ type CheckpointerDeps struct {
 	DB     *db.DB
 	Ledger *Ledger
 	Signer *Signer
-	Guard  blob.Register
 	// Tenants lists the tenants of the instance.
 	Tenants func(ctx context.Context) ([]mail.TenantID, error)
 	Now     func() time.Time
@@ -50,7 +48,6 @@ func Steps() []string { return []string{stepSign, stepGuard, stepKept} }
 // for its timestamp. Use it from many goroutines.
 type Checkpointer struct {
 	CheckpointerDeps
-	guard guard
 
 	round sync.Mutex // held by the one who signs
 
@@ -64,13 +61,12 @@ func NewCheckpointer(d CheckpointerDeps) *Checkpointer {
 		d.Watch = func(string, bool, time.Duration) {}
 	}
 	return &Checkpointer{
-		CheckpointerDeps: d, guard: guard{key: d.Signer.Key(), store: d.Guard},
-		alarms: make(map[string]error),
+		CheckpointerDeps: d, alarms: make(map[string]error),
 	}
 }
 
-// logs are those of a tenant, in the order in which they are locked.
-func logs(id mail.TenantID) []string {
+// Logs are the names of those of a tenant, in the order in which they are locked.
+func Logs(id mail.TenantID) []string {
 	if id.IsZero() {
 		return []string{Instance}
 	}
@@ -91,7 +87,7 @@ func (c *Checkpointer) Check(ctx context.Context) (err error) {
 	}
 	var bad []error
 	for _, id := range append(tenants, mail.TenantID{}) {
-		for _, log := range logs(id) {
+		for _, log := range Logs(id) {
 			if _, _, err := c.read(ctx, c.DB.Tenant(id), log); err != nil {
 				bad = append(bad, fmt.Errorf("tenant %s: %w", id, err))
 			}
@@ -115,7 +111,7 @@ func (c *Checkpointer) CheckClock(ctx context.Context) error {
 	return nil
 }
 
-// Run signs until ctx is done. What goes wrong is logged and tried again, but
+// Run signs until ctx is done, and once more then. What goes wrong is logged and tried again, but
 // for a log that does not extend its last checkpoint: that one is never signed
 // again, and [Checkpointer.Alarms] says so.
 func (c *Checkpointer) Run(ctx context.Context) error {
@@ -127,11 +123,25 @@ func (c *Checkpointer) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return c.last(ctx)
 		case <-tick.C:
 		}
 	}
 }
+
+// last signs what is there before the process ends: nobody remembers what it
+// relied on while no server runs.
+func (c *Checkpointer) last(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFor)
+	defer cancel()
+	if err := c.sign(ctx, true); err != nil {
+		c.Log.Error("checkpoint", "err", err)
+	}
+	return nil
+}
+
+// lastFor bounds how long a stop waits for the last checkpoint.
+const lastFor = 10 * time.Second
 
 // CheckpointNow signs every log that has new leaves, without waiting. When it
 // returns nil all leaves that were committed before the call are covered by a
@@ -203,7 +213,7 @@ type signed struct {
 func (c *Checkpointer) tenant(ctx context.Context, t db.Tenant, now bool) error {
 	var bad []error
 	var list []signed
-	for _, log := range logs(t.ID()) {
+	for _, log := range Logs(t.ID()) {
 		due, err := c.due(ctx, t, log, now)
 		if err == nil && due {
 			var s signed
@@ -233,24 +243,20 @@ func (c *Checkpointer) due(ctx context.Context, t db.Tenant, log string, now boo
 }
 
 // read returns the committed state of a log and its last signed checkpoint,
-// which the state extends.
+// which the state extends, as it extends what this process relied on.
 func (c *Checkpointer) read(ctx context.Context, t db.Tenant, log string) (*Tree, []byte, error) {
-	newest, err := newestCheckpoint(ctx, t, log)
-	if err != nil {
-		return nil, nil, err
-	}
-	note, err := c.guard.load(ctx, t, log)
-	if err != nil {
-		return nil, nil, err
-	}
-	tree, err := c.Ledger.Tree(ctx, t, log)
-	if fault.Of(err) == fault.NotFound && note == nil {
+	relied := c.Ledger.seen(t.ID(), log) // before the tree, which can only be ahead
+	tree, note, err := c.Ledger.committed(ctx, t, log, true)
+	if fault.Of(err) == fault.NotFound {
+		if relied.looked {
+			return nil, nil, errBehindOurBack(log)
+		}
 		return &Tree{log: log}, nil, nil // not yet made
 	}
 	if err != nil {
-		return nil, nil, fault.Because(fault.Damaged, "a log that was signed is missing", err)
+		return nil, nil, err
 	}
-	return tree, note, c.guard.check(tree, newest, note)
+	return tree, note, relied.in(tree)
 }
 
 // log signs the committed state of one log.
@@ -271,7 +277,7 @@ func (c *Checkpointer) log(ctx context.Context, t db.Tenant, log string) (s sign
 		return s, err
 	}
 	// From here on the state is signed, whether its row comes or not.
-	if err := c.guard.replace(ctx, t, log, last, s.note); err != nil {
+	if err := c.Ledger.guard.replace(ctx, t, log, last, s.note); err != nil {
 		return s, err
 	}
 	c.Watch(stepGuard, false, 0)
@@ -359,7 +365,7 @@ func (c *Checkpointer) queue(ctx context.Context, instance *db.Tx, list []signed
 	for _, s := range list {
 		now := mail.Micros(c.Now())
 		_, err := instance.Exec(ctx, `INSERT INTO ledger_stamp (tenant, size, state, created, tries, due) VALUES ($1, $2, $3, $4, 0, $5)`,
-			s.Size, waiting, now, now)
+			s.Size, Waiting, now, now)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -15,6 +16,7 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/proto/checkpoint"
 	"siegel/internal/proto/entry"
+	"siegel/internal/vault/blob"
 	"siegel/internal/vault/db"
 )
 
@@ -31,16 +33,27 @@ const (
 	Instance = "instance" // of the instance
 )
 
+// Config is what a ledger works with.
+type Config struct {
+	Instance string // its name, fixed at init; origins begin with it
+	Now      func() time.Time
+	Key      checkpoint.Key // of the instance: what is signed with it is believed
+	Guard    blob.Register  // where the last signed checkpoints lie
+}
+
 // Ledger appends to logs and proves from them. Use it from many goroutines.
 type Ledger struct {
 	instance string
 	now      func() time.Time
+	guard    guard
+
+	mu    sync.Mutex
+	heads map[logName]*head // guarded by mu
 }
 
-// New returns a ledger. instance is the name fixed at init; origins begin with
-// it.
-func New(instance string, now func() time.Time) *Ledger {
-	return &Ledger{instance: instance, now: now}
+// New returns a ledger.
+func New(c Config) *Ledger {
+	return &Ledger{instance: c.Instance, now: c.Now, guard: guard{key: c.Key, store: c.Guard}, heads: make(map[logName]*head)}
 }
 
 // Create starts a log of a tenant. It fails with kind Conflict where the tenant
@@ -102,16 +115,6 @@ func (l *Ledger) Ensure(ctx context.Context, t db.Tenant, name string) error {
 		}
 		return err
 	})
-}
-
-// Has fails with kind Damaged where the log's leaf at that index is not data.
-func (l *Ledger) Has(ctx context.Context, t db.Tenant, log string, index int64, data entry.Hash) error {
-	var leaf []byte
-	err := t.QueryRow(ctx, `SELECT leaf FROM ledger_entry WHERE tenant = $1 AND log = $2 AND idx = $3`, log, index).Scan(&leaf)
-	if errors.Is(err, db.ErrNoRows) || (err == nil && string(leaf) != string(data[:])) {
-		return fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", index, log)
-	}
-	return err
 }
 
 // parseEdge reads the edge of a row.

@@ -16,6 +16,7 @@ import (
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/ledger/ledgertest"
 )
 
 func open(t testing.TB) *db.DB {
@@ -44,7 +45,7 @@ func leaf(n int) flow.Leaf {
 func TestAppendAgreesWithReference(t *testing.T) {
 	ctx := context.Background()
 	tenant := open(t).Tenant(mail.NewID())
-	l := ledger.New("test.example", time.Now)
+	l := ledgertest.New(t, time.Now).Ledger()
 	if err := tenant.Update(ctx, func(tx *db.Tx) error { return l.Create(ctx, tx, ledger.Message) }); err != nil {
 		t.Fatal(err)
 	}

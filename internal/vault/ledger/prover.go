@@ -109,7 +109,7 @@ func (p *Prover) stamped(ctx context.Context, at int64, l *bundle.Ledger) (size 
 	var made int64
 	s := &l.Stamp
 	err = instance.QueryRow(ctx, `SELECT size, token, chain, lists, made FROM ledger_stamp
-		WHERE tenant = $1 AND state = $2 AND size > $3 ORDER BY size LIMIT 1`, stamped, at).Scan(&size, &s.Token, &s.Chain, &s.Lists, &made)
+		WHERE tenant = $1 AND state = $2 AND size > $3 ORDER BY size LIMIT 1`, Stamped, at).Scan(&size, &s.Token, &s.Chain, &s.Lists, &made)
 	if errors.Is(err, db.ErrNoRows) {
 		return 0, p.unstamped(ctx, at)
 	}
@@ -149,7 +149,7 @@ func (p *Prover) before(ctx context.Context, instance *Tree, covering int64, l *
 	var size, made int64
 	err = p.db.Instance().QueryRow(ctx, `SELECT size, token, chain, lists, made FROM ledger_stamp
 		WHERE tenant = $1 AND state = $2 AND size <= $3 AND made <= $4 ORDER BY size DESC LIMIT 1`,
-		stamped, l.AnchorInclusion.Index, mail.Micros(e.Time)).Scan(&size, &b.Stamp.Token, &b.Stamp.Chain, &b.Stamp.Lists, &made)
+		Stamped, l.AnchorInclusion.Index, mail.Micros(e.Time)).Scan(&size, &b.Stamp.Token, &b.Stamp.Chain, &b.Stamp.Lists, &made)
 	if errors.Is(err, db.ErrNoRows) {
 		return nil
 	}

@@ -41,13 +41,18 @@ func (l *Ledger) Tree(ctx context.Context, t db.Tenant, log string) (_ *Tree, er
 	if tree.edge, err = parseEdge(raw); err != nil {
 		return nil, err
 	}
-	// Tiles are only ever added, so they may be read after the size was.
-	tree.query = func(level int, index int64) (data []byte, err error) {
+	tree.query = tileQuery(ctx, t, log)
+	return tree, nil
+}
+
+// tileQuery reads tiles of a log. They are only ever added, so they may be read
+// after the size was.
+func tileQuery(ctx context.Context, t db.Tenant, log string) func(level int, index int64) ([]byte, error) {
+	return func(level int, index int64) (data []byte, err error) {
 		err = t.QueryRow(ctx, `SELECT data FROM ledger_tile WHERE tenant = $1 AND log = $2 AND level = $3 AND idx = $4`,
 			log, level, index).Scan(&data)
 		return data, err
 	}
-	return tree, nil
 }
 
 // Root returns the root of the first size leaves.

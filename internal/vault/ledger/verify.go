@@ -72,7 +72,7 @@ func (r *Result) problem(index int64, format string, args ...any) {
 // not be done.
 func (l *Ledger) Verify(ctx context.Context, t db.Tenant, v Verification) (list []*Result, err error) {
 	defer fault.Wrap(&err, "ledger verify")
-	for _, log := range logs(t.ID()) {
+	for _, log := range Logs(t.ID()) {
 		tree, err := l.Tree(ctx, t, log)
 		if fault.Of(err) == fault.NotFound {
 			continue
@@ -133,7 +133,7 @@ func (c *checking) run(ctx context.Context, l *Ledger) error {
 
 // checkpoints reads what was signed: the rows, then the guard.
 func (c *checking) checkpoints(ctx context.Context) error {
-	notes, err := checkpoints(ctx, c.t, c.log)
+	notes, err := Checkpoints(ctx, c.t, c.log)
 	if err != nil {
 		return err
 	}
@@ -347,7 +347,7 @@ func (c *checking) stamps(ctx context.Context) (err error) {
 		return nil
 	}
 	rows, err := c.t.Query(ctx, `SELECT s.size, s.token, s.chain, s.lists, p.note FROM ledger_stamp s JOIN ledger_checkpoint p
-		ON p.tenant = s.tenant AND p.size = s.size WHERE s.tenant = $1 AND s.state = $2 AND p.log = $3 ORDER BY s.size`, stamped, c.log)
+		ON p.tenant = s.tenant AND p.size = s.size WHERE s.tenant = $1 AND s.state = $2 AND p.log = $3 ORDER BY s.size`, Stamped, c.log)
 	if err != nil {
 		return err
 	}

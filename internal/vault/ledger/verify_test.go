@@ -9,6 +9,7 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/proto/checkpoint/layout"
 	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/ledger/export"
 )
 
 // EV-06: rows that somebody changed by hand are found, with the exact index
@@ -129,8 +130,8 @@ func TestExport(t *testing.T) {
 	w.must(w.points.CheckpointNow(ctx))
 	w.add(5) // not signed: not exported
 	dir := t.TempDir()
-	w.must(w.ledger.Export(ctx, w.tenant, w.signer.Key(), filepath.Join(dir, "tenant")))
-	w.must(w.ledger.Export(ctx, w.db.Instance(), w.signer.Key(), filepath.Join(dir, "instance")))
+	w.must(export.Write(ctx, w.ledger, w.tenant, w.signer.Key(), filepath.Join(dir, "tenant")))
+	w.must(export.Write(ctx, w.ledger, w.db.Instance(), w.signer.Key(), filepath.Join(dir, "instance")))
 	root := filepath.Join(dir, "tenant", "message")
 	r, err := layout.Verify(os.DirFS(root), w.signer.Key())
 	w.must(err)
@@ -171,7 +172,7 @@ func TestExport(t *testing.T) {
 	}
 	// A ledger that is not what was signed is not exported.
 	w.forge(3)
-	if err := w.ledger.Export(ctx, w.tenant, w.signer.Key(), t.TempDir()); err == nil {
+	if err := export.Write(ctx, w.ledger, w.tenant, w.signer.Key(), t.TempDir()); err == nil {
 		t.Error("exported a forged log")
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"siegel/internal/vault/blob/disk"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/ledger/stamping"
 	"siegel/internal/vault/stamp"
 	"siegel/internal/vault/stamp/authority"
 )
@@ -54,7 +55,7 @@ type world struct {
 	signer  *ledger.Signer
 	guard   *disk.Store
 	points  *ledger.Checkpointer
-	stamper *ledger.Stamper
+	stamper *stamping.Queue
 	tsa     *authority.Authority
 	roots   stamp.Verifier
 	clock   *clock
@@ -82,7 +83,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.roots = stamp.Verifier{Roots: w.tsa.Roots()}
-	w.ledger = ledger.New("test.example", w.clock.now)
+	w.ledger = w.newLedger()
 	w.tenant = w.db.Tenant(mail.NewID())
 	w.build(w.tsa)
 	ctx := t.Context()
@@ -95,6 +96,11 @@ func newWorld(t testing.TB) *world {
 		}
 	}
 	return w
+}
+
+// newLedger returns a ledger that remembers nothing: another process.
+func (w *world) newLedger() *ledger.Ledger {
+	return ledger.New(ledger.Config{Instance: "test.example", Now: w.clock.now, Key: w.signer.Key(), Guard: w.guard})
 }
 
 func (w *world) open() {
@@ -111,12 +117,12 @@ func (w *world) open() {
 }
 
 // build makes what works on the database.
-func (w *world) build(a ledger.Authority) {
+func (w *world) build(a stamping.Authority) {
 	w.points = ledger.NewCheckpointer(ledger.CheckpointerDeps{
-		DB: w.db, Ledger: w.ledger, Signer: w.signer, Guard: w.guard, Now: w.clock.now, Every: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
+		DB: w.db, Ledger: w.ledger, Signer: w.signer, Now: w.clock.now, Every: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
 		Tenants: func(context.Context) ([]mail.TenantID, error) { return []mail.TenantID{w.tenant.ID()}, nil },
 	})
-	w.stamper = ledger.NewStamper(ledger.StamperDeps{
+	w.stamper = stamping.New(stamping.Deps{
 		DB: w.db, Authority: a, Verifier: w.roots, Key: w.signer.Key(), Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
 	})
 }

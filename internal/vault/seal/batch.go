@@ -11,6 +11,7 @@ import (
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal/hybrid"
 	"siegel/internal/vault/seal/stream"
 )
 
@@ -199,16 +200,13 @@ func (v *Vault) Wrap(ctx context.Context, t db.Tenant, keys []flow.Key) (*Wrappe
 
 func (v *Vault) newBatch(ctx context.Context, t db.Tenant, holder mail.HolderID) (batch, secret.Key, error) {
 	b := batch{id: mail.NewID(), holder: holder}
-	err := t.QueryRow(ctx, `SELECT term FROM seal_holder WHERE tenant = $1 AND id = $2`, holder.Bytes()).Scan(&b.term)
+	pub, term, err := v.currentKey(ctx, t, t, holder)
 	if err != nil {
 		return b, secret.Key{}, err
 	}
-	pub, err := v.publicKey(ctx, t, holder, b.term)
-	if err != nil {
-		return b, secret.Key{}, err
-	}
+	b.term = term
 	k := secret.Random()
-	k.Use(func(raw []byte) { b.sealed, err = sealTo(pub, batchInfo(t.ID(), b), raw) })
+	k.Use(func(raw []byte) { b.sealed, err = hybrid.Seal(pub, batchInfo(t.ID(), b), raw) })
 	return b, k, err
 }
 

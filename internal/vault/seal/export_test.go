@@ -14,13 +14,3 @@ func (s *Session) Inverted(holder mail.HolderID, term int) (out []byte) {
 	})
 	return out
 }
-
-// Known returns how many public keys are remembered as verified, and forgets
-// them.
-func (v *Vault) Known() int {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	n := len(v.known)
-	clear(v.known)
-	return n
-}

@@ -15,6 +15,7 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal/hybrid"
 )
 
 func sum(b []byte) entry.Hash { return sha256.Sum256(b) }
@@ -59,7 +60,7 @@ func (v *Vault) NewHolder(ctx context.Context, tx *db.Tx, kind Kind) (Seed, erro
 func (v *Vault) NewTerm(ctx context.Context, tx *db.Tx, holder mail.HolderID) (_ Seed, err error) {
 	defer fault.Wrap(&err, "new term")
 	seed := secret.Random()
-	pub, err := public(seed)
+	pub, err := hybrid.Public(seed)
 	if err != nil {
 		return Seed{}, err
 	}
@@ -73,7 +74,7 @@ func (v *Vault) NewTerm(ctx context.Context, tx *db.Tx, holder mail.HolderID) (_
 	}
 	record := keyRecord(tx.ID(), holder, Kind(kind), term, pub)
 	salt := NewSalt()
-	e := entry.Entry{Kind: "key", ID: mail.NewID(), Time: v.now(), Fields: []entry.Field{
+	e := entry.Entry{Kind: "key", ID: holder, Time: v.now(), Fields: []entry.Field{
 		{Name: "record", Commitment: entry.Opening{Salt: salt, Value: record}.Commit()},
 	}}
 	text, err := e.Text()
@@ -89,11 +90,11 @@ func (v *Vault) NewTerm(ctx context.Context, tx *db.Tx, holder mail.HolderID) (_
 	if err != nil {
 		return Seed{}, err
 	}
-	made, err := kem().NewPublicKey(pub)
+	made, err := hybrid.ParsePublic(pub)
 	if err != nil {
 		return Seed{}, err
 	}
-	v.remember(knownKey{tx.ID(), holder, term, sum(pub)}, made)
+	v.remember(knownKey{tx.ID(), holder, term, sum(pub), leaf}, made)
 	return Seed{Holder: holder, Term: term, key: seed}, nil
 }
 
@@ -145,14 +146,18 @@ func collectGrants(rows *sql.Rows) (grants []grantRow, err error) {
 	return grants, rows.Err()
 }
 
-// checkGrant verifies that a grant is in the log as its row says: a row that a
-// hand put there, or one that names another grantee, gives nothing
-// (kind Damaged).
+// checkGrant verifies that a grant stands in the log as its row says: a row that
+// a hand put there, one that names another grantee, and one that was revoked and
+// came back from an older copy of the database give nothing (kind Damaged).
 func (v *Vault) checkGrant(ctx context.Context, t db.Tenant, g grantRow) error {
-	return v.checkEntry(ctx, t, entered{
+	return v.stands(ctx, t, g.id, g.entered(t.ID()))
+}
+
+func (g grantRow) entered(tenant mail.TenantID) entered {
+	return entered{
 		what: "a grant", kind: "grant", field: "grant", text: g.text, salt: g.salt, leaf: g.leaf,
-		value: grantInfo(t.ID(), g), sealed: sum(g.sealed),
-	})
+		value: grantInfo(tenant, g), sealed: sum(g.sealed),
+	}
 }
 
 // Give seals a seed to another holder and enters the grant in the ledger. It
@@ -161,12 +166,13 @@ func (v *Vault) checkGrant(ctx context.Context, t db.Tenant, g grantRow) error {
 func (v *Vault) Give(ctx context.Context, tx *db.Tx, g Grant) (_ mail.ID, err error) {
 	defer fault.Wrap(&err, "grant")
 	row := grantRow{id: mail.NewID(), holder: g.Seed.Holder, grantee: g.Grantee, term: g.Seed.Term, kind: "seed", scope: g.Scope}
-	pub, err := v.currentKey(ctx, tx, g.Grantee, &row.granteeTerm)
+	pub, term, err := v.currentKey(ctx, tx, tx.Committed(), g.Grantee)
 	if err != nil {
 		return mail.ID{}, err
 	}
+	row.granteeTerm = term
 	info := grantInfo(tx.ID(), row)
-	g.Seed.key.Use(func(b []byte) { row.sealed, err = sealTo(pub, info, b) })
+	g.Seed.key.Use(func(b []byte) { row.sealed, err = hybrid.Seal(pub, info, b) })
 	if err != nil {
 		return mail.ID{}, err
 	}
@@ -175,12 +181,11 @@ func (v *Vault) Give(ctx context.Context, tx *db.Tx, g Grant) (_ mail.ID, err er
 		return mail.ID{}, err
 	}
 	// The reason may name people: it is sealed to those who hold the key.
-	var own int
-	holderKey, err := v.currentKey(ctx, tx, g.Seed.Holder, &own)
+	holderKey, own, err := v.currentKey(ctx, tx, tx.Committed(), g.Seed.Holder)
 	if err != nil {
 		return mail.ID{}, err
 	}
-	sealedOpening, err := sealTo(holderKey, noteInfo(tx.ID(), g.Seed.Holder, own, "grant", row.id), opening)
+	sealedOpening, err := hybrid.Seal(holderKey, noteInfo(tx.ID(), g.Seed.Holder, own, "grant", row.id), opening)
 	if err != nil {
 		return mail.ID{}, err
 	}
@@ -189,9 +194,9 @@ func (v *Vault) Give(ctx context.Context, tx *db.Tx, g Grant) (_ mail.ID, err er
 		return mail.ID{}, err
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO seal_grant (tenant, id, holder, term, grantee, grantee_term, kind, scope, not_after,
-		giver, sealed, entry, salt, opening, leaf, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+		giver, sealed, entry, salt, opening, opening_term, leaf, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		row.id.Bytes(), row.holder.Bytes(), row.term, row.grantee.Bytes(), row.granteeTerm, row.kind, row.scope,
-		row.notAfter, g.Giver.Bytes(), row.sealed, row.text, row.salt, sealedOpening, leaf, mail.Micros(v.now()))
+		row.notAfter, g.Giver.Bytes(), row.sealed, row.text, row.salt, sealedOpening, own, leaf, mail.Micros(v.now()))
 	return row.id, err
 }
 
@@ -212,25 +217,17 @@ func (v *Vault) grantEntry(row *grantRow, info []byte, g Grant) (opening []byte,
 	return tuple.Make("siegel/v1 grant opening", fields...), err
 }
 
-// Revoke deletes the grants of a holder to a grantee and enters that in the
-// ledger. What the grantee copied before, he has; start a new term so that new
-// mail is not his. It returns how many grants went.
-func (v *Vault) Revoke(ctx context.Context, tx *db.Tx, holder, grantee mail.HolderID, giver mail.ID, reason string) (int, error) {
+// Revoke deletes the grants of a holder to a grantee and enters in the ledger
+// that they ended; who did it and why is an audit event of the same transaction.
+// What the grantee copied before, he has; start a new term so that new mail is
+// not his. It returns how many grants went.
+func (v *Vault) Revoke(ctx context.Context, tx *db.Tx, holder, grantee mail.HolderID) (int, error) {
 	ids, err := grantIDs(ctx, tx, holder, grantee)
 	if err != nil {
 		return 0, err
 	}
 	for _, id := range ids {
-		e := entry.Entry{Kind: "revoke", ID: mail.NewID(), Time: v.now()}
-		for name, value := range map[string]string{"grant": id.String(), "giver": giver.String(), "reason": reason} {
-			o := entry.Opening{Salt: NewSalt(), Value: []byte(value)}
-			e.Fields = append(e.Fields, entry.Field{Name: name, Commitment: o.Commit()})
-		}
-		text, err := e.Text()
-		if err != nil {
-			return 0, err
-		}
-		if _, err := v.log.Append(ctx, tx, AuditLog, []flow.Leaf{{Log: AuditLog, Entry: text, Sealed: entry.Nothing()}}); err != nil {
+		if err := v.End(ctx, tx, id); err != nil {
 			return 0, err
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM seal_grant WHERE tenant = $1 AND id = $2`, id.Bytes()); err != nil {
@@ -238,6 +235,18 @@ func (v *Vault) Revoke(ctx context.Context, tx *db.Tx, holder, grantee mail.Hold
 		}
 	}
 	return len(ids), nil
+}
+
+// End enters in the ledger that what was entered under an id, a grant or the
+// assignment of an address, holds no longer: its row is worth nothing from the
+// commit on, wherever it comes from.
+func (v *Vault) End(ctx context.Context, tx *db.Tx, id mail.ID) error {
+	text, err := entry.Entry{Kind: "revoke", ID: id, Time: v.now()}.Text()
+	if err != nil {
+		return err
+	}
+	_, err = v.log.Append(ctx, tx, AuditLog, []flow.Leaf{{Log: AuditLog, Entry: text, Sealed: entry.Nothing()}})
+	return err
 }
 
 func grantIDs(ctx context.Context, tx *db.Tx, holder, grantee mail.HolderID) (ids []mail.ID, err error) {

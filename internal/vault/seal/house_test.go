@@ -14,6 +14,7 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/ledger/ledgertest"
 	"siegel/internal/vault/seal"
 )
 
@@ -22,6 +23,7 @@ type house struct {
 	testing.TB
 	db     *db.DB
 	vault  *seal.Vault
+	books  *ledgertest.Instance
 	ledger *ledger.Ledger
 	tenant db.Tenant
 	at     time.Time
@@ -42,7 +44,8 @@ func houseIn(t testing.TB, path string, key secret.Key) *house {
 	t.Cleanup(func() { _ = h.db.Close() })
 	h.ok(h.db.Migrate(context.Background(), "ledger", ledger.Migrations()))
 	h.ok(h.db.Migrate(context.Background(), "seal", seal.Migrations()))
-	h.ledger = ledger.New("test.example", h.now)
+	h.books = ledgertest.New(t, h.now)
+	h.ledger = h.books.Ledger()
 	h.vault = h.newVault()
 	h.tenant = h.newTenant()
 	return h
@@ -58,6 +61,13 @@ func (h *house) newVault() *seal.Vault {
 		h.Fatal(err)
 	}
 	return v
+}
+
+// restart goes on with a vault and a ledger that remember nothing.
+func (h *house) restart() {
+	h.Helper()
+	h.ledger = h.books.Ledger()
+	h.vault = h.newVault()
 }
 
 func (h *house) newTenant() db.Tenant {

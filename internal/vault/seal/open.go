@@ -10,6 +10,7 @@ import (
 	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal/hybrid"
 	"siegel/internal/vault/seal/stream"
 )
 
@@ -123,7 +124,7 @@ func (s *Session) wrapping(ctx context.Context, w Wrap, b batch) (k secret.Key, 
 		return k, err
 	}
 	err = s.lend(w.Holder, w.term, func(seed secret.Key) error {
-		plain, err := openWith(seed, "a batch key", batchInfo(id, b), sealed)
+		plain, err := hybrid.Open(seed, "a batch key", batchInfo(id, b), sealed)
 		if err != nil {
 			return err
 		}

@@ -2,14 +2,13 @@ package seal
 
 import (
 	"context"
-	"crypto/hpke"
 	"database/sql"
 	"errors"
 
-	"siegel/internal/kit/fault"
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal/hybrid"
 )
 
 func collectIDs(rows *sql.Rows) (ids []mail.ID, err error) {
@@ -28,21 +27,6 @@ func collectIDs(rows *sql.Rows) (ids []mail.ID, err error) {
 	return ids, rows.Err()
 }
 
-// currentKey returns a holder's newest key as a transaction sees it, verified
-// against the log.
-func (v *Vault) currentKey(ctx context.Context, tx *db.Tx, holder mail.HolderID, term *int) (_ hpke.PublicKey, err error) {
-	defer fault.Wrap(&err, "current key of holder %s", holder)
-	k := keyRow{holder: holder}
-	err = tx.QueryRow(ctx, `SELECT h.kind, h.term, k.public, k.entry, k.salt, k.leaf FROM seal_holder h JOIN seal_term k
-		ON k.tenant = h.tenant AND k.holder = h.id AND k.term = h.term WHERE h.tenant = $1 AND h.id = $2`,
-		holder.Bytes()).Scan(&k.kind, &k.term, &k.public, &k.text, &k.salt, &k.leaf)
-	if err != nil {
-		return nil, err
-	}
-	*term = k.term
-	return v.verified(ctx, tx.Committed(), k)
-}
-
 func noteInfo(tenant mail.TenantID, holder mail.HolderID, term int, kind string, id mail.ID) []byte {
 	return tuple.Make("siegel/v1 note", tenant[:], holder[:], number(term), []byte(kind), id[:])
 }
@@ -59,13 +43,11 @@ type Note struct {
 // what it speaks of; opening asks for the same.
 func (v *Vault) SealNote(ctx context.Context, t db.Tenant, holder mail.HolderID, kind string, id mail.ID, plain []byte) (Note, error) {
 	n := Note{Holder: holder}
-	if err := t.QueryRow(ctx, `SELECT term FROM seal_holder WHERE tenant = $1 AND id = $2`, holder.Bytes()).Scan(&n.Term); err != nil {
-		return Note{}, err
-	}
-	pub, err := v.publicKey(ctx, t, holder, n.Term)
+	pub, term, err := v.currentKey(ctx, t, t, holder)
 	if err != nil {
 		return Note{}, err
 	}
-	n.Sealed, err = sealTo(pub, noteInfo(t.ID(), holder, n.Term, kind, id), plain)
+	n.Term = term
+	n.Sealed, err = hybrid.Seal(pub, noteInfo(t.ID(), holder, n.Term, kind, id), plain)
 	return n, err
 }

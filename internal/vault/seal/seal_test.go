@@ -248,7 +248,7 @@ func TestTerms(t *testing.T) {
 	old := h.seal(1, archive)[0]
 	open := h.unlock(leaves)
 	h.update(h.tenant, func(tx *db.Tx) error {
-		n, err := h.vault.Revoke(t.Context(), tx, archive, leaves.holder, stays.holder, "left")
+		n, err := h.vault.Revoke(t.Context(), tx, archive, leaves.holder)
 		if err != nil || n != 1 {
 			t.Errorf("%d grants went, error %v", n, err)
 		}

@@ -10,6 +10,7 @@ import (
 	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal/hybrid"
 	"siegel/internal/vault/seal/stream"
 )
 
@@ -73,17 +74,48 @@ func (v *Vault) open(ctx context.Context, t db.Tenant, seed Seed) (_ *Session, e
 		}
 		reached = append(reached, found...)
 	}
-	return s, nil
+	return s, s.alarm(ctx)
+}
+
+// alarm fails with kind Damaged where a grant of a holder that the session
+// reaches does not stand in the ledger, whoever it is for: who holds an archive
+// hears that somebody tries to give it away.
+func (s *Session) alarm(ctx context.Context) error {
+	reached := make(map[mail.HolderID]bool)
+	s.mu.RLock()
+	for at := range s.seeds {
+		reached[at.holder] = at.holder != s.person
+	}
+	s.mu.RUnlock()
+	for holder, given := range reached {
+		if !given {
+			continue
+		}
+		rows, err := s.tenant.Query(ctx, selectGrants+` AND holder = $2`, holder.Bytes())
+		if err != nil {
+			return err
+		}
+		grants, err := collectGrants(rows)
+		if err != nil {
+			return err
+		}
+		for _, g := range grants {
+			if err := s.vault.checkGrant(ctx, s.tenant, g); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // take checks that a seed belongs to the public key in the ledger and keeps it.
 func (s *Session) take(ctx context.Context, seed Seed) error {
 	defer seed.Wipe() // does nothing when the arena has it
-	want, err := s.vault.publicKey(ctx, s.tenant, seed.Holder, seed.Term)
+	want, err := s.vault.termKey(ctx, s.tenant, seed.Holder, seed.Term)
 	if err != nil {
 		return err
 	}
-	got, err := public(seed.key)
+	got, err := hybrid.Public(seed.key)
 	if err != nil {
 		return err
 	}
@@ -123,7 +155,7 @@ func (s *Session) follow(ctx context.Context, at holderTerm) (found []holderTerm
 		if err := s.vault.checkGrant(ctx, s.tenant, g); err != nil {
 			return nil, err
 		}
-		plain, err := openWith(own, "a grant", grantInfo(s.tenant.ID(), g), g.sealed)
+		plain, err := hybrid.Open(own, "a grant", grantInfo(s.tenant.ID(), g), g.sealed)
 		if err != nil {
 			return nil, err
 		}
@@ -220,7 +252,7 @@ func (s *Session) Terms(holder mail.HolderID) []int {
 func (s *Session) OpenNote(n Note, kind string, id mail.ID) ([]byte, error) {
 	var plain []byte
 	err := s.lend(n.Holder, n.Term, func(k secret.Key) (err error) {
-		plain, err = openWith(k, "a note", noteInfo(s.tenant.ID(), n.Holder, n.Term, kind, id), n.Sealed)
+		plain, err = hybrid.Open(k, "a note", noteInfo(s.tenant.ID(), n.Holder, n.Term, kind, id), n.Sealed)
 		return err
 	})
 	return plain, err

@@ -3,6 +3,7 @@ package seal
 import (
 	"context"
 	"crypto/hpke"
+	"database/sql"
 	"embed"
 	"io/fs"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal/hybrid"
 	"siegel/internal/vault/seal/stream"
 )
 
@@ -34,6 +36,9 @@ type Log interface {
 	Append(ctx context.Context, tx *db.Tx, log string, leaves []flow.Leaf) (int64, error)
 	// Has fails where the log's leaf at that index is not data.
 	Has(ctx context.Context, t db.Tenant, log string, index int64, data entry.Hash) error
+	// Newest returns where the newest entry of an id stands, in the log as
+	// committed; its index is -1 where there is none.
+	Newest(ctx context.Context, t db.Tenant, log string, id mail.ID) (flow.Entered, error)
 }
 
 // AuditLog is the name of the log that keys and grants are entered in.
@@ -51,13 +56,14 @@ type Vault struct {
 	dummy  string              // a verifier that nothing fits, for people who do not exist
 
 	mu    sync.Mutex
-	known map[knownKey]hpke.PublicKey // keys whose entry was found in the log; guarded by mu
+	known map[knownKey]hpke.PublicKey // keys whose entry was found in the log, or made here; guarded by mu
 }
 
 type knownKey struct {
 	tenant, holder mail.ID
 	term           int
 	public         [32]byte // its hash
+	leaf           int64    // where its entry stands, or will when its transaction commits
 }
 
 // Config is what a vault needs.
@@ -109,77 +115,76 @@ const (
 	Recovery Kind = "recovery"
 )
 
-// Suite of HPKE: hybrid, so that neither a quantum computer nor a break of
-// ML-KEM alone opens what was sealed (decision D13).
-func kem() hpke.KEM    { return hpke.MLKEM768X25519() }
-func kdf() hpke.KDF    { return hpke.HKDFSHA256() }
-func suite() hpke.AEAD { return hpke.AES256GCM() }
-
-// public returns the public key of a seed.
-func public(seed secret.Key) ([]byte, error) {
-	k, err := private(seed)
-	if err != nil {
-		return nil, err
-	}
-	defer forget(k)
-	return k.PublicKey().Bytes(), nil
-}
-
-// forget wipes the copy of the seed that a private key carries. What the
-// library derived from it is not reached.
-func forget(k hpke.PrivateKey) {
-	if b, err := k.Bytes(); err == nil {
-		clear(b)
-	}
-}
-
-func private(seed secret.Key) (k hpke.PrivateKey, err error) {
-	seed.Use(func(b []byte) { k, err = kem().NewPrivateKey(b) })
-	return k, err
-}
-
-// sealTo returns the format byte and what HPKE makes of the plaintext.
-func sealTo(pub hpke.PublicKey, info, plain []byte) ([]byte, error) {
-	ct, err := hpke.Seal(pub, kdf(), suite(), info, plain)
-	if err != nil {
-		return nil, err
-	}
-	return append([]byte{stream.Format}, ct...), nil
-}
-
-func openWith(seed secret.Key, what string, info, sealed []byte) ([]byte, error) {
-	if len(sealed) == 0 || sealed[0] != stream.Format {
-		return nil, stream.ErrDamaged(what)
-	}
-	k, err := private(seed)
-	if err != nil {
-		return nil, err
-	}
-	defer forget(k)
-	plain, err := hpke.Open(k, kdf(), suite(), info, sealed[1:])
-	if err != nil {
-		return nil, stream.ErrDamaged(what)
-	}
-	return plain, nil
-}
-
 // number is a small number as a field of a tuple.
 func number(n int) []byte { return tuple.Uint64(uint64(n)) }
 
-// publicKey returns the key of a holder's term, after it has been found in the
-// tenant's log: a key that a hand put into the database is not used
-// (kind Damaged).
-func (v *Vault) publicKey(ctx context.Context, t db.Tenant, holder mail.HolderID, term int) (_ hpke.PublicKey, err error) {
+// termKey returns the key of one of a holder's terms, after it has been found in
+// the tenant's log (kind Damaged): what an opened seed is compared with. Nothing
+// is sealed to it, since the term may be over.
+func (v *Vault) termKey(ctx context.Context, t db.Tenant, holder mail.HolderID, term int) (_ hpke.PublicKey, err error) {
 	defer fault.Wrap(&err, "key of holder %s, term %d", holder, term)
-	k := keyRow{holder: holder, term: term}
-	err = t.QueryRow(ctx, `SELECT k.public, k.entry, k.salt, k.leaf, h.kind FROM seal_term k JOIN seal_holder h
-		ON h.tenant = k.tenant AND h.id = k.holder WHERE k.tenant = $1 AND k.holder = $2 AND k.term = $3`,
-		holder.Bytes(), term).Scan(&k.public, &k.text, &k.salt, &k.leaf, &k.kind)
-	if err != nil {
+	k := keyRow{holder: holder}
+	if err := k.scan(t.QueryRow(ctx, selectKey+` AND k.holder = $2 AND k.term = $3`, holder.Bytes(), term)); err != nil {
 		return nil, err
 	}
-	return v.verified(ctx, t, k)
+	if made, ok := v.remembered(k.known(t.ID())); ok {
+		return made, nil
+	}
+	w := k.entered(t.ID())
+	if err := w.check(); err != nil {
+		return nil, err
+	}
+	if err := v.log.Has(ctx, t, AuditLog, k.leaf, entry.LeafData(w.text, w.sealed)); err != nil {
+		return nil, w.absent(err)
+	}
+	return v.accept(t.ID(), k)
 }
+
+// querier is a tenant's handle or a transaction.
+type querier interface {
+	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// currentKey returns a holder's newest key and its term as q sees them. A key
+// that a hand put into the database, and one that a later term replaced, are
+// not used (kind Damaged). committed is the tenant's handle outside any
+// transaction.
+func (v *Vault) currentKey(ctx context.Context, q querier, committed db.Tenant, holder mail.HolderID) (_ hpke.PublicKey, term int, err error) {
+	defer fault.Wrap(&err, "current key of holder %s", holder)
+	k := keyRow{holder: holder}
+	if err := k.scan(q.QueryRow(ctx, selectKey+` AND k.holder = $2 AND k.term = h.term`, holder.Bytes())); err != nil {
+		return nil, 0, err
+	}
+	made, known := v.remembered(k.known(committed.ID()))
+	w := k.entered(committed.ID())
+	if !known {
+		err = w.check()
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	p, err := v.log.Newest(ctx, committed, AuditLog, holder)
+	if fault.Of(err) == fault.NotFound { // the transaction that makes the tenant
+		p, err = flow.Entered{Index: -1}, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	switch {
+	case w.is(p):
+	case known && p.Index < k.leaf:
+		// This vault made it in a transaction that is not committed yet.
+	default:
+		return nil, 0, w.absent(nil)
+	}
+	if !known {
+		made, err = v.accept(committed.ID(), k)
+	}
+	return made, k.term, err
+}
+
+const selectKey = `SELECT h.kind, k.term, k.public, k.entry, k.salt, k.leaf FROM seal_term k JOIN seal_holder h
+	ON h.tenant = k.tenant AND h.id = k.holder WHERE k.tenant = $1`
 
 // keyRow is a public key as the database has it.
 type keyRow struct {
@@ -190,33 +195,37 @@ type keyRow struct {
 	leaf               int64
 }
 
-func (k keyRow) known(tenant mail.TenantID) knownKey {
-	return knownKey{tenant, k.holder, k.term, sum(k.public)}
+func (k *keyRow) scan(row *sql.Row) error {
+	return row.Scan(&k.kind, &k.term, &k.public, &k.text, &k.salt, &k.leaf)
 }
 
-// verified returns the key of a row, after its entry was found in the log as
-// committed. Keys that this vault made itself need no search: they are not
-// committed yet while their transaction runs.
-func (v *Vault) verified(ctx context.Context, t db.Tenant, row keyRow) (hpke.PublicKey, error) {
-	v.mu.Lock()
-	k, ok := v.known[row.known(t.ID())]
-	v.mu.Unlock()
-	if ok {
-		return k, nil
-	}
-	record := keyRecord(t.ID(), row.holder, row.kind, row.term, row.public)
-	err := v.checkEntry(ctx, t, entered{
-		what: "a public key", kind: "key", field: "record", text: row.text, salt: row.salt, leaf: row.leaf,
+func (k keyRow) known(tenant mail.TenantID) knownKey {
+	return knownKey{tenant, k.holder, k.term, sum(k.public), k.leaf}
+}
+
+func (k keyRow) entered(tenant mail.TenantID) entered {
+	record := keyRecord(tenant, k.holder, k.kind, k.term, k.public)
+	return entered{
+		what: "a public key", kind: "key", field: "record", text: k.text, salt: k.salt, leaf: k.leaf,
 		value: record, sealed: sum(record),
-	})
-	if err != nil {
-		return nil, err
 	}
-	if k, err = kem().NewPublicKey(row.public); err != nil {
+}
+
+// accept reads a key whose entry was found, and remembers it.
+func (v *Vault) accept(tenant mail.TenantID, row keyRow) (hpke.PublicKey, error) {
+	k, err := hybrid.ParsePublic(row.public)
+	if err != nil {
 		return nil, fault.Because(fault.Damaged, "a public key is malformed", err)
 	}
-	v.remember(row.known(t.ID()), k)
+	v.remember(row.known(tenant), k)
 	return k, nil
+}
+
+func (v *Vault) remembered(at knownKey) (hpke.PublicKey, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	k, ok := v.known[at]
+	return k, ok
 }
 
 // remember notes a key as verified.
@@ -245,9 +254,8 @@ type entered struct {
 	leaf        int64
 }
 
-// checkEntry verifies that a row is what its entry commits to, and that the
-// entry stands in the log as committed.
-func (v *Vault) checkEntry(ctx context.Context, t db.Tenant, w entered) error {
+// check verifies that a row is what its entry commits to.
+func (w entered) check() error {
 	e, err := entry.Parse(w.text)
 	if err != nil || e.Kind != w.kind || len(w.salt) != entry.SaltSize {
 		return fault.Newf(fault.Damaged, "%s has no entry in the ledger", w.what)
@@ -255,11 +263,35 @@ func (v *Vault) checkEntry(ctx context.Context, t db.Tenant, w entered) error {
 	if err := e.Check(w.field, entry.Opening{Salt: entry.Hash(w.salt), Value: w.value}); err != nil {
 		return &fault.Error{Kind: fault.Damaged, Public: "%s is not the one in the ledger", Args: []any{w.what}, Cause: err}
 	}
-	if err := v.log.Has(ctx, t, AuditLog, w.leaf, entry.LeafData(w.text, w.sealed)); err != nil {
-		if fault.Of(err) != fault.Damaged {
-			return err
-		}
-		return &fault.Error{Kind: fault.Damaged, Public: "%s is not in the ledger", Args: []any{w.what}, Cause: err}
+	return nil
+}
+
+// absent is the error of a row whose entry does not stand in the log. Errors of
+// other kinds than Damaged stay as they are.
+func (w entered) absent(err error) error {
+	if err != nil && fault.Of(err) != fault.Damaged {
+		return err
+	}
+	return &fault.Error{Kind: fault.Damaged, Public: "%s is not in the ledger", Args: []any{w.what}, Cause: err}
+}
+
+// is reports whether a row is what stands in the log.
+func (w entered) is(p flow.Entered) bool {
+	return p.Index == w.leaf && p.Data == entry.LeafData(w.text, w.sealed)
+}
+
+// stands verifies that a row is what its entry commits to, and that this entry
+// is the newest one of its id in the log as committed.
+func (v *Vault) stands(ctx context.Context, t db.Tenant, id mail.ID, w entered) error {
+	if err := w.check(); err != nil {
+		return err
+	}
+	p, err := v.log.Newest(ctx, t, AuditLog, id)
+	if err != nil {
+		return w.absent(err)
+	}
+	if !w.is(p) {
+		return w.absent(nil)
 	}
 	return nil
 }

@@ -47,6 +47,7 @@ CREATE TABLE seal_grant (
   entry BYTEA NOT NULL,
   salt BYTEA NOT NULL,        -- of its field grant, so that the row can be checked without a session
   opening BYTEA NOT NULL,     -- of the entry, sealed to the holder
+  opening_term INTEGER NOT NULL, -- and to which term of it
   leaf BIGINT NOT NULL,
   created BIGINT NOT NULL,
   PRIMARY KEY (tenant, id)

@@ -1,0 +1,201 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"siegel/internal/kit/fault"
+	"siegel/internal/kit/tuple"
+	"siegel/internal/mail"
+	"siegel/internal/proto/checkpoint/layout"
+	"siegel/internal/proto/entry"
+	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal"
+	"siegel/internal/vault/seal/stream"
+)
+
+// Entry is an event as it is read back.
+type Entry struct {
+	ID    mail.ID   `json:"id"`
+	Index int64     `json:"index"` // in the audit log
+	Time  time.Time `json:"time"`
+	Event
+	Note string `json:"note,omitempty"` // where the session may read it
+}
+
+// Opener opens notes: an unlocked session that holds the archive.
+type Opener interface {
+	Holds(holder mail.HolderID) bool
+	OpenNote(n seal.Note, kind string, id mail.ID) ([]byte, error)
+}
+
+// row is what the database has of an event beside its entry.
+type row struct {
+	Entry
+	day               int64
+	box, dayBox, note []byte
+}
+
+// page is how many entries of the log are read at a time.
+const page = 1000
+
+// maxNamed is how many damaged events an error names.
+const maxNamed = 100
+
+// List calls f with the tenant's events from the newest to the oldest, at most
+// limit of them, with notes where o (which may be nil) can open them. The list is
+// that of the audit log, not of the rows: an event whose payload is gone, or is
+// not the one that was entered (EV-06), is left out, and after the rest was
+// listed the error, of kind Damaged, names its index.
+func (a *Trail) List(ctx context.Context, t db.Tenant, o Opener, limit int, f func(Entry) error) (err error) {
+	defer fault.Wrap(&err, "audit")
+	var bad []error
+	before := int64(-1)
+	for limit > 0 && before != 0 {
+		entries, err := a.ledger.Recent(ctx, t, "audit", before, page)
+		if err != nil {
+			return err
+		}
+		if len(entries) == 0 {
+			break
+		}
+		before = entries[len(entries)-1].Index
+		rows, err := read(ctx, t, before, entries[0].Index)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if limit == 0 {
+				break
+			}
+			r, err := a.event(t, o, e, rows[e.Index])
+			switch {
+			case fault.Of(err) == fault.Damaged && err != nil:
+				if len(bad) < maxNamed {
+					bad = append(bad, err)
+				}
+			case err != nil:
+				return err
+			case r != nil:
+				limit--
+				if err := f(*r); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return errors.Join(bad...)
+}
+
+// event returns the event of an entry, nil for an entry of another kind.
+func (a *Trail) event(t db.Tenant, o Opener, e layout.Entry, r *row) (*Entry, error) {
+	parsed, err := entry.Parse(e.Text)
+	if err == nil && parsed.Kind != "audit" {
+		return nil, nil
+	}
+	damaged := func(err error) error {
+		return errors.Join(fault.Newf(fault.Damaged, "event %d of the audit log is missing or not what was recorded", e.Index), err)
+	}
+	if err != nil || r == nil {
+		return nil, damaged(err)
+	}
+	r.ID, r.Index, r.Time = parsed.ID, e.Index, parsed.Time
+	if err := a.open(t, e, r); err != nil {
+		return nil, damaged(err)
+	}
+	if o != nil {
+		if r.Entry.Note, err = openNote(o, r); err != nil {
+			return nil, damaged(err)
+		}
+	}
+	return &r.Entry, nil
+}
+
+// read returns the rows of the events between two indexes of the log.
+func read(ctx context.Context, t db.Tenant, from, to int64) (_ map[int64]*row, err error) {
+	rows, err := t.Query(ctx, `SELECT e.leaf, e.day, e.box, e.note, d.box
+		FROM audit_event e JOIN audit_day d ON d.tenant = e.tenant AND d.day = e.day
+		WHERE e.tenant = $1 AND e.leaf >= $2 AND e.leaf <= $3`, from, to)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	list := make(map[int64]*row)
+	for rows.Next() {
+		var r row
+		var leaf int64
+		if err := rows.Scan(&leaf, &r.day, &r.box, &r.note, &r.dayBox); err != nil {
+			return nil, err
+		}
+		list[leaf] = &r
+	}
+	return list, rows.Err()
+}
+
+// open opens the payload and compares it with its entry.
+func (a *Trail) open(t db.Tenant, e layout.Entry, r *row) error {
+	tenant := t.ID()
+	key, err := a.keys.OpenDayKey(tenant, r.day, r.dayBox)
+	if err != nil {
+		return err
+	}
+	defer key.Wipe()
+	plain, err := stream.OpenBox("an audit event", key, r.box, tuple.Make("siegel/v1 audit event", tenant[:], r.ID[:]))
+	if err != nil {
+		return err
+	}
+	fields, err := tuple.Parse("siegel/v1 audit event", plain)
+	if err != nil || len(fields) != 2 || len(fields[0]) != entry.SaltSize {
+		return fault.New(fault.Damaged, "an audit event is malformed")
+	}
+	text, err := eventText(r.ID, r.Time, entry.Opening{Salt: entry.Hash(fields[0]), Value: fields[1]})
+	if err != nil {
+		return err
+	}
+	if string(text) != string(e.Text) {
+		return fault.New(fault.Damaged, "an audit event is malformed")
+	}
+	return json.Unmarshal(fields[1], &r.Event)
+}
+
+// openNote returns the note of an event, empty where there is none or the
+// session cannot open it. A note that is not the one that the payload commits
+// to, or that is gone, is an error of kind Damaged: anybody can seal to the
+// archive, so that it opens proves nothing.
+func openNote(o Opener, r *row) (string, error) {
+	want, noted := r.Detail[noteDetail].(string)
+	if !noted {
+		return "", nil
+	}
+	to, _ := r.Detail[noteToDetail].(string)
+	holder, term, _ := strings.Cut(to, " ")
+	n := seal.Note{Sealed: r.note}
+	var errs [2]error
+	n.Holder, errs[0] = mail.ParseID(holder)
+	n.Term, errs[1] = strconv.Atoi(term)
+	if err := errors.Join(errs[:]...); err != nil || r.note == nil {
+		return "", errors.Join(fault.New(fault.Damaged, "the note of an audit event is missing"), err)
+	}
+	if !o.Holds(n.Holder) {
+		return "", nil
+	}
+	plain, err := o.OpenNote(n, "audit", r.ID)
+	if fault.Of(err) == fault.NotFound {
+		return "", nil // a term that the session does not hold
+	}
+	if err != nil {
+		return "", err
+	}
+	fields, err := tuple.Parse("siegel/v1 audit note", plain)
+	if err != nil || len(fields) != 2 || len(fields[0]) != entry.SaltSize {
+		return "", fault.New(fault.Damaged, "an audit note is malformed")
+	}
+	if entry.Hex(entry.Opening{Salt: entry.Hash(fields[0]), Value: fields[1]}.Commit()) != want {
+		return "", fault.New(fault.Damaged, "an audit note is not the one that was written")
+	}
+	return string(fields[1]), nil
+}

@@ -1,0 +1,96 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"siegel/internal/kit/fault"
+	"siegel/internal/proto/checkpoint/layout"
+	"siegel/internal/proto/entry"
+	"siegel/internal/vault/db"
+)
+
+// Entry is an entry of a log as the database has it.
+type Entry = layout.Entry
+
+// page is how many entries are read at a time.
+const page = 1024
+
+// Entries yields the entries of a log from an index on, in order, as they
+// stand: whether they are what was entered is [Ledger.Verify]'s. A gap ends
+// with an error of kind Damaged that names the index.
+func (l *Ledger) Entries(ctx context.Context, t db.Tenant, log string, from int64) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		for limit := 1; ; limit = page { // who asks for one gets one
+			list, err := readPage(ctx, t, log, from, limit)
+			if err != nil {
+				yield(Entry{}, err)
+				return
+			}
+			for _, e := range list {
+				if e.Index != from {
+					yield(Entry{}, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from, log))
+					return
+				}
+				if !yield(e, nil) {
+					return
+				}
+				from++
+			}
+			if len(list) < limit {
+				return
+			}
+		}
+	}
+}
+
+// Entry returns the text of one entry and the SHA-256 of the sealed octets that
+// it speaks of, as they stand. It fails with kind NotFound behind the end of the
+// log and with kind Damaged for an entry that is missing before it.
+func (l *Ledger) Entry(ctx context.Context, t db.Tenant, log string, index int64) (text []byte, sealed entry.Hash, err error) {
+	defer fault.Wrap(&err, "ledger %s", log)
+	for e, err := range l.Entries(ctx, t, log, index) {
+		return e.Text, e.Sealed, err
+	}
+	return nil, sealed, fault.Newf(fault.NotFound, "the %s log has no entry %d", log, index)
+}
+
+func readPage(ctx context.Context, t db.Tenant, log string, from int64, limit int) (list []Entry, err error) {
+	rows, err := t.Query(ctx, `SELECT idx, text, sealed, leaf FROM ledger_entry WHERE tenant = $1 AND log = $2 AND idx >= $3 ORDER BY idx LIMIT $4`,
+		log, from, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var e Entry
+		var sealed, leaf []byte
+		if err := rows.Scan(&e.Index, &e.Text, &sealed, &leaf); err != nil {
+			return nil, err
+		}
+		if len(sealed) != len(entry.Hash{}) || len(leaf) != len(entry.Hash{}) {
+			return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", e.Index, log)
+		}
+		e.Sealed, e.Leaf = entry.Hash(sealed), entry.Hash(leaf)
+		list = append(list, e)
+	}
+	return list, rows.Err()
+}
+
+// Checkpoints returns the signed checkpoints of a log, smallest first.
+func Checkpoints(ctx context.Context, t db.Tenant, log string) (notes [][]byte, err error) {
+	rows, err := t.Query(ctx, `SELECT note FROM ledger_checkpoint WHERE tenant = $1 AND log = $2 ORDER BY size`, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var note []byte
+		if err := rows.Scan(&note); err != nil {
+			return nil, err
+		}
+		notes = append(notes, note)
+	}
+	return notes, rows.Err()
+}

@@ -1,0 +1,230 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/internal/proto/checkpoint"
+	"siegel/internal/proto/entry"
+	"siegel/internal/vault/db"
+)
+
+// head is what this process found to hold of one log. Its first state extends
+// the last signed checkpoint, each further one extends the state before: what
+// was relied on before it was signed cannot be exchanged behind our back.
+type head struct {
+	mu     sync.RWMutex
+	looked bool                  // there is a state; guarded by mu
+	size   int64                 // of the state; guarded by mu
+	root   tlog.Hash             // of the state; guarded by mu
+	tree   *Tree                 // the state itself; guarded by mu
+	proven map[int64][]tlog.Hash // full tiles of leaves that have been proven, bounded; guarded by mu
+	reg    *register             // nil until somebody asks for the newest entry of an id; guarded by mu
+}
+
+// maxProven bounds the tiles of a log that are remembered: 8 KiB each.
+const maxProven = 128
+
+type logName struct {
+	tenant mail.TenantID
+	log    string
+}
+
+// head returns the head of a log, which the first call makes.
+func (l *Ledger) head(id mail.TenantID, log string) *head {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h := l.heads[logName{id, log}]
+	if h == nil {
+		h = &head{proven: make(map[int64][]tlog.Hash)}
+		l.heads[logName{id, log}] = h
+	}
+	return h
+}
+
+// seen is a state of a log as this process found it.
+type seen struct {
+	looked bool
+	size   int64
+	root   tlog.Hash
+}
+
+// seen returns the largest state that was found so far.
+func (l *Ledger) seen(id mail.TenantID, log string) seen {
+	h := l.head(id, log)
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return seen{h.looked, h.size, h.root}
+}
+
+// in fails with kind Damaged where a tree that was read later does not begin
+// with the state.
+func (s seen) in(tree *Tree) error {
+	if !s.looked || s.size == 0 {
+		return nil
+	}
+	root, err := tree.Root(s.size)
+	if err != nil {
+		return err
+	}
+	if root != s.root {
+		return errBehindOurBack(tree.log)
+	}
+	return nil
+}
+
+// errBehindOurBack says that a log does not begin with what was found before.
+func errBehindOurBack(log string) error {
+	return fault.Newf(fault.Damaged, "the %s log was changed behind the back of the running server: verify the ledger", log)
+}
+
+// grow brings a head to the committed state of its log. It fails with kind
+// Damaged where that does not extend what was found, or signed, before. The
+// caller holds h.mu.
+func (l *Ledger) grow(ctx context.Context, t db.Tenant, log string, h *head) error {
+	tree, _, err := l.committed(ctx, t, log, !h.looked)
+	if err != nil {
+		return err
+	}
+	if h.looked && tree.Size == h.size {
+		return nil
+	}
+	if err := (seen{h.looked, h.size, h.root}).in(tree); err != nil {
+		return err
+	}
+	root, err := tree.Root(tree.Size)
+	if err != nil {
+		return err
+	}
+	h.looked, h.size, h.root, h.tree = true, tree.Size, root, tree
+	return nil
+}
+
+// committed returns the committed state of a log and, where guarded is asked
+// for, its last signed checkpoint, which the state extends.
+func (l *Ledger) committed(ctx context.Context, t db.Tenant, log string, guarded bool) (*Tree, []byte, error) {
+	if !guarded {
+		tree, err := l.Tree(ctx, t, log)
+		return tree, nil, err
+	}
+	newest, err := newestCheckpoint(ctx, t, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	note, err := l.guard.load(ctx, t, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	tree, err := l.Tree(ctx, t, log)
+	if fault.Of(err) == fault.NotFound && note != nil {
+		return nil, nil, fault.Because(fault.Damaged, "a log that was signed is missing", err)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return tree, note, l.guard.check(tree, newest, note)
+}
+
+// Has fails with kind Damaged where the log's leaf at that index is not data. It
+// proves inclusion in a state that extends the last signed checkpoint and every
+// state that this process relied on before: rows of entries alone prove nothing.
+func (l *Ledger) Has(ctx context.Context, t db.Tenant, log string, index int64, data entry.Hash) error {
+	h := l.head(t.ID(), log)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.looked || index >= h.size {
+		if err := l.grow(ctx, t, log, h); err != nil {
+			return err
+		}
+	}
+	h.tree.query = tileQuery(ctx, t, log) // that of the last look may be over
+	return h.has(index, data)
+}
+
+// has proves one leaf. The caller holds h.mu.
+func (h *head) has(index int64, data entry.Hash) error {
+	unlike := func(err error) error {
+		clear(h.tree.tiles) // somebody may mend the database while we run
+		return errors.Join(fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", index, h.tree.log), err)
+	}
+	if index < 0 || index >= h.size {
+		return unlike(nil)
+	}
+	tile, at := index/checkpoint.TileWidth, index%checkpoint.TileWidth
+	if hashes := h.proven[tile]; hashes != nil {
+		if hashes[at] != tlog.RecordHash(data[:]) {
+			return unlike(nil)
+		}
+		return nil
+	}
+	proof, err := h.tree.Inclusion(h.size, index)
+	if err != nil {
+		return unlike(err)
+	}
+	if err := tlog.CheckRecord(proof, h.size, h.root, index, tlog.RecordHash(data[:])); err != nil {
+		return unlike(err)
+	}
+	return h.remember(tile)
+}
+
+// remember keeps the tile of a leaf that was proven: the proof was computed from
+// all its hashes, so it holds for all of them.
+func (h *head) remember(tile int64) error {
+	if len(h.proven) >= maxProven {
+		clear(h.proven)
+		clear(h.tree.tiles)
+	}
+	hashes, err := h.tree.Hashes(0, tile)
+	if err == nil && len(hashes) == checkpoint.TileWidth {
+		h.proven[tile] = hashes
+	}
+	return err
+}
+
+// Recent returns entries of a log below an index, newest first, at most limit
+// of them; a negative index means the end of the log. Each is proven as
+// [Ledger.Has] does. It fails with kind Damaged for an entry that is missing or
+// not what was entered, and names its index.
+func (l *Ledger) Recent(ctx context.Context, t db.Tenant, log string, before int64, limit int) ([]Entry, error) {
+	h := l.head(t.ID(), log)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if before < 0 || !h.looked {
+		if err := l.grow(ctx, t, log, h); err != nil {
+			return nil, err
+		}
+	}
+	if before < 0 || before > h.size {
+		before = h.size
+	}
+	h.tree.query = tileQuery(ctx, t, log)
+	from := max(0, before-int64(limit))
+	list, err := readPage(ctx, t, log, from, int(before-from))
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range list {
+		if e.Index != from+int64(i) {
+			return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from+int64(i), log)
+		}
+		leaf := entry.LeafData(e.Text, e.Sealed)
+		if leaf != e.Leaf {
+			return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", e.Index, log)
+		}
+		if err := h.has(e.Index, leaf); err != nil {
+			return nil, err
+		}
+	}
+	if int64(len(list)) != before-from {
+		return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from+int64(len(list)), log)
+	}
+	for i, j := 0, len(list)-1; i < j; i, j = i+1, j-1 {
+		list[i], list[j] = list[j], list[i]
+	}
+	return list, nil
+}

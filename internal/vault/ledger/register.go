@@ -1,0 +1,144 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+
+	"siegel/internal/flow"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/internal/proto/checkpoint"
+	"siegel/internal/proto/entry"
+	"siegel/internal/vault/db"
+)
+
+// register has the newest entry of each id of a log, from reading the log
+// through. Rows of the database say what was granted once; the log says whether
+// something ended it since, and cannot be set back.
+type register struct {
+	size   int64 // entries read
+	edge   checkpoint.Edge
+	newest map[mail.ID]flow.Entered
+}
+
+// events are left out of registers: they are many, and each stands for itself.
+const events = "audit"
+
+// Newest returns where the newest entry of an id stands in the log as
+// committed. The first call for a log reads it through, later ones what is new.
+// It fails with kind Damaged where entries do not have the root of a state that
+// extends the last signed checkpoint and every state that this process relied
+// on before.
+func (l *Ledger) Newest(ctx context.Context, t db.Tenant, log string, id mail.ID) (p flow.Entered, err error) {
+	err = l.registered(ctx, t, log, func(r *register) { p = r.place(id) })
+	return p, err
+}
+
+// Standing returns the newest entries of a log: of every id one, but for events.
+// It fails as [Ledger.Newest] does.
+func (l *Ledger) Standing(ctx context.Context, t db.Tenant, log string) (all map[mail.ID]flow.Entered, err error) {
+	err = l.registered(ctx, t, log, func(r *register) { all = maps.Clone(r.newest) })
+	return all, err
+}
+
+// registered calls f with the register of the log's committed state.
+func (l *Ledger) registered(ctx context.Context, t db.Tenant, log string, f func(*register)) (err error) {
+	defer fault.Wrap(&err, "ledger %s", log)
+	var size int64
+	err = t.QueryRow(ctx, `SELECT size FROM ledger_log WHERE tenant = $1 AND name = $2`, log).Scan(&size)
+	if errors.Is(err, db.ErrNoRows) {
+		return l.missing(ctx, t, log)
+	}
+	if err != nil {
+		return err
+	}
+	h := l.head(t.ID(), log)
+	if h.upToDate(size, f) {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := l.grow(ctx, t, log, h); err != nil {
+		return err
+	}
+	if err := l.replay(ctx, t, log, h); err != nil {
+		return err
+	}
+	f(h.reg)
+	return nil
+}
+
+// missing is the error for a log that has no row: of kind NotFound where there
+// never was one, Damaged where this process saw it or somebody signed it.
+func (l *Ledger) missing(ctx context.Context, t db.Tenant, log string) error {
+	if l.seen(t.ID(), log).looked {
+		return errBehindOurBack(log)
+	}
+	_, _, err := l.committed(ctx, t, log, true)
+	return err
+}
+
+// upToDate calls f and reports true where the register has just size entries.
+func (h *head) upToDate(size int64, f func(*register)) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if h.reg == nil || h.reg.size != size {
+		return false
+	}
+	f(h.reg)
+	return true
+}
+
+// place returns where the newest entry of an id stands.
+func (r *register) place(id mail.ID) flow.Entered {
+	if p, ok := r.newest[id]; ok {
+		return p
+	}
+	return flow.Entered{Index: -1}
+}
+
+// replay reads what the register does not have yet, up to the head's state, and
+// compares the root. The caller holds h.mu.
+func (l *Ledger) replay(ctx context.Context, t db.Tenant, log string, h *head) error {
+	old := h.reg
+	if old == nil {
+		old = &register{newest: make(map[mail.ID]flow.Entered)}
+	}
+	if old.size == h.size {
+		h.reg = old
+		return nil
+	}
+	// What was read is kept only where the root is right.
+	edge, err := parseEdge(old.edge.Bytes())
+	if err != nil {
+		return err
+	}
+	fresh := make(map[mail.ID]flow.Entered)
+	n := old.size
+	for e, err := range l.Entries(ctx, t, log, n) {
+		if n == h.size {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		one, err := entry.Parse(e.Text)
+		leaf := entry.LeafData(e.Text, e.Sealed)
+		if err != nil || leaf != e.Leaf {
+			return errors.Join(fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", n, log), err)
+		}
+		if one.Kind != events {
+			fresh[one.ID] = flow.Entered{Index: n, Data: leaf, Kind: one.Kind}
+		}
+		n++
+		edge.Add(n, entry.RecordHash(leaf))
+	}
+	if n != h.size || edge.Root() != checkpoint.Hash(h.root) {
+		return fault.Because(fault.Damaged, "a log is not what was signed: verify the ledger", fmt.Errorf("another root after %d entries", n))
+	}
+	maps.Copy(old.newest, fresh)
+	h.reg = &register{size: n, edge: edge, newest: old.newest}
+	return nil
+}
