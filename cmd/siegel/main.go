@@ -222,6 +222,15 @@ func (c *cli) causes(err error) string {
 	if errors.As(err, &p) {
 		return "  " + p.Field + ": " + c.say(p.What.Text, p.What.Args...) + "; " + c.say(p.Remedy.Text, p.Remedy.Args...)
 	}
+	// An error's own text is for logs, which get no addresses: a user gets the
+	// sentence.
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Public != "" {
+		text := "  " + console.Explain(c.texts, c.lang, f).Text
+		if f.Cause != nil {
+			text += "\n" + c.causes(f.Cause)
+		}
+		return text
+	}
 	return "  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
 }
 

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"maps"
 	"time"
+	"unicode/utf8"
 
 	"siegel/internal/flow"
 	"siegel/internal/kit/fault"
@@ -43,7 +44,7 @@ type Event struct {
 	New    string         `json:"new,omitempty"`    // setting after
 	Detail map[string]any `json:"detail,omitempty"` // numbers, ids, commitments
 	// Note is sealed to the archive holder and is no part of the payload; the
-	// payload has its commitment.
+	// payload has its commitment. It is text of at most 1,000 characters.
 	Note string `json:"-"`
 }
 
@@ -84,7 +85,8 @@ func New(l Ledger, k Keys, n Notes, now func() time.Time) *Trail {
 
 // Record enters an event in a transaction of its own; what it announces may
 // happen after it returns nil, never before. archive may be zero where the event
-// has no note.
+// has no note. It fails with kind Invalid where the note is too long: the ledger
+// keeps for ever that there was one, and anybody who signs in can write it.
 func (a *Trail) Record(ctx context.Context, t db.Tenant, archive mail.HolderID, e Event) (err error) {
 	defer fault.Wrap(&err, "audit")
 	p, err := a.prepare(ctx, t, archive, e)
@@ -115,6 +117,16 @@ const (
 	noteToDetail = "note-to" // holder and term
 )
 
+// maxNote bounds what people write: the reason of an opening, a query.
+const maxNote = 1000 // characters
+
+func checkNote(note string) error {
+	if !utf8.ValidString(note) || utf8.RuneCountInString(note) > maxNote {
+		return fault.Newf(fault.Invalid, "a reason or a search must be text of at most %d characters", maxNote)
+	}
+	return nil
+}
+
 // prepared is an event that waits for its transaction.
 type prepared struct {
 	id   mail.ID
@@ -127,6 +139,9 @@ type prepared struct {
 func (a *Trail) prepare(ctx context.Context, t db.Tenant, archive mail.HolderID, e Event) (*prepared, error) {
 	p := &prepared{id: mail.NewID(), at: mail.Time(a.now()), salt: seal.NewSalt()}
 	if e.Note != "" {
+		if err := checkNote(e.Note); err != nil {
+			return nil, err
+		}
 		o := entry.Opening{Salt: seal.NewSalt(), Value: []byte(e.Note)}
 		e.Detail = maps.Clone(e.Detail) // the caller keeps his map
 		if e.Detail == nil {

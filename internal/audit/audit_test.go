@@ -339,6 +339,23 @@ func TestNotes(t *testing.T) {
 	}
 }
 
+// EX-03: what people write into the audit log is bounded, and nothing is entered
+// where it is too long.
+func TestLongNotes(t *testing.T) {
+	d := newDesk(t)
+	for note, want := range map[string]bool{
+		strings.Repeat("ü", 1000): true, strings.Repeat("ü", 1001): false, strings.Repeat("x", 1<<20): false, "\xff": false,
+	} {
+		err := d.trail.Record(t.Context(), d.tenant, d.archive, audit.Event{What: "message.open", Who: "p", Note: note})
+		if (err == nil) != want || (err != nil && fault.Of(err) != fault.Invalid) {
+			t.Errorf("a note of %d octets: %v", len(note), err)
+		}
+	}
+	if list, err := d.list(nil, 100); err != nil || len(list) != 1 {
+		t.Errorf("%d events, error %v", len(list), err)
+	}
+}
+
 // An event of a transaction is there when that is, and only then.
 func TestRecordIn(t *testing.T) {
 	d := newDesk(t)

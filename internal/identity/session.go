@@ -62,7 +62,7 @@ func (i *Identity) must(ctx context.Context, s *Session, roles ...Role) error {
 		for _, r := range roles {
 			names = append(names, string(r))
 		}
-		return fault.Newf(fault.Denied, "this needs the role %s; you have the role %s", strings.Join(names, ", "), s.person.Role)
+		return fault.Newf(fault.Denied, "this needs the role %s; you have the role %s", fault.Word(strings.Join(names, ", ")), fault.Word(s.person.Role))
 	}
 	if s.recovery {
 		return nil

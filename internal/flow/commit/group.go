@@ -2,8 +2,10 @@ package commit
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -208,13 +210,17 @@ func (r *Room) retryMAC(p *flow.Passage) [32]byte {
 	return r.MAC.MAC(p.Tenant, tuple.Make("siegel/v1 retry", fields...))
 }
 
-// transact writes the rows of groups in one transaction.
+// transact writes the rows of groups in one transaction. Whoever locks rows of
+// several tenants does so in the order of docs/flow.md, or two of them could
+// wait for each other: one kind of rows after the other, each in the order of
+// the tenants' ids, and the logs' heads last.
 func (r *Room) transact(ctx context.Context, groups []*group) error {
 	start := time.Now()
+	groups = slices.SortedStableFunc(slices.Values(groups), func(a, b *group) int { return byTenant(a.tenant.ID(), b.tenant.ID()) })
 	err := r.update(ctx, func(b *db.Batch) error {
-		for _, g := range groups {
-			if err := r.rows(ctx, b.Tenant(g.tenant.ID()), g); err != nil {
-				return err
+		for _, pass := range []func(context.Context, *db.Batch, []*group) error{r.references, r.keys, r.leaves} {
+			if err := pass(ctx, b, groups); err != nil {
+				return fmt.Errorf("group: %w", err)
 			}
 		}
 		r.Watch(stepDurable, false, 0)
@@ -224,28 +230,56 @@ func (r *Room) transact(ctx context.Context, groups []*group) error {
 	return err
 }
 
-// rows writes one group: references and keys first, the log's head last.
-func (r *Room) rows(ctx context.Context, tx *db.Tx, g *group) (err error) {
-	defer fault.Wrap(&err, "group")
-	r.Watch(stepRows, false, 0)
+func byTenant(a, b mail.TenantID) int { return bytes.Compare(a[:], b[:]) }
+
+// references enters the groups and their transactions.
+func (r *Room) references(ctx context.Context, b *db.Batch, groups []*group) error {
 	now := r.Now()
-	_, err = tx.Exec(ctx, `INSERT INTO commit_group (tenant, id, pack, size, created) VALUES ($1, $2, $3, $4, $5)`,
-		g.id.Bytes(), g.pack.Bytes(), g.size, mail.Micros(now))
-	if err != nil {
-		return err
-	}
-	skip := make(map[mail.ID]bool)
-	for _, w := range g.waiters {
-		if w.p.Receipt, err = r.reference(ctx, tx, w, now); err != nil {
+	var all []*waiter
+	for _, g := range groups {
+		r.Watch(stepRows, false, 0)
+		_, err := b.Tenant(g.tenant.ID()).Exec(ctx, `INSERT INTO commit_group (tenant, id, pack, size, created) VALUES ($1, $2, $3, $4, $5)`,
+			g.id.Bytes(), g.pack.Bytes(), g.size, mail.Micros(now))
+		if err != nil {
 			return err
 		}
-		skip[w.p.ID] = w.p.Receipt.Duplicate
+		all = append(all, g.waiters...)
 	}
-	if err := g.wrapped.Write(ctx, tx, skip); err != nil {
-		return err
+	slices.SortStableFunc(all, func(a, b *waiter) int {
+		return cmp.Or(byTenant(a.p.Tenant, b.p.Tenant), bytes.Compare(a.mac[:], b.mac[:]))
+	})
+	for _, w := range all {
+		var err error
+		if w.p.Receipt, err = r.reference(ctx, b.Tenant(w.p.Tenant), w, now); err != nil {
+			return err
+		}
 	}
-	r.Watch(stepLedger, false, 0)
-	return r.leaves(ctx, tx, g)
+	return nil
+}
+
+// keys writes the keys of the messages that are new.
+func (r *Room) keys(ctx context.Context, b *db.Batch, groups []*group) error {
+	for _, g := range groups {
+		skip := make(map[mail.ID]bool)
+		for _, w := range g.waiters {
+			skip[w.p.ID] = w.p.Receipt.Duplicate
+		}
+		if err := g.wrapped.Write(ctx, b.Tenant(g.tenant.ID()), skip); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaves appends the leaves of the groups and writes the rows that name them.
+func (r *Room) leaves(ctx context.Context, b *db.Batch, groups []*group) error {
+	for _, g := range groups {
+		r.Watch(stepLedger, false, 0)
+		if err := r.enter(ctx, b.Tenant(g.tenant.ID()), g); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reference enters the transaction, or counts a retry of one that was accepted.
@@ -265,9 +299,9 @@ func (r *Room) reference(ctx context.Context, tx *db.Tx, w *waiter, now time.Tim
 	return flow.Receipt{Message: id, Duplicate: id != w.p.ID}, err
 }
 
-// leaves appends the group's leaves, the message log before the audit log, and
+// enter appends the group's leaves, the message log before the audit log, and
 // then writes the rows that name them.
-func (r *Room) leaves(ctx context.Context, tx *db.Tx, g *group) error {
+func (r *Room) enter(ctx context.Context, tx *db.Tx, g *group) error {
 	first := make(map[string]int64)
 	all := make(map[string][]flow.Leaf)
 	err := g.each(func(_ *waiter, _ int, u flow.Unit) error {

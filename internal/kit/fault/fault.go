@@ -5,6 +5,9 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"io"
+	"reflect"
+	"time"
 )
 
 // Kind says what the caller can do about a fault.
@@ -59,13 +62,17 @@ type Error struct {
 	// where Args go: the key under which kit/text has its translations. No names
 	// of files, rules or hosts.
 	Public string
-	Args   []any // what the sentence needs; never a secret
-	Cause  error // may be nil; logged, never sent
+	// Args are what the sentence needs: never a secret, but it may be an address
+	// or what somebody typed. Users read them, logs do not: see Error.
+	Args  []any
+	Cause error // may be nil; logged, never sent
 }
 
-// Error returns the public text and the cause: for logs, not for users.
+// Error returns the public text and the cause: for logs, not for users. No
+// address stands in a log, so of the arguments only numbers, times, ids and
+// [Word] are printed, and "…" for all others.
 func (e *Error) Error() string {
-	switch public := e.sentence(); {
+	switch public := e.logged(); {
 	case e.Cause == nil:
 		return public
 	case public == "":
@@ -75,12 +82,54 @@ func (e *Error) Error() string {
 	}
 }
 
-func (e *Error) sentence() string {
+// Word is an argument that may be logged: a word of ours, such as a role or the
+// name of a log, never what came from outside.
+type Word string
+
+func (e *Error) logged() string {
 	if len(e.Args) == 0 {
 		return e.Public
 	}
-	return fmt.Sprintf(e.Public, e.Args...)
+	args := make([]any, len(e.Args))
+	for i, a := range e.Args {
+		if args[i] = a; !harmless(a) {
+			args[i] = elided{}
+		}
+	}
+	return fmt.Sprintf(e.Public, args...)
 }
+
+// harmless reports whether an argument may stand in a log: by its type, since
+// nobody can tell an address from its octets alone.
+func harmless(a any) bool {
+	switch a.(type) {
+	case nil, Word, time.Time, time.Duration, Kind:
+		return true
+	}
+	switch t := reflect.TypeOf(a); t.Kind() {
+	case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Float32, reflect.Float64:
+		return true
+	case reflect.Array: // of octets: ids and hashes
+		return t.Elem().Kind() == reflect.Uint8
+	default:
+		return false
+	}
+}
+
+// elided is printed in the place of an argument, for every verb.
+type elided struct{}
+
+// Format implements [fmt.Formatter].
+func (elided) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "…") }
+
+// Format implements [fmt.Formatter]: every verb prints what Error returns, also
+// those that would print the fields.
+func (e *Error) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
+
+// MarshalText implements [encoding.TextMarshaler] for handlers that encode an
+// error as a value.
+func (e *Error) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }

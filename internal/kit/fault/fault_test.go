@@ -1,10 +1,16 @@
 package fault_test
 
 import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"strings"
 	"testing"
+	"time"
 
 	"siegel/internal/kit/fault"
 )
@@ -69,7 +75,7 @@ func TestSentence(t *testing.T) {
 	if got := err.Error(); got != "room: it failed: "+cause.Error() {
 		t.Errorf("for the log: %s", got)
 	}
-	if got := fault.Newf(fault.Invalid, "%d %s", 1, "x").Error(); got != "1 x" {
+	if got := fault.Newf(fault.Invalid, "%d %s", 1, fault.Word("x")).Error(); got != "1 x" {
 		t.Errorf("formatted: %s", got)
 	}
 	// A sentence without arguments is no format: a percent sign stays.
@@ -78,6 +84,62 @@ func TestSentence(t *testing.T) {
 	}
 	if got := (&fault.Error{Cause: cause}).Error(); got != cause.Error() {
 		t.Errorf("only a cause: %s", got)
+	}
+}
+
+type address string
+
+func (a address) String() string { return string(a) }
+
+type id [4]byte
+
+func (i id) String() string { return fmt.Sprintf("id-%x", i[:]) }
+
+// CR-05: whatever prints an error into a log, no address of its arguments comes
+// out; the user's sentence has it all the same.
+func TestLogsGetNoAddresses(t *testing.T) {
+	const canary = "canary@firm.example"
+	var public string
+	for _, arg := range []any{
+		canary, address(canary), []byte(canary), errors.New(canary), []string{canary}, map[string]int{canary: 1},
+		struct{ S string }{canary}, &struct{ S string }{canary}, []any{canary}, func() *string { s := canary; return &s }(),
+	} {
+		inner := fault.Newf(fault.NotFound, "there is no person %s, %q, %v, %d, %x", arg, arg, arg, arg, arg)
+		for name, err := range map[string]error{
+			"plain": inner, "cause": fault.Because(fault.Invalid, "no", inner), "wrapped": fmt.Errorf("room: %w", inner),
+			"joined": errors.Join(io.EOF, inner), "deferred": func() (err error) { defer fault.Wrap(&err, "room"); return inner }(),
+		} {
+			var out bytes.Buffer
+			for _, h := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
+				l := slog.New(h)
+				l.Error("it failed", "error", err, "among", []any{err}, "within", struct{ Err error }{err})
+				l.Error(err.Error(), slog.Group("group", "error", err))
+			}
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
+				fmt.Fprintf(&out, verb+"\n", err)
+				fmt.Fprintf(&out, verb+"\n", []error{err})
+			}
+			b, _ := json.Marshal(err)
+			out.Write(b)
+			for _, form := range []string{"canary", hex.EncodeToString([]byte("canary"))} {
+				if strings.Contains(out.String(), form) {
+					t.Errorf("%s, %T: the log has %s:\n%s", name, arg, form, out.String())
+				}
+			}
+		}
+		format, args := fault.Sentence(inner)
+		public += fmt.Sprintf(format, args...)
+	}
+	if !strings.Contains(public, "there is no person "+canary) {
+		t.Errorf("the sentence for the user lost the address: %s", public)
+	}
+	// What is harmless stays: a log without numbers and ids helps nobody.
+	err := fault.Newf(fault.Damaged, "%s %d of the %s log since %s, %t", id{1, 2, 3, 4}, 7, fault.Word("audit"), time.Unix(0, 0).UTC(), true)
+	if got := err.Error(); got != "id-01020304 7 of the audit log since 1970-01-01 00:00:00 +0000 UTC, true" {
+		t.Error(got)
+	}
+	if got := fault.Newf(fault.Invalid, "%q is no date, %s", "x", nil).Error(); got != "… is no date, %!s(<nil>)" {
+		t.Error(got)
 	}
 }
 

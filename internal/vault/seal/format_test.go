@@ -135,7 +135,7 @@ func (h *house) seedByPassword(person mail.HolderID, password string) []byte {
 		h.Fatalf("parameters %q of a lock of kind %q", parameters, kind)
 	}
 	root := argon2.IDKey([]byte(password), salt, 3, 65536, 1, 32)
-	check := h.kdf(root, nil, tuplef("siegel/v1 lock verifier", tenant[:], person[:], id), 32)
+	check := h.kdf(root, nil, tuplef("siegel/v1 lock verifier", id), 32)
 	h.ok(bcrypt.CompareHashAndPassword([]byte(verifier), []byte(base64.StdEncoding.EncodeToString(check))))
 	kek := h.kdf(root, nil, tuplef("siegel/v1 lock key", tenant[:], person[:], id), 32)
 	return h.unbox(1, kek, box, tuplef("siegel/v1 lock", tenant[:], person[:], be64(term), id, []byte("password"), []byte(parameters)))

@@ -131,10 +131,16 @@ type lockRow struct {
 	box        []byte
 }
 
-func (l lockRow) keys(tenant mail.TenantID, root secret.Key) (kek secret.Key, verifier []byte) {
-	kek = root.Derive(purposeLockKey, nil, tenant[:], l.holder[:], l.id[:])
-	raw := root.Expand(purposeVerifier, secret.Size, nil, tenant[:], l.holder[:], l.id[:])
-	return kek, base64.StdEncoding.AppendEncode(nil, raw)
+// kek is the key that the seed lies under. It is bound to whom the lock is for.
+func (l lockRow) kek(tenant mail.TenantID, root secret.Key) secret.Key {
+	return root.Derive(purposeLockKey, nil, tenant[:], l.holder[:], l.id[:])
+}
+
+// proof is what the verifier is the bcrypt hash of. It is bound to the lock
+// alone, which is known before its holder is: hashing takes long, and must have
+// been done when the transaction begins.
+func (l lockRow) proof(root secret.Key) []byte {
+	return base64.StdEncoding.AppendEncode(nil, root.Expand(purposeVerifier, secret.Size, nil, l.id[:]))
 }
 
 func (l lockRow) aad(tenant mail.TenantID) []byte {
@@ -148,12 +154,24 @@ type Lock struct {
 	root secret.Key
 }
 
-// PrepareLock derives a new lock from a password or a code.
+// PrepareLock derives a new lock from a password or a code: all of the slow
+// work, so call it before the transaction that calls Put.
 func (v *Vault) PrepareLock(ctx context.Context, kind LockKind, given []byte) (Lock, error) {
 	l := lockRow{id: mail.NewID(), kind: kind}
 	l.parameters = v.newParameters(kind)
 	root, err := v.root(ctx, kind, given, l.parameters)
-	return Lock{row: l, root: root}, err
+	if err != nil {
+		return Lock{}, err
+	}
+	// AU-04: what is stored is a bcrypt hash of derived octets, 44 of them, so
+	// bcrypt's limit of 72 never cuts. The cost guards nothing that Argon2id does
+	// not guard better.
+	hash, err := bcrypt.GenerateFromPassword(l.proof(root), bcrypt.DefaultCost)
+	if err != nil {
+		return Lock{}, err
+	}
+	l.verifier = string(hash)
+	return Lock{row: l, root: root}, nil
 }
 
 // Put locks a seed and removes the person's other locks of the same kind. It
@@ -170,22 +188,15 @@ func (v *Vault) Put(ctx context.Context, tx *db.Tx, l Lock, seed Seed) (err erro
 		return fault.New(fault.Conflict, "your account has changed meanwhile, please sign in again")
 	}
 	l.row.holder, l.row.term = seed.Holder, seed.Term
-	kek, verifier := l.row.keys(tx.ID(), l.root)
+	kek := l.row.kek(tx.ID(), l.root)
 	defer kek.Wipe()
-	// AU-04: what is stored is a bcrypt hash of derived octets, 44 of them, so
-	// bcrypt's limit of 72 never cuts. The cost guards nothing that Argon2id does
-	// not guard better.
-	hash, err := bcrypt.GenerateFromPassword(verifier, bcrypt.DefaultCost)
-	if err != nil {
-		return err
-	}
 	seed.key.Use(func(b []byte) { l.row.box = stream.Box(kek, b, l.row.aad(tx.ID())) })
 	if err := v.RemoveLocks(ctx, tx, seed.Holder, l.row.kind); err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO seal_lock (tenant, id, holder, term, kind, parameters, verifier, box, created)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, l.row.id.Bytes(), l.row.holder.Bytes(), l.row.term, string(l.row.kind),
-		l.row.parameters, string(hash), l.row.box, mail.Micros(v.now()))
+		l.row.parameters, l.row.verifier, l.row.box, mail.Micros(v.now()))
 	return err
 }
 
@@ -216,9 +227,9 @@ func (v *Vault) unlock(ctx context.Context, t db.Tenant, holder mail.HolderID, k
 		return Seed{}, err
 	}
 	defer root.Wipe()
-	kek, verifier := l.keys(t.ID(), root)
+	kek := l.kek(t.ID(), root)
 	defer kek.Wipe()
-	if err := bcrypt.CompareHashAndPassword([]byte(l.verifier), verifier); err != nil || missing {
+	if err := bcrypt.CompareHashAndPassword([]byte(l.verifier), l.proof(root)); err != nil || missing {
 		return Seed{}, errSecret()
 	}
 	plain, err := stream.OpenBox("a lock", kek, l.box, l.aad(t.ID()))

@@ -337,7 +337,7 @@ func TestRowsOfAnotherTenant(t *testing.T) {
 		t.Fatal("nothing was copied")
 	}
 	_, err = h.vault.Unlock(t.Context(), there, reader.holder, seal.ByInvitation, reader.code)
-	h.want("the lock of another tenant", err, fault.Denied)
+	h.want("the lock of another tenant", err, fault.Damaged)
 	// The stream of another tenant, with the right data key.
 	o, err := h.unlock(reader).Open(t.Context(), m.id, archive)
 	h.ok(err)

@@ -26,7 +26,7 @@ const (
 // open under: it was changed, or it belongs elsewhere. It tells no more, because
 // more would help only an attacker.
 func ErrDamaged(what string) error {
-	return fault.Newf(fault.Damaged, "%s does not open: it was changed, or the key is wrong", what)
+	return fault.Newf(fault.Damaged, "%s does not open: it was changed, or the key is wrong", fault.Word(what))
 }
 
 // aead returns AES-256-GCM under a key.
