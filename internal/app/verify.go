@@ -53,9 +53,17 @@ func (a *App) VerifyLedger(ctx context.Context, tenant mail.TenantID) ([]console
 func collect(v *console.Verified) func(archive.Finding) {
 	return func(f archive.Finding) {
 		if len(v.Problems) < maxProblems {
-			v.Problems = append(v.Problems, console.Problem{Index: f.Index, What: f.What + " (message " + f.Message.String() + ")"})
+			v.Problems = append(v.Problems, problem(f))
 		}
 	}
+}
+
+func problem(f archive.Finding) console.Problem {
+	p := console.Problem{Index: f.Index, Err: f.Err}
+	if !f.Message.IsZero() {
+		p.Message = f.Message.String()
+	}
+	return p
 }
 
 func (a *App) verifyLogs(ctx context.Context, id mail.TenantID, name string) (list []console.Verified, err error) {
@@ -73,7 +81,7 @@ func (a *App) verifyLogs(ctx context.Context, id mail.TenantID, name string) (li
 			Checkpoints: r.Checkpoints, Stamps: r.Stamps, Problems: []console.Problem{},
 		}
 		for _, p := range r.Problems[:min(len(r.Problems), maxProblems)] {
-			one.Problems = append(one.Problems, console.Problem{Index: p.Index, What: p.What})
+			one.Problems = append(one.Problems, console.Problem{Index: p.Index, Err: p.Err})
 		}
 		list = append(list, one)
 	}
@@ -91,7 +99,7 @@ func (a *App) VerifyOpened(ctx context.Context, s *identity.Session, progress fu
 	events := console.Verified{Tenant: s.TenantName(), Log: "audit", Depth: string(archive.Opened), Problems: []console.Problem{}}
 	err = a.Identity.Audit(ctx, s, allEvents, func(audit.Entry) error { events.Entries++; return nil })
 	if fault.Of(err) == fault.Damaged {
-		events.Problems = append(events.Problems, console.Problem{Index: -1, What: err.Error()})
+		events.Problems = append(events.Problems, console.Problem{Index: -1, Err: err})
 		err = nil
 	}
 	return []console.Verified{messages, events}, err

@@ -9,6 +9,7 @@ import (
 
 	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
+	"siegel/internal/kit/text"
 	"siegel/internal/mail"
 )
 
@@ -61,8 +62,10 @@ type Verified struct {
 
 // Problem is what does not verify.
 type Problem struct {
-	Index int64  `json:"index"` // of the entry; -1 where it is not of one entry
-	What  string `json:"what"`
+	Index   int64  `json:"index"`             // of the entry; -1 where it is not of one entry
+	Message string `json:"message,omitempty"` // id of the message that the entry speaks of
+	What    string `json:"what"`              // in the language of who asked: the door sets it
+	Err     error  `json:"-"`                 // of kind Damaged; its sentence says what
 }
 
 // Check is a finding in the language of who asked.
@@ -148,12 +151,22 @@ func (c *Console) ledgerVerify(ctx context.Context, k *call) (any, error) {
 	}
 	list, err := c.Evidence.VerifyLedger(ctx, tenant)
 	if err != nil || r.As == "" {
-		return list, err
+		return c.said(k.lang, list), err
 	}
 	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) {
 		more, err := c.Evidence.VerifyOpened(ctx, s, k.progress)
-		return append(list, more...), err
+		return c.said(k.lang, append(list, more...)), err
 	})
+}
+
+// said puts the problems into words.
+func (c *Console) said(l text.Lang, list []Verified) []Verified {
+	for _, v := range list {
+		for i := range v.Problems {
+			v.Problems[i].What = Explain(c.texts, l, v.Problems[i].Err).Text
+		}
+	}
+	return list
 }
 
 func (c *Console) ledgerExport(ctx context.Context, k *call) (any, error) {
