@@ -17,8 +17,8 @@ import (
 const maxProblems = 1000
 
 // Proof implements [console.Evidence].
-func (a *App) Proof(ctx context.Context, s *identity.Session, id mail.ID, reason string, w io.Writer) error {
-	return a.Evidence.Notary.Proof(ctx, s, id, reason, w)
+func (a *App) Proof(ctx context.Context, s *identity.Session, of archive.ProofOf, w io.Writer) error {
+	return a.Evidence.Notary.Proof(ctx, s, of, w)
 }
 
 // VerifyLedger implements [console.Evidence].
