@@ -15,8 +15,8 @@ import (
 
 	"siegel/internal/app"
 	"siegel/internal/kit/fault"
-	"siegel/test/stand"
 	"siegel/test/corpus"
+	"siegel/test/stand"
 )
 
 // serve runs a server on a data directory and returns what stops it.

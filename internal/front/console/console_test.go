@@ -61,7 +61,9 @@ func serve(t *testing.T, e evidence) string {
 		if err := srv.Close(); err != nil {
 			t.Error(err)
 		}
-		<-done
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 	})
 	return path
 }
