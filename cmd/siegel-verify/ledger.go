@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ type ledgerReport struct {
 type logReport struct {
 	Log         string         `json:"log"`
 	Error       string         `json:"error,omitempty"`
+	ErrorDE     string         `json:"error_de,omitempty"`
 	Origin      string         `json:"origin,omitempty"`
 	Size        int64          `json:"size"`
 	Checkpoints int            `json:"checkpoints"`
@@ -34,29 +36,33 @@ func (c *cli) ledger(dir string, key *checkpoint.Key) int {
 	if key == nil {
 		b, err := os.ReadFile(filepath.Join(dir, layout.FileKey))
 		if err != nil {
-			return c.wrong(err)
+			return c.file(err)
 		}
 		own, err := checkpoint.ParseKey(string(b))
 		if err != nil {
-			return c.wrong(fmt.Errorf("%s: %w", layout.FileKey, err))
+			return c.file(fmt.Errorf("%s: %w", layout.FileKey, err))
 		}
 		key, r.Verdict = &own, bundle.Consistent
 	}
 	r.KeySHA256 = key.Fingerprint()
 	list, err := os.ReadDir(dir)
 	if err != nil {
-		return c.wrong(err)
+		return c.file(err)
 	}
 	for _, d := range list {
 		if !d.IsDir() {
 			if d.Name() != layout.FileKey {
-				r.Logs = append(r.Logs, logReport{Log: d.Name(), Error: "not a log"})
+				r.Logs = append(r.Logs, logReport{Log: d.Name(), Error: "not a log", ErrorDE: "kein Log"})
 			}
 			continue
 		}
 		l := logReport{Log: d.Name()}
 		if found, err := layout.Verify(os.DirFS(filepath.Join(dir, d.Name())), *key); err != nil {
-			l.Error = err.Error()
+			l.Error, l.ErrorDE = err.Error(), err.Error()
+			var both *layout.Error
+			if errors.As(err, &both) {
+				l.ErrorDE = both.German()
+			}
 		} else {
 			l.Origin, l.Size, l.Checkpoints, l.Entries = found.Checkpoint.Origin, found.Checkpoint.Size, found.Checkpoints, found.Kinds
 		}
@@ -74,7 +80,7 @@ func (c *cli) ledger(dir string, key *checkpoint.Key) int {
 func (c *cli) printLogs(r ledgerReport) int {
 	for _, l := range r.Logs {
 		if l.Error != "" {
-			fmt.Fprintf(c.out, "%-8s %s: %s\n", c.outcome(bundle.Failed), l.Log, l.Error)
+			fmt.Fprintf(c.out, "%-8s %s: %s\n", c.outcome(bundle.Failed), l.Log, c.say(l.Error, l.ErrorDE))
 			continue
 		}
 		fmt.Fprintf(c.out, "%-8s %s\n", c.outcome(bundle.OK), fmt.Sprintf(

@@ -67,7 +67,7 @@ Exit status: 0 verified; 1 refused; 3 consistent, but not authenticated: key or 
   siegel-verify PAKET.zip… [--ledger-key DATEI] [--tsa-roots DATEI] [--json]
   siegel-verify ledger ORDNER [--ledger-key DATEI] [--json]
 
-  --ledger-key DATEI  öffentlicher Schlüssel des Protokolls (ledger.pub), von anderswo als aus dem Paket
+  --ledger-key DATEI  öffentlicher Schlüssel des Journals (ledger.pub), von anderswo als aus dem Paket
   --tsa-roots DATEI   Wurzelzertifikate der Zeitstempelstelle (PEM), von anderswo als aus dem Paket
   --json              der Bericht für Programme
   --version
@@ -92,7 +92,7 @@ func (c *cli) run(args []string) int {
 	}
 	key, err := c.readKey()
 	if err != nil {
-		return c.wrong(err)
+		return c.file(err)
 	}
 	if len(names) == 2 && names[0] == "ledger" {
 		return c.ledger(names[1], key)
@@ -144,9 +144,15 @@ func (c *cli) parse(args []string) (names []string, err error) {
 	}
 }
 
-// wrong says that the call or a file is wrong.
+// wrong says that the call is wrong.
 func (c *cli) wrong(err error) int {
-	fmt.Fprintln(c.err, "siegel-verify:", err)
+	fmt.Fprintf(c.err, "siegel-verify: %s: %v\n", c.say("the command line cannot be read", "der Aufruf ist nicht zu verstehen"), err)
+	return statusUsage
+}
+
+// file says that a file is wrong.
+func (c *cli) file(err error) int {
+	fmt.Fprintf(c.err, "siegel-verify: %s: %v\n", c.say("this file is of no use", "diese Datei taugt nicht"), err)
 	return statusUsage
 }
 
@@ -175,18 +181,18 @@ func (c *cli) bundle(name string, key *checkpoint.Key) int {
 			v.Roots, err = stamp.ParseCertificates(b)
 		}
 		if err != nil {
-			return c.wrong(fmt.Errorf("%s: %w", c.roots, err))
+			return c.file(fmt.Errorf("%s: %w", c.roots, err))
 		}
 	}
 	trust.Stamps = v
 	f, err := os.Open(name)
 	if err != nil {
-		return c.wrong(err)
+		return c.file(err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return c.wrong(err)
+		return c.file(err)
 	}
 	r := bundle.Verify(f, info.Size(), trust)
 	if c.json {
@@ -204,7 +210,7 @@ func (c *cli) bundle(name string, key *checkpoint.Key) int {
 func (c *cli) print(r any, status int) int {
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
-		return c.wrong(err)
+		return c.file(err)
 	}
 	fmt.Fprintf(c.out, "%s\n", b)
 	return status

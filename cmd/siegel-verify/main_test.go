@@ -54,12 +54,14 @@ func TestBundle(t *testing.T) {
 		{[]string{good, "--tsa-roots", key}, text.English, 2, ""},
 		{[]string{"absent.zip"}, text.English, 2, ""},
 		{[]string{good, "--nonsense"}, text.English, 2, ""},
-		{nil, text.English, 2, ""},
+		{nil, text.German, 2, "siegel-verify prüft"},
 		{[]string{"--version"}, text.English, 0, "siegel-verify"},
-		{[]string{"--help"}, text.English, 0, ""},
+		{[]string{"--help"}, text.English, 0, "public key of the ledger"},
+		{[]string{"--help"}, text.German, 0, "Schlüssel des Journals"},
+		{[]string{good, "--ledger-key", key, "--tsa-roots", roots}, text.German, 0, "im Journal der Instanz"},
 	} {
 		var out bytes.Buffer
-		c := &cli{out: &out, err: &bytes.Buffer{}, lang: tt.lang}
+		c := &cli{out: &out, err: &out, lang: tt.lang}
 		if got := c.run(tt.args); got != tt.status || !strings.Contains(out.String(), tt.want) {
 			t.Errorf("%q: status %d, want %d with %q:\n%s", tt.args, got, tt.status, tt.want, out.String())
 		}
@@ -108,10 +110,11 @@ func TestLedger(t *testing.T) {
 	put("audit/tile/texts/000.p/3", texts)
 	put("ledger.vkey", []byte(i.Key.String()+"\n"))
 	key := write(t, "ledger.pub", []byte(i.Key.String()+"\n"))
+	lang := text.English
 	run := func(status int, want string, args ...string) {
 		t.Helper()
 		var out bytes.Buffer
-		c := &cli{out: &out, err: &out}
+		c := &cli{out: &out, err: &out, lang: lang}
 		if got := c.run(append([]string{"ledger", dir}, args...)); got != status || !strings.Contains(out.String(), want) {
 			t.Errorf("status %d, want %d with %q:\n%s", got, status, want, out.String())
 		}
@@ -126,7 +129,13 @@ func TestLedger(t *testing.T) {
 	}
 	texts[20] ^= 1
 	put("audit/tile/texts/000.p/3", texts)
-	run(1, "entry 0", "--ledger-key", key)
+	run(1, "entry 0 is not", "--ledger-key", key)
+	run(1, `"error_de": "Eintrag 0 ist nicht`, "--ledger-key", key, "--json")
+	lang = text.German
+	run(1, "Eintrag 0 ist nicht der eingetragene", "--ledger-key", key)
+	run(1, "ABGELEHNT", "--ledger-key", key)
+	run(2, "diese Datei taugt nicht", "--ledger-key", "absent")
+	run(2, "der Aufruf ist nicht zu verstehen", "--nonsense")
 }
 
 // The verifier has no connections and no C, and what it imports is short enough

@@ -56,7 +56,11 @@ func (c *cli) printVerified(list []console.Verified) {
 		_, _ = fmt.Fprintf(c.out, "%-16s %-9s %-7s ", tenant, v.Log, c.say(v.Depth))
 		c.print("%d entries, %d checkpoints, %d timestamps: %d problems", v.Entries, v.Checkpoints, v.Stamps, len(v.Problems))
 		for _, p := range v.Problems {
-			_, _ = fmt.Fprintf(c.out, "    %d: %s\n", p.Index, p.What)
+			what := p.What
+			if p.Message != "" {
+				what = c.say("%s (message %s)", what, p.Message)
+			}
+			_, _ = fmt.Fprintf(c.out, "    %d: %s\n", p.Index, what)
 		}
 	}
 }

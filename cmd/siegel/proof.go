@@ -11,6 +11,7 @@ import (
 func (c *cli) proofCommand() *cobra.Command {
 	var reason, file string
 	var wait time.Duration
+	var without bool
 	cmd := c.person(&cobra.Command{
 		Use: "proof MESSAGE", Args: c.words("MESSAGE"),
 		Short: c.say("write a proof bundle that a stranger can check (the opening is audited)"),
@@ -18,11 +19,14 @@ func (c *cli) proofCommand() *cobra.Command {
 			if file == "" {
 				file = args[0] + ".zip"
 			}
-			return c.open(cmd, "proof", console.Proof{Show: console.Show{ID: args[0], Reason: reason}, WaitSeconds: int(wait.Seconds())}, file)
+			return c.open(cmd, "proof", console.Proof{
+				Show: console.Show{ID: args[0], Reason: reason}, WaitSeconds: int(wait.Seconds()), WithoutMessage: without,
+			}, file)
 		},
 	})
 	cmd.Flags().StringVar(&reason, "reason", "", c.say("why you open what is not yours; kept in the audit log"))
 	cmd.Flags().StringVar(&file, "output", "", c.say("file to write to (default: the id and .zip)"))
 	cmd.Flags().DurationVar(&wait, "wait", 0, c.say("wait so long for the timestamp (default: say that it is not there yet)"))
+	cmd.Flags().BoolVar(&without, "without-message", false, c.say("leave the message out: only what was committed to, for whoever has it already"))
 	return cmd
 }

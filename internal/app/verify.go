@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"siegel/internal/archive"
@@ -18,8 +19,8 @@ import (
 const maxProblems = 1000
 
 // Proof implements [console.Evidence].
-func (a *App) Proof(ctx context.Context, s *identity.Session, id mail.ID, reason string, w io.Writer) error {
-	return a.Evidence.Notary.Proof(ctx, s, id, reason, w)
+func (a *App) Proof(ctx context.Context, s *identity.Session, of archive.ProofOf, w io.Writer) error {
+	return a.Evidence.Notary.Proof(ctx, s, of, w)
 }
 
 // VerifyLedger implements [console.Evidence].
@@ -61,7 +62,7 @@ func (a *App) verifyRows(ctx context.Context, id mail.TenantID, name string) (co
 	t := a.DB.Tenant(id)
 	standing, err := a.Ledger.Standing(ctx, t, ledger.Audit)
 	if fault.Of(err) == fault.Damaged && err != nil {
-		v.Problems = append(v.Problems, console.Problem{Index: -1, What: err.Error()})
+		v.Problems = append(v.Problems, console.Problem{Index: -1, Err: err})
 		return v, nil //nolint:nilerr // it is the finding
 	}
 	if err != nil {
@@ -74,7 +75,7 @@ func (a *App) verifyRows(ctx context.Context, id mail.TenantID, name string) (co
 	}
 	addresses, err := a.Identity.VerifyRows(ctx, t, standing)
 	for _, p := range append(keys, addresses...) {
-		v.Problems = append(v.Problems, console.Problem{Index: -1, What: p.Error()})
+		v.Problems = append(v.Problems, console.Problem{Index: -1, Err: p})
 	}
 	return v, err
 }
@@ -83,9 +84,17 @@ func (a *App) verifyRows(ctx context.Context, id mail.TenantID, name string) (co
 func collect(v *console.Verified) func(archive.Finding) {
 	return func(f archive.Finding) {
 		if len(v.Problems) < maxProblems {
-			v.Problems = append(v.Problems, console.Problem{Index: f.Index, What: f.What + " (message " + f.Message.String() + ")"})
+			v.Problems = append(v.Problems, problem(f))
 		}
 	}
+}
+
+func problem(f archive.Finding) console.Problem {
+	p := console.Problem{Index: f.Index, Err: f.Err}
+	if !f.Message.IsZero() {
+		p.Message = f.Message.String()
+	}
+	return p
 }
 
 func (a *App) verifyLogs(ctx context.Context, id mail.TenantID, name string) (list []console.Verified, err error) {
@@ -103,7 +112,7 @@ func (a *App) verifyLogs(ctx context.Context, id mail.TenantID, name string) (li
 			Checkpoints: r.Checkpoints, Stamps: r.Stamps, Problems: []console.Problem{},
 		}
 		for _, p := range r.Problems[:min(len(r.Problems), maxProblems)] {
-			one.Problems = append(one.Problems, console.Problem{Index: p.Index, What: p.What})
+			one.Problems = append(one.Problems, console.Problem{Index: p.Index, Err: p.Err})
 		}
 		list = append(list, one)
 	}
@@ -121,10 +130,21 @@ func (a *App) VerifyOpened(ctx context.Context, s *identity.Session, progress fu
 	events := console.Verified{Tenant: s.TenantName(), Log: "audit", Depth: string(archive.Opened), Problems: []console.Problem{}}
 	err = a.Identity.Audit(ctx, s, allEvents, func(audit.Entry) error { events.Entries++; return nil })
 	if fault.Of(err) == fault.Damaged {
-		events.Problems = append(events.Problems, console.Problem{Index: -1, What: err.Error()})
+		for _, one := range single(err) {
+			events.Problems = append(events.Problems, console.Problem{Index: -1, Err: one})
+		}
 		err = nil
 	}
 	return []console.Verified{messages, events}, err
+}
+
+// single returns the errors that one was joined from.
+func single(err error) []error {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		return joined.Unwrap()
+	}
+	return []error{err}
 }
 
 // allEvents is more than a log has.

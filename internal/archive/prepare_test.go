@@ -24,32 +24,8 @@ import (
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/proto/entry"
+	"siegel/test/corpus"
 )
-
-// library returns the messages of the shared corpus, by name.
-func library(t testing.TB) map[string][]byte {
-	t.Helper()
-	dir := os.Getenv("SIEGEL_SHARED")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared")
-	}
-	dir = filepath.Join(dir, "corpus")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("skipped: the folder with the shared corpus is absent (set SIEGEL_SHARED): %v", err)
-	}
-	list := make(map[string][]byte)
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), "LICEN") {
-			return err
-		}
-		list[strings.TrimPrefix(path, dir)], err = os.ReadFile(path)
-		return err
-	})
-	if err != nil || len(list) < 100 {
-		t.Fatalf("%d messages, error %v", len(list), err)
-	}
-	return list
-}
 
 // odd are messages that break rules.
 func odd() map[string][]byte {
@@ -81,7 +57,7 @@ func odd() map[string][]byte {
 // it arrived with.
 func TestCorpusComesBack(t *testing.T) {
 	list := odd()
-	for name, b := range library(t) {
+	for name, b := range corpus.Messages(t) {
 		list[name] = b
 	}
 	h := newHall(t)

@@ -35,8 +35,18 @@ func NewNotary(a *Archive, p Prover, stamps bundle.Stamps) *Notary {
 	return &Notary{archive: a, prover: p, stamps: stamps}
 }
 
-// Proof writes the bundle of a message to w: the octets as received, the entry
-// with the openings that the session may see, the proofs. Who holds the archive
+// ProofOf says of what a bundle is wanted.
+type ProofOf struct {
+	ID     mail.ID
+	Reason string // needed for what is not one's own
+	// WithoutMessage leaves out the octets and their parts: whoever has the
+	// message shows it himself, and its SHA-256 is compared with the opening.
+	WithoutMessage bool
+}
+
+// Proof writes the bundle of a message to w: the octets as received (unless they
+// are not wanted), the entry with the openings that the session may see, the
+// proofs. Who holds the archive
 // gives the whole envelope away, others only the lines of their own addresses.
 // The opening is entered in the audit log before the first octet leaves, and
 // the bundle is verified as its reader will. Opening what is not one's own
@@ -46,15 +56,15 @@ func NewNotary(a *Archive, p Prover, stamps bundle.Stamps) *Notary {
 // covers the message yet; nothing is entered in the audit log then. After an
 // error of w, or of the disk in the middle of a large message, w has the
 // beginning of a bundle, which no verifier takes for one.
-func (n *Notary) Proof(ctx context.Context, s Reader, id mail.ID, reason string, w io.Writer) (err error) {
+func (n *Notary) Proof(ctx context.Context, s Reader, of ProofOf, w io.Writer) (err error) {
 	defer fault.Wrap(&err, "proof")
 	a := n.archive
-	r, err := a.find(ctx, s.Tenant(), id)
+	r, err := a.find(ctx, s.Tenant(), of.ID)
 	if err != nil {
 		return err
 	}
 	// Whether a message is stamped is nobody's business who cannot open it.
-	key, err := s.Unlocked().Open(ctx, id, s.Archive())
+	key, err := s.Unlocked().Open(ctx, of.ID, s.Archive())
 	if err != nil {
 		return err
 	}
@@ -63,14 +73,19 @@ func (n *Notary) Proof(ctx context.Context, s Reader, id mail.ID, reason string,
 	if err != nil {
 		return err
 	}
-	o, err := a.open(ctx, s, id, reason, "message.proof")
+	o, err := a.open(ctx, s, of.ID, of.Reason, "message.proof")
 	if err != nil {
 		return err
 	}
 	defer o.key.Close()
-	b, err := n.bundle(ctx, s, o, ledger)
+	b, err := n.bundle(s, o, ledger)
 	if err != nil {
 		return err
+	}
+	if !of.WithoutMessage {
+		if err := n.message(ctx, s, o, b); err != nil {
+			return err
+		}
 	}
 	report := b.Check(bundle.Trust{Key: &ledger.Key, Stamps: n.stamps})
 	if report.Verdict == bundle.Refused {
@@ -80,20 +95,22 @@ func (n *Notary) Proof(ctx context.Context, s Reader, id mail.ID, reason string,
 	return b.Write(w)
 }
 
-// bundle puts together what the session may show.
-func (n *Notary) bundle(ctx context.Context, s Reader, o *opened, ledger *bundle.Ledger) (*bundle.Bundle, error) {
-	b := &bundle.Bundle{
-		Ledger: *ledger,
-		SHA256: &o.content.SHA256,
-		Parts:  &bundle.Parts{Salt: o.content.PartsSalt, Seed: o.content.PartSeed, Lengths: o.content.Lengths},
-		Message: &bundle.Message{Size: o.size, Open: func() (io.ReadCloser, error) {
-			return n.archive.stream(ctx, s.Tenant(), o)
-		}},
-	}
+// message adds the octets and their parts.
+func (n *Notary) message(ctx context.Context, s Reader, o *opened, b *bundle.Bundle) error {
+	b.Parts = &bundle.Parts{Salt: o.content.PartsSalt, Seed: o.content.PartSeed, Lengths: o.content.Lengths}
+	b.Message = &bundle.Message{Size: o.size, Open: func() (io.ReadCloser, error) {
+		return n.archive.stream(ctx, s.Tenant(), o)
+	}}
 	digest, err := hex.DecodeString(string(o.content.SHA256.Value))
 	if err != nil || copy(b.Message.SHA256[:], digest) != len(b.Message.SHA256) {
-		return nil, fault.New(fault.Damaged, "the message's opening is malformed")
+		return fault.New(fault.Damaged, "the message's opening is malformed")
 	}
+	return nil
+}
+
+// bundle puts together what the session may show, without the message.
+func (n *Notary) bundle(s Reader, o *opened, ledger *bundle.Ledger) (*bundle.Bundle, error) {
+	b := &bundle.Bundle{Ledger: *ledger, SHA256: &o.content.SHA256}
 	if o.key.Holder == s.Archive() {
 		return b, n.evidence(o, b)
 	}

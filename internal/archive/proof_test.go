@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"siegel/internal/app"
+	"siegel/internal/archive"
 	"siegel/internal/audit"
 	"siegel/internal/flow"
 	"siegel/internal/identity"
@@ -88,10 +89,10 @@ func (h *house) send(octets []byte, to ...string) mail.ID {
 }
 
 // proof returns the bundle and what its reader finds who knows the archive.
-func (h *house) proof(s *identity.Session, id mail.ID, reason string) ([]byte, *bundle.Report) {
+func (h *house) proof(s *identity.Session, of archive.ProofOf) ([]byte, *bundle.Report) {
 	h.t.Helper()
 	var w bytes.Buffer
-	if err := h.Evidence.Notary.Proof(h.t.Context(), s, id, reason, &w); err != nil {
+	if err := h.Evidence.Notary.Proof(h.t.Context(), s, of, &w); err != nil {
 		h.t.Fatal(err)
 	}
 	key := h.Evidence.Signer.Key()
@@ -129,7 +130,7 @@ func TestProof(t *testing.T) {
 	odd := h.send([]byte("no header\x00\xff\nbare line feeds\r\r\n"), stand.Reader)
 	other := h.send([]byte(strings.ReplaceAll(letter, "reader@", "somebody@")), "blind@stand.example")
 
-	err := h.Evidence.Notary.Proof(ctx, h.reader, id, "", io.Discard)
+	err := h.Evidence.Notary.Proof(ctx, h.reader, archive.ProofOf{ID: id}, io.Discard)
 	if fault.Of(err) != fault.Busy {
 		t.Errorf("before the checkpoint: %v", err)
 	}
@@ -140,7 +141,7 @@ func TestProof(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	b, r := h.proof(h.keeper, id, "a court asks")
+	b, r := h.proof(h.keeper, archive.ProofOf{ID: id, Reason: "a court asks"})
 	want := []string{"MAIL FROM:<sender@elsewhere.example>", "RCPT TO:<" + stand.Reader + ">", "RCPT TO:<blind@stand.example>"}
 	if !slices.Equal(r.Facts.Envelope, want) || r.Facts.Source != "lmtp unix -" || r.Facts.Decision != "policy 0 archive" {
 		t.Errorf("keeper: %+v", r.Facts)
@@ -148,21 +149,22 @@ func TestProof(t *testing.T) {
 	if got := file(t, b, "message.eml"); string(got) != letter {
 		t.Errorf("message %q", got)
 	}
-	b, r = h.proof(h.reader, id, "")
+	b, r = h.proof(h.reader, archive.ProofOf{ID: id})
 	if !slices.Equal(r.Facts.Envelope, want[1:2]) || r.Facts.Source != "" || bytes.Contains(b, []byte("blind")) {
 		t.Errorf("reader: %+v", r.Facts)
 	}
-	h.proof(h.reader, large, "")
-	h.proof(h.keeper, odd, "reason")
-	h.proof(h.keeper, other, "reason")
-	if n := h.proofs(); n != 5 {
-		t.Errorf("%d bundles in the audit log, want 5", n)
+	h.proof(h.reader, archive.ProofOf{ID: large})
+	h.proof(h.keeper, archive.ProofOf{ID: odd, Reason: "reason"})
+	h.proof(h.keeper, archive.ProofOf{ID: other, Reason: "reason"})
+	h.bare(id)
+	if n := h.proofs(); n != 7 {
+		t.Errorf("%d bundles in the audit log, want 7", n)
 	}
 
 	for what, err := range map[string]error{
-		"without a reason": h.Evidence.Notary.Proof(ctx, h.keeper, id, "", io.Discard),
-		"somebody else's":  h.Evidence.Notary.Proof(ctx, h.reader, other, "curious", io.Discard),
-		"not there":        h.Evidence.Notary.Proof(ctx, h.reader, mail.NewID(), "", io.Discard),
+		"without a reason": h.Evidence.Notary.Proof(ctx, h.keeper, archive.ProofOf{ID: id}, io.Discard),
+		"somebody else's":  h.Evidence.Notary.Proof(ctx, h.reader, archive.ProofOf{ID: other, Reason: "curious"}, io.Discard),
+		"not there":        h.Evidence.Notary.Proof(ctx, h.reader, archive.ProofOf{ID: mail.NewID()}, io.Discard),
 	} {
 		kind := fault.NotFound
 		if what == "without a reason" {
@@ -172,6 +174,40 @@ func TestProof(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+}
+
+// bare: without the message a bundle shows what was committed to, the envelope
+// as far as each may see it, and no octet and no part of the message.
+func (h *house) bare(id mail.ID) {
+	h.t.Helper()
+	b, r := h.proof(h.keeper, archive.ProofOf{ID: id, Reason: "a court asks", WithoutMessage: true})
+	if len(r.Facts.Envelope) != 3 || r.Facts.SHA256 == "" || r.Facts.Size != int64(len(letter)) {
+		h.t.Errorf("keeper, without the message: %+v", r.Facts)
+	}
+	mine, r := h.proof(h.reader, archive.ProofOf{ID: id, WithoutMessage: true})
+	if len(r.Facts.Envelope) != 1 {
+		h.t.Errorf("reader, without the message: %+v", r.Facts)
+	}
+	for _, z := range [][]byte{b, mine} {
+		for _, name := range []string{"message.eml", "parts.bin", "opening/parts.bin"} {
+			if has(h.t, z, name) {
+				h.t.Errorf("%s is in a bundle without the message", name)
+			}
+		}
+		if bytes.Contains(z, []byte("A letter.")) || bytes.Contains(z, []byte("Subject: proof")) {
+			h.t.Error("octets of the message are in a bundle without it")
+		}
+	}
+}
+
+// has reports whether a bundle has a file.
+func has(t *testing.T, b []byte, name string) bool {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(z.File, func(f *zip.File) bool { return f.Name == name })
 }
 
 // A bundle that its reader would refuse does not leave the house.
@@ -190,7 +226,7 @@ func TestProofOfDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	var w bytes.Buffer
-	if err := h.Evidence.Notary.Proof(t.Context(), h.reader, id, "", &w); fault.Of(err) != fault.Damaged || w.Len() != 0 {
+	if err := h.Evidence.Notary.Proof(t.Context(), h.reader, archive.ProofOf{ID: id}, &w); fault.Of(err) != fault.Damaged || w.Len() != 0 {
 		t.Errorf("%d octets, %v", w.Len(), err)
 	}
 }

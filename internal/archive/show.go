@@ -29,7 +29,9 @@ type Message struct {
 }
 
 // Show opens a message for a session: the opening is entered in the audit log
-// before the first octet leaves. Opening what is not one's own takes a reason.
+// before the first octet leaves, and what is known of the message is compared
+// with its entry in the message log: kind Damaged where row, opening or entry
+// are not those that were committed. Opening what is not one's own takes a reason.
 // A message that is not there and one that is somebody else's give the same
 // error of kind NotFound. The caller closes the message.
 func (a *Archive) Show(ctx context.Context, s Reader, id mail.ID, reason string) (_ *Message, err error) {
@@ -49,8 +51,8 @@ type opened struct {
 	content entry.Content
 }
 
-// open finds a message, opens its key through the session and enters that in
-// the audit log.
+// open finds a message, opens its key through the session, enters that in the
+// audit log, and compares row and opening with the message's entry.
 func (a *Archive) open(ctx context.Context, s Reader, id mail.ID, reason, what string) (*opened, error) {
 	o := &opened{}
 	var err error
@@ -64,15 +66,25 @@ func (a *Archive) open(ctx context.Context, s Reader, id mail.ID, reason, what s
 		o.key.Close()
 		return nil, err
 	}
-	plain, err := o.key.OpenOpening(o.opening)
-	if err == nil {
-		o.content, err = entry.DecodeContent(plain)
-	}
-	if err != nil {
+	if err := a.check(ctx, s.Tenant(), o); err != nil {
 		o.key.Close()
 		return nil, err
 	}
 	return o, nil
+}
+
+// check compares what is shown of a message with its entry in the log, before
+// any of its octets is read.
+func (a *Archive) check(ctx context.Context, t db.Tenant, o *opened) error {
+	e, err := a.entered(ctx, t, o.row)
+	if err != nil {
+		return err
+	}
+	if err := a.proven(ctx, t, o.row, e); err != nil {
+		return err
+	}
+	o.content, err = e.content(o)
+	return err
 }
 
 // record writes the audit event, with the reason sealed to the archive.

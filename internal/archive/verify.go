@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
 
@@ -23,13 +22,16 @@ type Entries interface {
 	// Entry returns the text of an entry and the SHA-256 of the sealed octets it
 	// speaks of. It fails with kind NotFound behind the end of the log.
 	Entry(ctx context.Context, t db.Tenant, log string, index int64) (text []byte, sealed entry.Hash, err error)
+	// Has proves that the leaf at an index of the log is data, and fails with kind
+	// Damaged where it is not.
+	Has(ctx context.Context, t db.Tenant, log string, index int64, data entry.Hash) error
 }
 
 // Finding is something that does not verify.
 type Finding struct {
 	Index   int64   // of the entry in the message log
 	Message mail.ID // zero where it is not known
-	What    string  // a sentence, English
+	Err     error   // of kind Damaged; its sentence says what
 }
 
 // Depth says how deep a check goes.
@@ -55,7 +57,7 @@ func (a *Archive) VerifySealed(ctx context.Context, t db.Tenant, f func(Finding)
 	want := int64(0)
 	err = a.eachRow(ctx, t, func(r row) error {
 		for ; want < r.leaf; want++ {
-			f(Finding{Index: want, What: "the entry is in the log, the message's row is missing"})
+			f(Finding{Index: want, Err: errNoRow()})
 		}
 		want = r.leaf + 1
 		checked++
@@ -72,7 +74,7 @@ func (a *Archive) VerifySealed(ctx context.Context, t db.Tenant, f func(Finding)
 		if err != nil {
 			return checked, err
 		}
-		f(Finding{Index: want, What: "the entry is in the log, the message's row is missing"})
+		f(Finding{Index: want, Err: errNoRow()})
 	}
 }
 
@@ -119,25 +121,22 @@ func (a *Archive) page(ctx context.Context, t db.Tenant, after int64) (page []ro
 }
 
 func (a *Archive) verifySealed(ctx context.Context, t db.Tenant, r row, f func(Finding)) error {
-	found := func(what string) { f(Finding{r.leaf, r.id, what}) }
-	text, want, err := a.Entries.Entry(ctx, t, "message", r.leaf)
-	if fault.Of(err) == fault.NotFound {
-		found("the message's row is there, its entry is not in the log")
-		return nil
-	}
-	if err != nil {
+	found := func(err error) { f(Finding{r.leaf, r.id, err}) }
+	e, err := a.entered(ctx, t, r)
+	if fault.Of(err) == fault.Damaged {
+		found(err)
+		if e.text == nil {
+			return nil // nothing says what the pack should have
+		}
+	} else if err != nil {
 		return err
-	}
-	e, err := entry.Parse(text)
-	if err != nil || e.Kind != "message" || e.ID != r.id || e.Size != r.size || !e.Time.Equal(r.arrived) {
-		found("row and entry speak of different messages")
 	}
 	sealed, err := a.Store.Get(ctx, blob.PackName(t.ID(), r.pack), r.start, r.length)
 	switch fault.Of(err) {
 	case fault.NotFound, fault.Damaged:
 		if err != nil {
-			found("the pack is missing or too short")
-			return nil //nolint:nilerr // what does not verify is a finding
+			found(fault.Because(fault.Damaged, "the pack is missing or too short", err))
+			return nil
 		}
 	}
 	if err != nil {
@@ -148,8 +147,8 @@ func (a *Archive) verifySealed(ctx context.Context, t db.Tenant, r row, f func(F
 	if err := errors.Join(err, sealed.Close()); err != nil {
 		return err
 	}
-	if !bytes.Equal(h.Sum(nil), want[:]) {
-		found("the sealed octets in the pack are not those that were entered")
+	if !bytes.Equal(h.Sum(nil), e.sealed[:]) {
+		found(fault.New(fault.Damaged, "the sealed octets in the pack are not those that were entered"))
 	}
 	return nil
 }
@@ -172,12 +171,11 @@ func (a *Archive) VerifyOpened(ctx context.Context, s Reader, progress func(done
 		return 0, err
 	}
 	err = a.eachRow(ctx, s.Tenant(), func(r row) error {
-		what, err := a.verifyOpened(ctx, s, r)
-		if err != nil {
+		err := a.verifyOpened(ctx, s, r)
+		if fault.Of(err) == fault.Damaged {
+			f(Finding{r.leaf, r.id, err})
+		} else if err != nil {
 			return err
-		}
-		if what != "" {
-			f(Finding{r.leaf, r.id, what})
 		}
 		checked++
 		if progress != nil && checked%100 == 0 {
@@ -188,82 +186,64 @@ func (a *Archive) VerifyOpened(ctx context.Context, s Reader, progress func(done
 	return checked, err
 }
 
-// verifyOpened returns what is wrong with a message, or nothing.
-func (a *Archive) verifyOpened(ctx context.Context, s Reader, r row) (string, error) {
-	text, _, err := a.Entries.Entry(ctx, s.Tenant(), "message", r.leaf)
+// verifyOpened fails with kind Damaged where something is wrong with a message;
+// other errors stop the check.
+func (a *Archive) verifyOpened(ctx context.Context, s Reader, r row) error {
+	e, err := a.entered(ctx, s.Tenant(), r)
 	if err != nil {
-		return damage(err, "the message's entry is missing")
-	}
-	e, err := entry.Parse(text)
-	if err != nil {
-		return "the message's entry is malformed", nil
+		return err
 	}
 	key, err := s.Unlocked().Open(ctx, r.id, s.Archive())
 	if err != nil {
-		return damage(err, "no key opens the message")
+		return damage(err, fault.Because(fault.Damaged, "no key opens the message", err))
 	}
 	defer key.Close()
-	if what, err := verifyEvidence(e, r, key); what != "" || err != nil {
-		return what, err
+	if err := verifyEvidence(e.Entry, r, key); err != nil {
+		return err
 	}
-	plain, err := key.OpenOpening(r.opening)
-	if err != nil {
-		return damage(err, "the opening does not open")
+	o := &opened{row: r, key: key}
+	if o.content, err = e.content(o); err != nil {
+		return err
 	}
-	c, err := entry.DecodeContent(plain)
-	if err != nil || e.Check("sha256", c.SHA256) != nil {
-		return "the opening is not the one that was entered", nil
-	}
-	return a.verifyOctets(ctx, s, e, &opened{row: r, key: key, content: c})
+	return a.verifyOctets(ctx, s, e.Entry, o)
 }
 
-// damage turns errors that say damage into a finding; others stop the check.
-func damage(err error, what string) (string, error) {
-	switch fault.Of(err) {
-	case fault.Damaged, fault.NotFound:
-		return what, nil
-	default:
-		return "", err
-	}
-}
-
-func verifyEvidence(e entry.Entry, r row, key *seal.Opened) (string, error) {
+// verifyEvidence compares envelope, source and decision with what was entered.
+func verifyEvidence(e entry.Entry, r row, key *seal.Opened) error {
 	plain, err := key.OpenEvidence(r.evidence)
 	if err != nil {
-		return damage(err, "the evidence does not open")
+		return damage(err, fault.Because(fault.Damaged, "the evidence does not open", err))
 	}
 	ev, err := entry.DecodeEvidence(plain)
 	if err != nil {
-		return "the evidence is malformed", nil //nolint:nilerr // what does not verify is a finding
+		return fault.Because(fault.Damaged, "the message's evidence is malformed", err)
 	}
 	tree := ev.Tree()
-	for name, o := range map[string]entry.Opening{
-		"source": ev.Source, "decision": ev.Decision,
-		"envelope": {Salt: ev.EnvelopeSalt, Value: tree.Value()},
-	} {
-		if e.Check(name, o) != nil {
-			return fmt.Sprintf("the field %s is not the one that was entered", name), nil //nolint:nilerr // what does not verify is a finding
-		}
-	}
-	return "", nil
+	return errors.Join(
+		fault.Because(fault.Damaged, "the source is not the one that was entered", e.Check("source", ev.Source)),
+		fault.Because(fault.Damaged, "the decision is not the one that was entered", e.Check("decision", ev.Decision)),
+		fault.Because(fault.Damaged, "the envelope is not the one that was entered",
+			e.Check("envelope", entry.Opening{Salt: ev.EnvelopeSalt, Value: tree.Value()})),
+	)
 }
 
 // verifyOctets reads the message and compares hash and parts.
-func (a *Archive) verifyOctets(ctx context.Context, s Reader, e entry.Entry, o *opened) (string, error) {
+func (a *Archive) verifyOctets(ctx context.Context, s Reader, e entry.Entry, o *opened) error {
 	m, err := a.stream(ctx, s.Tenant(), o)
 	if err != nil {
-		return damage(err, "the message's octets are missing or do not open")
+		return damage(err, fault.Because(fault.Damaged, "the message's octets are missing or do not open", err))
 	}
 	p := &partHasher{seed: o.content.PartSeed, lengths: o.content.Lengths, h: sha256.New()}
 	p.next()
 	_, err = io.Copy(p, m)
 	if err := errors.Join(err, m.Close()); err != nil {
-		return damage(err, "the message's octets do not open or are others than those that arrived")
+		return damage(err, fault.Because(fault.Damaged, "the message's octets do not open or are others than those that arrived", err))
 	}
-	if p.done != len(p.lengths) || e.Check("parts", entry.Opening{Salt: o.content.PartsSalt, Value: p.tree.Value()}) != nil {
-		return "the parts are not those that were entered", nil //nolint:nilerr // what does not verify is a finding
+	err = e.Check("parts", entry.Opening{Salt: o.content.PartsSalt, Value: p.tree.Value()})
+	if p.done != len(p.lengths) {
+		err = errors.New("archive: a part is missing")
 	}
-	return "", nil
+	return fault.Because(fault.Damaged, "the parts are not those that were entered", err)
 }
 
 // partHasher hashes consecutive ranges of what is written to it.

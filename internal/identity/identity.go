@@ -324,7 +324,7 @@ func (i *Identity) VerifyRows(ctx context.Context, t db.Tenant, standing map[mai
 	}
 	for id, p := range standing {
 		if p.Kind == "holders" && !found[id] {
-			problems = append(problems, fault.Newf(fault.Damaged, "entry %d of the audit log (%s %s) has no row in the database", p.Index, p.Kind, id))
+			problems = append(problems, fault.Newf(fault.Damaged, "entry %d of the audit log (%s %s) has no row in the database", p.Index, fault.Word(p.Kind), id))
 		}
 	}
 	return problems, nil

@@ -5,6 +5,7 @@ package mail
 import (
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/net/idna"
 
@@ -18,12 +19,16 @@ import (
 type Address string
 
 // NewAddress normalises an addr-spec. It does not judge whether the address
-// may exist: what has no form is kept in lower case.
+// may exist: what has no form is kept in lower case. Normalising an Address
+// again changes nothing.
 func NewAddress(s string) Address {
+	// Before, not after: what has no form because of a blank at its end or a long
+	// capital letter would have one the second time.
+	s = strings.TrimSpace(strings.ToLower(s))
 	if n := header.NormalAddress(s); n != "" {
 		return Address(n)
 	}
-	return Address(strings.ToLower(strings.TrimSpace(s)))
+	return Address(s)
 }
 
 // Domain returns what follows the last @, or the empty Domain.
@@ -43,13 +48,19 @@ func (a Address) String() string { return string(a) }
 type Domain string
 
 // NewDomain normalises a domain name; what is no valid name stays as it is, in
-// lower case.
+// lower case, without blanks around it and dots behind it. Normalising a Domain
+// again changes nothing.
 func NewDomain(s string) Domain {
-	s = strings.ToLower(strings.TrimSuffix(strings.TrimSpace(s), "."))
+	s = trimDomain(strings.ToLower(s))
 	if a, err := idna.Lookup.ToASCII(s); err == nil {
-		s = a
+		s = trimDomain(a) // invisible characters may have followed a dot
 	}
 	return Domain(s)
+}
+
+func trimDomain(s string) string {
+	s = strings.TrimLeftFunc(s, unicode.IsSpace)
+	return strings.TrimRightFunc(s, func(r rune) bool { return r == '.' || unicode.IsSpace(r) })
 }
 
 // String returns the domain as it is compared.

@@ -72,16 +72,21 @@ func TestNewIDIsNew(t *testing.T) {
 // hidden from her by a capital letter.
 func TestNewAddress(t *testing.T) {
 	for in, want := range map[string]mail.Address{
-		"":                          "",
-		"A@Example.ORG":             "a@example.org",
-		" a@example.org ":           "a@example.org",
-		`"a"@example.org`:           "a@example.org",
-		"a@exämple.org":             "a@xn--exmple-cua.org",
-		"a@XN--EXMPLE-CUA.org":      "a@xn--exmple-cua.org",
-		"Postmaster":                "postmaster",
-		"x+tag@example.org":         "x+tag@example.org",
-		"two@at@example.org":        "two@at@example.org",
-		"not an address at all <><": "not an address at all <><",
+		"":                                   "",
+		"A@Example.ORG":                      "a@example.org",
+		" a@example.org ":                    "a@example.org",
+		`"a"@example.org`:                    "a@example.org",
+		"a@exämple.org":                      "a@xn--exmple-cua.org",
+		"a@XN--EXMPLE-CUA.org":               "a@xn--exmple-cua.org",
+		"Postmaster":                         "postmaster",
+		"x+tag@example.org":                  "x+tag@example.org",
+		"two@at@example.org":                 "two@at@example.org",
+		"not an address at all <><":          "not an address at all <><",
+		" 0@0 .":                             "0@0 .",
+		" a@exämple.org\t":                   "a@xn--exmple-cua.org",
+		"mailto:\u00a0a@b":                   "mailto:\u00a0a@b",
+		"\"\u00a0a\"@b":                      "\"\u00a0a\"@b",
+		strings.Repeat("\u212a", 333) + "@b": mail.Address(strings.Repeat("k", 333) + "@b"),
 	} {
 		got := mail.NewAddress(in)
 		if got != want {
@@ -102,7 +107,13 @@ func FuzzNewAddress(f *testing.F) {
 		if b := mail.NewAddress(a.String()); b != a {
 			t.Fatalf("%q: %q and then %q", s, a, b)
 		}
-		_ = a.Domain()
+		d := mail.NewDomain(s)
+		if again := mail.NewDomain(d.String()); again != d {
+			t.Fatalf("%q: domain %q and then %q", s, d, again)
+		}
+		if d := a.Domain(); strings.ContainsAny(string(d), "@") {
+			t.Fatalf("domain %q", d)
+		}
 	})
 }
 
@@ -114,7 +125,7 @@ func TestDomain(t *testing.T) {
 	}
 	for in, want := range map[string]mail.Domain{
 		"Example.ORG": "example.org", "example.org.": "example.org", " exämple.org": "xn--exmple-cua.org",
-		"not a domain": "not a domain", "": "",
+		"not a domain": "not a domain", "": "", "a. .": "a", ".": "",
 	} {
 		got := mail.NewDomain(in)
 		if got != want || mail.NewDomain(got.String()) != got {

@@ -172,7 +172,7 @@ func named(t *testing.T) func(list []console.Verified, err error) []string {
 		}
 		for _, v := range list {
 			for _, p := range v.Problems {
-				out = append(out, fmt.Sprintf("%s %d: %s", v.Log, p.Index, p.What))
+				out = append(out, fmt.Sprintf("%s %d: %s", v.Log, p.Index, p.Err))
 			}
 		}
 		return out

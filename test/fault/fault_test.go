@@ -15,6 +15,7 @@ import (
 
 	"siegel/internal/app"
 	"siegel/internal/kit/fault"
+	"siegel/test/corpus"
 	"siegel/test/stand"
 )
 
@@ -107,10 +108,7 @@ func bad() [][]byte {
 // byte; accepted = archived, with a valid proof each.
 func TestEveryMessageComesBack(t *testing.T) {
 	list := bad()
-	shared := os.Getenv("SIEGEL_SHARED")
-	if shared == "" {
-		shared = filepath.Join("..", "..", "..", "shared")
-	}
+	shared, _ := corpus.Find(t)
 	for _, dir := range []string{
 		filepath.Join(shared, "corpus"), filepath.Join(shared, "vectors", "mail-parser-rfc"),
 		filepath.Join("..", "..", "node_modules", "@stdlib", "datasets-spam-assassin", "data"),

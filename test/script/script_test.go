@@ -44,7 +44,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "deliver": deliver, "await": await, "capture": capture, "field": field,
+			"status": status, "deliver": deliver, "await": await, "capture": capture, "field": field, "damage": damage,
 		},
 		Condition: func(cond string) (bool, error) { return cond == "root" && os.Geteuid() == 0, nil },
 	})
@@ -101,6 +101,22 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("%s does not come", args[0])
+}
+
+// damage flips a bit in every file that a pattern names.
+func damage(ts *testscript.TestScript, _ bool, args []string) {
+	files, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(files) == 0 {
+		ts.Fatalf("%s names no file", args[0])
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		ts.Check(err)
+		b[200] ^= 4
+		ts.Check(os.Remove(name))
+		ts.Check(os.WriteFile(name, b, 0o400))
+	}
 }
 
 // capture puts what a regular expression's group finds in the last output into

@@ -238,7 +238,7 @@ func clean(list []console.Verified, err error) error {
 	}
 	for _, v := range list {
 		for _, p := range v.Problems {
-			err = errors.Join(err, fmt.Errorf("%s %s, depth %s: entry %d: %s", v.Tenant, v.Log, v.Depth, p.Index, p.What))
+			err = errors.Join(err, fmt.Errorf("%s %s, depth %s: entry %d: %w", v.Tenant, v.Log, v.Depth, p.Index, p.Err))
 		}
 	}
 	return err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"siegel/internal/app"
+	"siegel/internal/archive"
 	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
@@ -86,7 +87,7 @@ func (d *demo) bundle(ctx context.Context, s *identity.Session, m *message, file
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.app.Evidence.Notary.Proof(ctx, s, id, reason, f), f.Close())
+	return errors.Join(d.app.Evidence.Notary.Proof(ctx, s, archive.ProofOf{ID: id, Reason: reason}, f), f.Close())
 }
 
 // verify runs siegel-verify over bundles and counts those that it accepts.

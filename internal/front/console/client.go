@@ -82,6 +82,9 @@ func (c *Client) post(ctx context.Context, command string, body any) (*http.Resp
 	}
 	req.Header.Set("Accept-Language", string(c.lang))
 	r, err := c.http.Do(req)
+	if errors.Is(err, io.EOF) && ctx.Err() == nil {
+		return nil, errBroken // before anything of it came
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -339,10 +339,10 @@ func (c *Console) show(ctx context.Context, k *call) (any, error) {
 			return nil, err
 		}
 		defer func() { _ = m.Close() }() // reading has said what there is to say
-		if err := k.octets(Shown{m.ID, m.Size, hexOf(m.SHA256), mail.FromMicros(m.Arrived)}); err != nil {
+		w := &lazy{call: k, head: Shown{m.ID, m.Size, hexOf(m.SHA256), mail.FromMicros(m.Arrived)}}
+		if _, err = io.Copy(w, m); err != nil {
 			return nil, err
 		}
-		_, err = io.Copy(k.w, m)
-		return nil, err
+		return nil, w.begin() // an empty message has no first octet
 	})
 }

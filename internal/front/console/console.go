@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -159,15 +160,21 @@ func (k *call) octets(result any) error {
 	return nil
 }
 
-// read decodes the command's body, and refuses fields that nobody knows.
+// read decodes the command's body, and refuses fields that nobody knows and
+// what follows the command.
 func (k *call) read(v any) error {
 	d := json.NewDecoder(newReader(k.body))
 	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return fault.Because(fault.Invalid, "the command cannot be read", err)
+	err := d.Decode(v)
+	if err == nil {
+		if _, behind := d.Token(); !errors.Is(behind, io.EOF) {
+			err = errBehind
+		}
 	}
-	return nil
+	return fault.Because(fault.Invalid, "the command cannot be read", err)
 }
+
+var errBehind = errors.New("something follows the command")
 
 // signed runs f in the session of whoever gives the command.
 func (c *Console) signed(ctx context.Context, cred Credentials, f func(*identity.Session) (any, error)) (_ any, err error) {

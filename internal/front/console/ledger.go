@@ -7,15 +7,17 @@ import (
 	"io"
 	"time"
 
+	"siegel/internal/archive"
 	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
+	"siegel/internal/kit/text"
 	"siegel/internal/mail"
 )
 
 // Evidence is what the door needs of the ledger; app has it.
 type Evidence interface {
 	// Proof writes the bundle of a message.
-	Proof(ctx context.Context, s *identity.Session, id mail.ID, reason string, w io.Writer) error
+	Proof(ctx context.Context, s *identity.Session, of archive.ProofOf, w io.Writer) error
 	// VerifyLedger checks the instance's log and those of a tenant, all of them
 	// where the tenant is zero, without any key.
 	VerifyLedger(ctx context.Context, tenant mail.TenantID) ([]Verified, error)
@@ -61,8 +63,10 @@ type Verified struct {
 
 // Problem is what does not verify.
 type Problem struct {
-	Index int64  `json:"index"` // of the entry; -1 where it is not of one entry
-	What  string `json:"what"`
+	Index   int64  `json:"index"`             // of the entry; -1 where it is not of one entry
+	Message string `json:"message,omitempty"` // id of the message that the entry speaks of
+	What    string `json:"what"`              // in the language of who asked: the door sets it
+	Err     error  `json:"-"`                 // of kind Damaged; its sentence says what
 }
 
 // Check is a finding in the language of who asked.
@@ -76,7 +80,8 @@ type Check struct {
 // Proof asks for the bundle of a message.
 type Proof struct {
 	Show
-	WaitSeconds int `json:"wait_seconds,omitempty"` // for the timestamp, at most an hour
+	WaitSeconds    int  `json:"wait_seconds,omitempty"` // for the timestamp, at most an hour
+	WithoutMessage bool `json:"without_message,omitempty"`
 }
 
 const maxWait = time.Hour
@@ -94,10 +99,11 @@ func (c *Console) proof(ctx context.Context, k *call) (any, error) {
 	if err != nil {
 		return nil, fault.Because(fault.Invalid, "this is not the id of a message: an id has 32 hexadecimal digits", err)
 	}
+	of := archive.ProofOf{ID: id, Reason: r.Reason, WithoutMessage: r.WithoutMessage}
 	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) {
 		until := time.Now().Add(wait)
 		for {
-			err := c.Evidence.Proof(ctx, s, id, r.Reason, &lazy{call: k, id: id})
+			err := c.Evidence.Proof(ctx, s, of, &lazy{call: k, head: Shown{ID: id}})
 			if fault.Of(err) != fault.Busy || time.Now().After(until) || k.sent {
 				return nil, err
 			}
@@ -114,16 +120,21 @@ func (c *Console) proof(ctx context.Context, k *call) (any, error) {
 // told.
 type lazy struct {
 	call *call
-	id   mail.ID
+	head Shown
 }
 
 func (l *lazy) Write(b []byte) (int, error) {
-	if !l.call.sent {
-		if err := l.call.octets(Shown{ID: l.id}); err != nil {
-			return 0, err
-		}
+	if err := l.begin(); err != nil {
+		return 0, err
 	}
 	return l.call.w.Write(b)
+}
+
+func (l *lazy) begin() error {
+	if l.call.sent {
+		return nil
+	}
+	return l.call.octets(l.head)
 }
 
 // Ledger names whose ledger is meant, and the session for the depth that needs
@@ -148,12 +159,22 @@ func (c *Console) ledgerVerify(ctx context.Context, k *call) (any, error) {
 	}
 	list, err := c.Evidence.VerifyLedger(ctx, tenant)
 	if err != nil || r.As == "" {
-		return list, err
+		return c.said(k.lang, list), err
 	}
 	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) {
 		more, err := c.Evidence.VerifyOpened(ctx, s, k.progress)
-		return append(list, more...), err
+		return c.said(k.lang, append(list, more...)), err
 	})
+}
+
+// said puts the problems into words.
+func (c *Console) said(l text.Lang, list []Verified) []Verified {
+	for _, v := range list {
+		for i := range v.Problems {
+			v.Problems[i].What = Explain(c.texts, l, v.Problems[i].Err).Text
+		}
+	}
+	return list
 }
 
 func (c *Console) ledgerExport(ctx context.Context, k *call) (any, error) {

@@ -225,14 +225,14 @@ func (v *verification) checkKey() bool {
 		if *s.to, err = checkpoint.OpenLog(s.note, l.Key); err == nil && len(s.to.Note.Signatures) != 1 {
 			err = ErrFormat
 		}
-		if v.failed("signature", err, "A checkpoint is not signed with the ledger's key", "Ein Prüfpunkt ist nicht mit dem Schlüssel des Protokolls unterschrieben") {
+		if v.failed("signature", err, "A checkpoint is not signed with the ledger's key", "Ein Prüfpunkt ist nicht mit dem Schlüssel des Journals unterschrieben") {
 			return false
 		}
 	}
 	f := &v.r.Facts
 	f.Log, f.Instance, f.Index = v.log.Origin, v.anchor.Origin, l.Inclusion.Index
 	return v.ok("signature", "The ledger's key signed both checkpoints (sizes %[1]d and %[2]d)",
-		"Der Schlüssel des Protokolls hat beide Prüfpunkte unterschrieben (Größen %[1]d und %[2]d)", v.log.Size, v.anchor.Size)
+		"Der Schlüssel des Journals hat beide Prüfpunkte unterschrieben (Größen %[1]d und %[2]d)", v.log.Size, v.anchor.Size)
 }
 
 func (v *verification) checkStamp() bool {
@@ -278,13 +278,13 @@ func (v *verification) checkBefore() bool {
 	if err == nil && v.before.Time.After(v.stamp.Latest) {
 		err = errors.New("it was stamped later")
 	}
-	if v.failed("before", err, "The earlier timestamp does not belong to this ledger", "Der frühere Zeitstempel gehört nicht zu diesem Protokoll") {
+	if v.failed("before", err, "The earlier timestamp does not belong to this ledger", "Der frühere Zeitstempel gehört nicht zu diesem Journal") {
 		return false
 	}
 	l.Before.Stamp.Time = v.before.Time
 	v.r.Facts.From = &v.before.Time
 	return v.ok("before", "An earlier state of the ledger, without the message, was stamped at %[1]s",
-		"Ein früherer Stand des Protokolls, ohne die Nachricht, wurde gestempelt um %[1]s", v.before.Time.Format(time.RFC3339))
+		"Ein früherer Stand des Journals, ohne die Nachricht, wurde gestempelt um %[1]s", v.before.Time.Format(time.RFC3339))
 }
 
 // checkSpelling builds every file again from what was read.
@@ -307,10 +307,10 @@ func (v *verification) checkSpelling() bool {
 func (v *verification) checkInclusion() bool {
 	l := &v.b.Ledger
 	err := l.Inclusion.Check(entry.LeafData(l.Entry, l.Sealed), v.log.Checkpoint)
-	if v.failed("inclusion", err, "The entry does not stand in the signed log", "Der Eintrag steht nicht im unterschriebenen Protokoll") {
+	if v.failed("inclusion", err, "The entry does not stand in the signed log", "Der Eintrag steht nicht im unterschriebenen Journal") {
 		return false
 	}
-	return v.ok("inclusion", "The entry is number %[1]d of the log %[2]s", "Der Eintrag ist Nummer %[1]d im Protokoll %[2]s", l.Inclusion.Index, v.log.Origin)
+	return v.ok("inclusion", "The entry is number %[1]d of the log %[2]s", "Der Eintrag ist Nummer %[1]d im Journal %[2]s", l.Inclusion.Index, v.log.Origin)
 }
 
 func (v *verification) checkAnchor() bool {
@@ -325,10 +325,10 @@ func (v *verification) checkAnchor() bool {
 	if err == nil {
 		err = l.AnchorInclusion.Check(entry.LeafData(l.AnchorEntry, entry.Nothing()), v.anchor.Checkpoint)
 	}
-	if v.failed("anchor", err, "The log's checkpoint is not anchored in the instance's log", "Der Prüfpunkt des Protokolls ist nicht im Protokoll der Instanz verankert") {
+	if v.failed("anchor", err, "The log's checkpoint is not anchored in the instance's log", "Der Prüfpunkt des Journals ist nicht im Journal der Instanz verankert") {
 		return false
 	}
-	return v.ok("anchor", "Its checkpoint is entry %[1]d of the instance's log %[2]s", "Sein Prüfpunkt ist Eintrag %[1]d im Protokoll der Instanz %[2]s",
+	return v.ok("anchor", "Its checkpoint is entry %[1]d of the instance's log %[2]s", "Sein Prüfpunkt ist Eintrag %[1]d im Journal der Instanz %[2]s",
 		l.AnchorInclusion.Index, v.anchor.Origin)
 }
 

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"siegel/internal/proto/checkpoint"
+	"siegel/test/corpus"
 )
 
 // pair returns a key and what signs with it.
@@ -192,14 +193,7 @@ func TestTilePath(t *testing.T) {
 
 // A log that transparency-dev/tessera wrote: its checkpoints and tiles.
 func TestTessera(t *testing.T) {
-	shared := os.Getenv("SIEGEL_SHARED")
-	if shared == "" {
-		shared = "../../../../shared"
-	}
-	dir := filepath.Join(shared, "vectors", "tlog-tessera", "testdata", "log")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("skipped: %v", err)
-	}
+	dir := filepath.Join(corpus.Dir(t), "vectors", "tlog-tessera", "testdata", "log")
 	read := func(name string) []byte {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {

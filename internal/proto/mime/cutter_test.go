@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"siegel/internal/proto/mime"
+	"siegel/test/corpus"
 )
 
 // cut cuts a message that is written in the given pieces.
@@ -252,7 +253,7 @@ func TestCutterData(t *testing.T) {
 }
 
 func TestCutCorpus(t *testing.T) {
-	for name, b := range corpus(t) {
+	for name, b := range corpus.Messages(t) {
 		whole := cut(mime.Limits{}, b)
 		covers(t, whole, len(b))
 		for _, size := range []int{1, 7, 100} {

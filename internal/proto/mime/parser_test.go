@@ -16,6 +16,7 @@ import (
 	"siegel/internal/proto/mime"
 	"siegel/internal/proto/mime/header"
 	"siegel/internal/proto/mime/transfer"
+	"siegel/test/corpus"
 )
 
 // read parses a message that cannot fail.
@@ -248,7 +249,7 @@ func sound(t interface{ Fatalf(string, ...any) }, b []byte, m *mime.Message) {
 }
 
 func TestReadCorpus(t *testing.T) {
-	for name, b := range corpus(t) {
+	for name, b := range corpus.Messages(t) {
 		m := read(t, b, mime.Limits{})
 		sound(t, b, m)
 		// Reader and cutter have one notion of structure.
@@ -299,7 +300,7 @@ func TestReadProperties(t *testing.T) {
 
 // TestWellFormed compares messages of the corpus with what other parsers make of them.
 func TestWellFormed(t *testing.T) {
-	all := corpus(t)
+	all := corpus.Messages(t)
 	for _, c := range []struct{ file, want string }{
 		{"vectors/mail-parser-rfc/eml/007.eml", `
 TEXT multipart/mixed
@@ -327,7 +328,7 @@ TEXT multipart/mixed
 		{"torture-enmime/00002-bad-header-start.raw", `1 text/plain size=14 "A text section"`},
 		{"torture-enmime/00003-bad-header-wrap.raw", `2 application/x-zip-compressed attachment file="7DDA4_foo_9E5D72.zip" attached size=7`},
 	} {
-		m := read(t, find(t, all, c.file), mime.Limits{})
+		m := read(t, corpus.One(t, all, c.file), mime.Limits{})
 		if got := tree(m); !strings.Contains(got, strings.TrimSpace(c.want)) {
 			t.Errorf("%s: got\n%s\nwant\n%s", c.file, got, c.want)
 		}

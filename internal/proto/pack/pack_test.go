@@ -61,16 +61,44 @@ func TestRefusesChanges(t *testing.T) {
 func FuzzIndex(f *testing.F) {
 	f.Add(build())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		items, err := read(b)
-		if err != nil {
-			return
-		}
-		for _, it := range items {
-			if it.Offset < 0 || it.Offset+it.Length > int64(len(b)) {
-				t.Fatalf("item outside: %+v", it)
+		for _, b := range [][]byte{b, mended(b)} {
+			items, err := read(b)
+			if err != nil {
+				continue
+			}
+			at := int64(pack.MagicSize)
+			for _, it := range items {
+				if it.Offset != at || it.Length < 0 || it.Length > int64(len(b)) {
+					t.Fatalf("item outside: %+v", it)
+				}
+				at += it.Length
+			}
+			if _, tail, size := pack.Layout(items); size != int64(len(b)) || !bytes.Equal(tail, b[at:]) {
+				t.Fatalf("%x has another spelling", b)
 			}
 		}
 	})
+}
+
+// mended returns octets with the magic, the end, the place of the index and its
+// hash set right, as a forger would: without, nothing behind the hash is reached.
+func mended(b []byte) []byte {
+	good := build()
+	if len(b) < pack.MagicSize+pack.TrailerSize {
+		return b
+	}
+	b = bytes.Clone(b)
+	copy(b, good[:pack.MagicSize])
+	copy(b[len(b)-12:], good[len(good)-12:])
+	trailer := b[len(b)-pack.TrailerSize:]
+	at := int64(len(b)) - pack.TrailerSize - 65*int64(binary.BigEndian.Uint32(trailer[8:]))
+	if at < pack.MagicSize {
+		return b
+	}
+	binary.BigEndian.PutUint64(trailer, uint64(at))
+	sum := sha256.Sum256(b[at : len(b)-pack.TrailerSize])
+	copy(trailer[12:], sum[:])
+	return b
 }
 
 // An index whose lengths run over the end, or round the number, is refused even

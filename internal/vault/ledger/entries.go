@@ -30,7 +30,7 @@ func (l *Ledger) Entries(ctx context.Context, t db.Tenant, log string, from int6
 			}
 			for _, e := range list {
 				if e.Index != from {
-					yield(Entry{}, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from, log))
+					yield(Entry{}, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from, fault.Word(log)))
 					return
 				}
 				if !yield(e, nil) {
@@ -53,7 +53,7 @@ func (l *Ledger) Entry(ctx context.Context, t db.Tenant, log string, index int64
 	for e, err := range l.Entries(ctx, t, log, index) {
 		return e.Text, e.Sealed, err
 	}
-	return nil, sealed, fault.Newf(fault.NotFound, "the %s log has no entry %d", log, index)
+	return nil, sealed, fault.Newf(fault.NotFound, "the %s log has no entry %d", fault.Word(log), index)
 }
 
 func readPage(ctx context.Context, t db.Tenant, log string, from int64, limit int) (list []Entry, err error) {
@@ -70,7 +70,7 @@ func readPage(ctx context.Context, t db.Tenant, log string, from int64, limit in
 			return nil, err
 		}
 		if len(sealed) != len(entry.Hash{}) || len(leaf) != len(entry.Hash{}) {
-			return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", e.Index, log)
+			return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", e.Index, fault.Word(log))
 		}
 		e.Sealed, e.Leaf = entry.Hash(sealed), entry.Hash(leaf)
 		list = append(list, e)

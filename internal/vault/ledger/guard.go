@@ -39,7 +39,7 @@ func (g guard) load(ctx context.Context, t db.Tenant, log string) ([]byte, error
 func (g guard) check(tree *Tree, newest, note []byte) error {
 	if note == nil {
 		if newest != nil {
-			return fault.Newf(fault.Damaged, "the last signed checkpoint of the %s log is missing in the object store", tree.log)
+			return fault.Newf(fault.Damaged, "the last signed checkpoint of the %s log is missing in the object store", fault.Word(tree.log))
 		}
 		return nil
 	}
@@ -48,12 +48,12 @@ func (g guard) check(tree *Tree, newest, note []byte) error {
 		return fault.Because(fault.Damaged, "a signed checkpoint in the object store was changed, or another key made it", err)
 	}
 	if last.Origin != tree.Origin {
-		return fault.Newf(fault.Damaged, "the %s log is not the one that was signed", tree.log)
+		return fault.Newf(fault.Damaged, "the %s log is not the one that was signed", fault.Word(tree.log))
 	}
 	if newest != nil {
 		kept, err := checkpoint.OpenLog(newest, g.key)
 		if err != nil || kept.Size > last.Size || (kept.Size == last.Size && kept.Root != last.Root) {
-			return errors.Join(fault.Newf(fault.Damaged, "the object store has another checkpoint of the %s log than the database", tree.log), err)
+			return errors.Join(fault.Newf(fault.Damaged, "the object store has another checkpoint of the %s log than the database", fault.Word(tree.log)), err)
 		}
 	}
 	return extends(tree, last.Checkpoint)
@@ -63,7 +63,7 @@ func (g guard) check(tree *Tree, newest, note []byte) error {
 // checkpoint says: the database was rolled back, or entries were changed.
 func extends(tree *Tree, last checkpoint.Checkpoint) error {
 	if tree.Size < last.Size {
-		return fault.Newf(fault.Damaged, "the %s log has %d entries, but %d were signed: the database is older than its last checkpoint", tree.log, tree.Size, last.Size)
+		return fault.Newf(fault.Damaged, "the %s log has %d entries, but %d were signed: the database is older than its last checkpoint", fault.Word(tree.log), tree.Size, last.Size)
 	}
 	changed := func(err error) error {
 		return fault.Because(fault.Damaged, "a log is not what was signed: verify the ledger", err)

@@ -80,7 +80,7 @@ func (s seen) in(tree *Tree) error {
 
 // errBehindOurBack says that a log does not begin with what was found before.
 func errBehindOurBack(log string) error {
-	return fault.Newf(fault.Damaged, "the %s log was changed behind the back of the running server: verify the ledger", log)
+	return fault.Newf(fault.Damaged, "the %s log was changed behind the back of the running server: verify the ledger", fault.Word(log))
 }
 
 // grow brings a head to the committed state of its log. It fails with kind
@@ -150,7 +150,7 @@ func (l *Ledger) Has(ctx context.Context, t db.Tenant, log string, index int64, 
 func (h *head) has(index int64, data entry.Hash) error {
 	unlike := func(err error) error {
 		clear(h.tree.tiles) // somebody may mend the database while we run
-		return errors.Join(fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", index, h.tree.log), err)
+		return errors.Join(fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", index, fault.Word(h.tree.log)), err)
 	}
 	if index < 0 || index >= h.size {
 		return unlike(nil)
@@ -210,18 +210,18 @@ func (l *Ledger) Recent(ctx context.Context, t db.Tenant, log string, before int
 	}
 	for i, e := range list {
 		if e.Index != from+int64(i) {
-			return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from+int64(i), log)
+			return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from+int64(i), fault.Word(log))
 		}
 		leaf := entry.LeafData(e.Text, e.Sealed)
 		if leaf != e.Leaf {
-			return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", e.Index, log)
+			return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", e.Index, fault.Word(log))
 		}
 		if err := h.has(e.Index, leaf); err != nil {
 			return nil, err
 		}
 	}
 	if int64(len(list)) != before-from {
-		return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from+int64(len(list)), log)
+		return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from+int64(len(list)), fault.Word(log))
 	}
 	for i, j := 0, len(list)-1; i < j; i, j = i+1, j-1 {
 		list[i], list[j] = list[j], list[i]

@@ -75,7 +75,7 @@ func (p *Prover) entry(ctx context.Context, t db.Tenant, log string, index int64
 	var sealed []byte
 	err := t.QueryRow(ctx, `SELECT text, sealed FROM ledger_entry WHERE tenant = $1 AND log = $2 AND idx = $3`, log, index).Scan(&l.Entry, &sealed)
 	if err == nil && len(sealed) != len(l.Sealed) {
-		return fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", index, log)
+		return fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", index, fault.Word(log))
 	}
 	copy(l.Sealed[:], sealed)
 	return err

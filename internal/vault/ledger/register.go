@@ -127,7 +127,7 @@ func (l *Ledger) replay(ctx context.Context, t db.Tenant, log string, h *head) e
 		one, err := entry.Parse(e.Text)
 		leaf := entry.LeafData(e.Text, e.Sealed)
 		if err != nil || leaf != e.Leaf {
-			return errors.Join(fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", n, log), err)
+			return errors.Join(fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", n, fault.Word(log)), err)
 		}
 		if one.Kind != events {
 			fresh[one.ID] = flow.Entered{Index: n, Data: leaf, Kind: one.Kind}

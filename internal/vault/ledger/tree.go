@@ -33,7 +33,7 @@ func (l *Ledger) Tree(ctx context.Context, t db.Tenant, log string) (_ *Tree, er
 	err = t.QueryRow(ctx, `SELECT origin, size, edge FROM ledger_log WHERE tenant = $1 AND name = $2`, log).
 		Scan(&tree.Origin, &tree.Size, &raw)
 	if errors.Is(err, db.ErrNoRows) {
-		return nil, fault.Newf(fault.NotFound, "there is no %s log", log)
+		return nil, fault.Newf(fault.NotFound, "there is no %s log", fault.Word(log))
 	}
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func tileQuery(ctx context.Context, t db.Tenant, log string) func(level int, ind
 // Root returns the root of the first size leaves.
 func (t *Tree) Root(size int64) (tlog.Hash, error) {
 	if size < 0 || size > t.Size {
-		return tlog.Hash{}, fault.Newf(fault.Damaged, "the %s log has %d entries, a checkpoint speaks of %d", t.log, t.Size, size)
+		return tlog.Hash{}, fault.Newf(fault.Damaged, "the %s log has %d entries, a checkpoint speaks of %d", fault.Word(t.log), t.Size, size)
 	}
 	if size == 0 {
 		return sha256.Sum256(nil), nil
@@ -77,7 +77,7 @@ func (t *Tree) Inclusion(size, index int64) (tlog.RecordProof, error) {
 // Consistency proves that the first old leaves are a prefix of the first size.
 func (t *Tree) Consistency(size, old int64) (tlog.TreeProof, error) {
 	if size > t.Size || old < 1 || old > size {
-		return nil, fault.Newf(fault.NotFound, "sizes %d and %d are not states of the %s log", old, size, t.log)
+		return nil, fault.Newf(fault.NotFound, "sizes %d and %d are not states of the %s log", old, size, fault.Word(t.log))
 	}
 	return tlog.ProveTree(size, old, t)
 }
@@ -98,7 +98,7 @@ func (t *Tree) Hashes(level int, index int64) ([]tlog.Hash, error) {
 		return nil, fmt.Errorf("tile %d/%d: %w", level, index, err)
 	}
 	if len(data) != checkpoint.TileWidth*tlog.HashSize {
-		return nil, fault.Newf(fault.Damaged, "tile %d/%d of the %s log is malformed", level, index, t.log)
+		return nil, fault.Newf(fault.Damaged, "tile %d/%d of the %s log is malformed", level, index, fault.Word(t.log))
 	}
 	hashes := make([]tlog.Hash, checkpoint.TileWidth)
 	for i := range hashes {
@@ -121,7 +121,7 @@ func (t *Tree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 		}
 		from := int(first & (checkpoint.TileWidth - 1))
 		if from+count > len(hashes) {
-			return nil, fault.Newf(fault.Damaged, "the %s log is shorter than it says", t.log)
+			return nil, fault.Newf(fault.Damaged, "the %s log is shorter than it says", fault.Word(t.log))
 		}
 		out[i] = checkpoint.Perfect(hashes[from : from+count])
 	}

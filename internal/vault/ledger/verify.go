@@ -32,7 +32,7 @@ const maxProblems = 100
 // Problem is one thing of a log that is not what it should be.
 type Problem struct {
 	Index int64 // of the entry; -1 where it is not of one entry
-	What  string
+	Err   error // of kind Damaged; its sentence says what
 }
 
 // Result is what the verification of one log came to.
@@ -53,16 +53,19 @@ func (r *Result) Err() error {
 	}
 	var all []error
 	for _, p := range r.Problems {
-		all = append(all, errors.New(p.What))
+		all = append(all, p.Err)
 	}
 	return fault.Because(fault.Damaged, "the ledger does not verify", fmt.Errorf("%s log: %w", r.Log, errors.Join(all...)))
 }
 
-func (r *Result) problem(index int64, format string, args ...any) {
+func (r *Result) problem(index int64, err error) {
 	if len(r.Problems) < maxProblems {
-		r.Problems = append(r.Problems, Problem{index, fmt.Sprintf(format, args...)})
+		r.Problems = append(r.Problems, Problem{index, err})
 	}
 }
+
+// damaged is a problem of kind Damaged.
+func damaged(format string, args ...any) error { return fault.Newf(fault.Damaged, format, args...) }
 
 // Verify verifies the logs of a tenant, or of the instance, at the depth that
 // needs no key: every leaf against its entry and its sealed hash, every tile,
@@ -79,7 +82,7 @@ func (l *Ledger) Verify(ctx context.Context, t db.Tenant, v Verification) (list 
 		}
 		r := &Result{Log: log}
 		if fault.Of(err) == fault.Damaged {
-			r.problem(-1, "%v", err)
+			r.problem(-1, err)
 			list = append(list, r)
 			continue
 		}
@@ -142,33 +145,54 @@ func (c *checking) checkpoints(ctx context.Context) error {
 		return err
 	}
 	if note == nil && len(notes) > 0 {
-		c.r.problem(-1, "the last signed checkpoint is missing in the object store")
+		c.r.problem(-1, damaged("the last signed checkpoint is missing in the object store"))
 	}
-	where := "the database"
 	for i, n := range append(notes, note) {
-		if i == len(notes) {
-			if where = "the object store"; n == nil {
-				break
-			}
+		if n == nil {
+			break
 		}
+		guard := i == len(notes)
 		s, err := checkpoint.OpenLog(n, c.Key)
 		switch {
 		case err != nil:
-			c.r.problem(-1, "a checkpoint in %s is not signed with the ledger's key: %v", where, err)
+			c.r.problem(-1, unsigned(guard, err))
 		case s.Origin != c.tree.Origin:
-			c.r.problem(-1, "a checkpoint in %s is of the log %s", where, s.Origin)
+			c.r.problem(-1, foreign(guard, s.Origin))
 		case s.Size > c.tree.Size:
-			c.r.problem(-1, "%s has a checkpoint of %d entries, the log has %d: the database is older", where, s.Size, c.tree.Size)
-		case i == len(notes) && i > 0 && bytes.Equal(n, notes[i-1]):
+			c.r.problem(-1, ahead(guard, s.Size, c.tree.Size))
+		case guard && i > 0 && bytes.Equal(n, notes[i-1]):
 			// The object store has the newest row, as it should.
-		case i == len(notes) && len(c.roots) > 0 && c.roots[len(c.roots)-1].Size > s.Size:
-			c.r.problem(-1, "the object store has a checkpoint of %d entries, the database a later one", s.Size)
+		case guard && len(c.roots) > 0 && c.roots[len(c.roots)-1].Size > s.Size:
+			c.r.problem(-1, damaged("the object store has a checkpoint of %d entries, the database a later one", s.Size))
 		default:
 			c.roots = append(c.roots, s)
 			c.r.Checkpoints++
 		}
 	}
 	return nil
+}
+
+// unsigned, foreign and ahead are problems of a checkpoint in the guard or in
+// the database.
+func unsigned(guard bool, err error) error {
+	if guard {
+		return damaged("a checkpoint in the object store is not signed with the ledger's key: %v", err)
+	}
+	return damaged("a checkpoint in the database is not signed with the ledger's key: %v", err)
+}
+
+func foreign(guard bool, origin string) error {
+	if guard {
+		return damaged("a checkpoint in the object store is of the log %s", origin)
+	}
+	return damaged("a checkpoint in the database is of the log %s", origin)
+}
+
+func ahead(guard bool, size, has int64) error {
+	if guard {
+		return damaged("the object store has a checkpoint of %d entries, the log has %d: the database is older", size, has)
+	}
+	return damaged("the database has a checkpoint of %d entries, the log has %d: the database is older", size, has)
 }
 
 // entries goes over the log from the first to the last.
@@ -181,7 +205,7 @@ func (c *checking) entries(ctx context.Context, l *Ledger) error {
 			break
 		}
 		if fault.Of(err) == fault.Damaged {
-			c.r.problem(n, "%v", err)
+			c.r.problem(n, err)
 			return nil
 		}
 		if err != nil {
@@ -190,7 +214,7 @@ func (c *checking) entries(ctx context.Context, l *Ledger) error {
 		n++
 		leaf := entry.LeafData(e.Text, e.Sealed)
 		if leaf != e.Leaf {
-			c.r.problem(e.Index, "entry %d of the %s log is not the one that was entered", e.Index, c.log)
+			c.r.problem(e.Index, damaged("entry %d of the %s log is not the one that was entered", e.Index, fault.Word(c.log)))
 			leaf = e.Leaf // the log itself may still be whole
 		}
 		for _, t := range c.edge.Add(n, entry.RecordHash(leaf)) {
@@ -202,7 +226,7 @@ func (c *checking) entries(ctx context.Context, l *Ledger) error {
 	}
 	c.r.Size = n
 	if n < c.tree.Size {
-		c.r.problem(n, "the %s log ends at entry %d, it should have %d", c.log, n, c.tree.Size)
+		c.r.problem(n, damaged("the %s log ends at entry %d, it should have %d", fault.Word(c.log), n, c.tree.Size))
 		return nil
 	}
 	for _, t := range c.edge.Partial(n) {
@@ -226,7 +250,7 @@ func (c *checking) root(size int64) {
 		if c.edge.Root() == c.roots[0].Root {
 			c.good = size
 		} else {
-			c.r.problem(-1, "at %d entries the %s log has not the root that was signed: something after entry %d was changed", size, c.log, c.good)
+			c.r.problem(-1, damaged("at %d entries the %s log has not the root that was signed: something after entry %d was changed", size, fault.Word(c.log), c.good))
 		}
 		c.roots = c.roots[1:]
 	}
@@ -253,7 +277,7 @@ func (c *checking) compare(t checkpoint.Tile, data []byte) {
 		at++
 	}
 	first := (t.Index*checkpoint.TileWidth + int64(at/checkpoint.HashSize)) << (8 * t.Level)
-	c.r.problem(first, "tile %d/%d of the %s log differs at entry %d", t.Level, t.Index, c.log, first)
+	c.r.problem(first, damaged("tile %d/%d of the %s log differs at entry %d", t.Level, t.Index, fault.Word(c.log), first))
 }
 
 // strangers finds tiles that no entry of the log explains.
@@ -270,7 +294,7 @@ func (c *checking) strangers(ctx context.Context) (err error) {
 		}
 		// Tiles that were completed since the size was read are no problem.
 		if !c.seen[[2]int64{level, index}] && (index+1)<<(8*(level+1)) <= c.tree.Size {
-			c.r.problem(-1, "tile %d/%d of the %s log belongs to nothing", level, index, c.log)
+			c.r.problem(-1, damaged("tile %d/%d of the %s log belongs to nothing", level, index, fault.Word(c.log)))
 		}
 	}
 	return rows.Err()
@@ -285,7 +309,7 @@ func (c *checking) behind(ctx context.Context, l *Ledger) error {
 	}
 	tree, err := l.Tree(ctx, c.t, c.log) // read later: it can only have grown
 	if err == nil && *last >= tree.Size {
-		c.r.problem(*last, "entry %d stands behind the end of the %s log", *last, c.log)
+		c.r.problem(*last, damaged("entry %d stands behind the end of the %s log", *last, fault.Word(c.log)))
 	}
 	return err
 }
@@ -309,7 +333,7 @@ func (c *checking) anchors(ctx context.Context) error {
 		e, parse := entry.Parse(text)
 		if err != nil || parse != nil || len(a.salt) != entry.SaltSize ||
 			e.Check("checkpoint", entry.Opening{Salt: entry.Hash(a.salt), Value: a.note}) != nil {
-			c.r.problem(-1, "the checkpoint of %d entries is not anchored in the instance's log", a.size)
+			c.r.problem(-1, damaged("the checkpoint of %d entries is not anchored in the instance's log", a.size))
 			continue
 		}
 		c.r.Anchors++
@@ -364,7 +388,7 @@ func (c *checking) stamps(ctx context.Context) (err error) {
 			continue // reported above
 		}
 		if _, err := c.Stamps.Check(sha256.Sum256(s.Stamped()), f); err != nil {
-			c.r.problem(-1, "the timestamp over the checkpoint of %d entries is not valid: %v", size, err)
+			c.r.problem(-1, damaged("the timestamp over the checkpoint of %d entries is not valid: %v", size, err))
 			continue
 		}
 		c.r.Stamps++

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/proto/checkpoint/layout"
 	"siegel/internal/vault/ledger"
@@ -97,7 +98,7 @@ func TestVerifyFinds(t *testing.T) {
 			if tt.want == "" {
 				return
 			}
-			if len(found) == 0 || found[0].Index != tt.index || !strings.Contains(found[0].What, tt.want) {
+			if len(found) == 0 || found[0].Index != tt.index || fault.Of(found[0].Err) != fault.Damaged || !strings.Contains(found[0].Err.Error(), tt.want) {
 				t.Errorf("found %+v, want %q at %d", found, tt.want, tt.index)
 			}
 		})

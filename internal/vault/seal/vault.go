@@ -246,7 +246,7 @@ const maxKnown = 10_000
 
 // entered is something that the log has an entry of.
 type entered struct {
-	what        string // for errors
+	what        fault.Word // for errors
 	kind, field string
 	text, salt  []byte // of the entry, of the field
 	value       []byte // of the field

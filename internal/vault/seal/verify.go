@@ -41,7 +41,7 @@ func (v *Vault) VerifyRows(ctx context.Context, t db.Tenant, standing map[mail.I
 	}
 	for id, p := range standing {
 		if (p.Kind == "key" || p.Kind == "grant") && !found[id] {
-			problems = append(problems, fault.Newf(fault.Damaged, "entry %d of the audit log (%s %s) has no row in the database", p.Index, p.Kind, id))
+			problems = append(problems, fault.Newf(fault.Damaged, "entry %d of the audit log (%s %s) has no row in the database", p.Index, fault.Word(p.Kind), id))
 		}
 	}
 	return problems, nil

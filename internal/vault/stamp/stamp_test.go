@@ -3,7 +3,9 @@ package stamp_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/x509"
 	"errors"
+	"flag"
 	"fmt"
 	"math/big"
 	"os"
@@ -147,7 +149,7 @@ func TestOpenSSLVerifies(t *testing.T) {
 	}
 }
 
-func write(t *testing.T, dir string, files map[string][]byte) {
+func write(t testing.TB, dir string, files map[string][]byte) {
 	t.Helper()
 	for name, b := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
@@ -252,28 +254,78 @@ func TestVerifiesOpenSSL(t *testing.T) {
 	}
 }
 
+// answer is a stamped answer that lies in testdata: fuzzing runs in several
+// processes, which must all know one authority, and an input that is found has
+// to mean the same tomorrow.
+type answer struct {
+	request  stamp.Request
+	response []byte
+	roots    []*x509.Certificate
+	lists    []byte
+}
+
+var update = flag.Bool("update", false, "write testdata/answer anew")
+
+const answers = "testdata/answer"
+
+func newAnswer() answer {
+	return answer{request: stamp.Request{Imprint: sha256.Sum256([]byte("text")), Nonce: big.NewInt(1 << 40)}}
+}
+
+func TestUpdate(t *testing.T) {
+	if !*update {
+		t.Skip("skipped: without -update the answer stays as it is")
+	}
+	a, o := must(authority.New(authority.Options{Now: now})), newAnswer()
+	write(t, answers, map[string][]byte{
+		"response.der": must(a.Post(t.Context(), must(o.request.Bytes()))),
+		"roots.pem":    stamp.Encode(a.Roots()), "lists.pem": stamp.EncodeLists([][]byte{must(a.List(now()))}),
+	})
+}
+
+func readAnswer(t testing.TB) answer {
+	t.Helper()
+	o := newAnswer()
+	o.response = must(os.ReadFile(filepath.Join(answers, "response.der")))
+	o.roots = must(stamp.ParseCertificates(must(os.ReadFile(filepath.Join(answers, "roots.pem")))))
+	o.lists = must(os.ReadFile(filepath.Join(answers, "lists.pem")))
+	return o
+}
+
 func FuzzResponse(f *testing.F) {
-	a := must(authority.New(authority.Options{Now: now}))
-	r := stamp.NewRequest(sha256.Sum256([]byte("text")), nil)
-	good := must(a.Post(f.Context(), must(r.Bytes())))
+	o := readAnswer(f)
+	v := stamp.Verifier{Roots: o.roots}
+	good, token, err := v.Response(o.response, o.request)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(o.response)
 	f.Add(good)
 	f.Add([]byte{0x30, 5, 0x30, 3, 2, 1, 2})
-	v := stamp.Verifier{Roots: a.Roots()}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if raw, token, err := v.Response(b, r); err == nil && (!token.Time.Equal(now()) || !bytes.Contains(b, raw)) {
+		if raw, token, err := v.Response(b, o.request); err == nil && (!token.Time.Equal(now()) || !bytes.Contains(b, raw)) {
 			t.Errorf("%+v", token)
 		}
-		_, _ = v.Check(r.Imprint, bundle.StampFiles{Token: b, Chain: stamp.Encode(a.Roots())})
+		if s, err := v.Check(o.request.Imprint, bundle.StampFiles{Token: b, Chain: token.File()}); err == nil && !s.Time.Equal(now()) {
+			t.Errorf("%+v", s)
+		}
 	})
 }
 
 func FuzzFiles(f *testing.F) {
-	a := must(authority.New(authority.Options{Now: now}))
-	raw, token := stamped(f, a, "text")
-	f.Add(token.File(), stamp.EncodeLists([][]byte{must(a.List(now()))}))
+	o := readAnswer(f)
+	v := stamp.Verifier{Roots: o.roots}
+	raw, token, err := v.Response(o.response, o.request)
+	if err != nil {
+		f.Fatal(err)
+	}
+	if _, err := v.Check(o.request.Imprint, bundle.StampFiles{Token: raw, Chain: token.File(), Lists: o.lists}); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(token.File(), o.lists)
 	f.Add(token.File(), []byte(nil))
 	f.Fuzz(func(t *testing.T, chain, lists []byte) {
-		_, err := stamp.Verifier{Roots: a.Roots()}.Check(sha256.Sum256([]byte("text")), bundle.StampFiles{Token: raw, Chain: chain, Lists: lists})
+		_, err := v.Check(o.request.Imprint, bundle.StampFiles{Token: raw, Chain: chain, Lists: lists})
 		if err == nil && !bytes.Equal(chain, token.File()) {
 			t.Errorf("other certificates were taken: %q", chain)
 		}

@@ -6,7 +6,6 @@ package layout
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -38,10 +37,36 @@ type Entry struct {
 	Leaf   entry.Hash // leaf data as the log keeps it
 }
 
+// Error is what differs, in both languages: the verifier has no catalog.
+type Error struct {
+	EN, DE string
+	Cause  error // may be nil
+}
+
+// Error returns the English sentence and the cause.
+func (e *Error) Error() string { return because(e.EN, e.Cause) }
+
+// German returns the German sentence and the cause.
+func (e *Error) German() string { return because(e.DE, e.Cause) }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+func because(sentence string, cause error) string {
+	if cause == nil {
+		return sentence
+	}
+	return sentence + ": " + cause.Error()
+}
+
+func wrong(cause error, en, de string, args ...any) error {
+	return &Error{EN: fmt.Sprintf(en, args...), DE: fmt.Sprintf(de, args...), Cause: cause}
+}
+
 // Check fails where the leaf is not that of text and sealed octets.
 func (e Entry) Check() error {
 	if entry.LeafData(e.Text, e.Sealed) != e.Leaf {
-		return fmt.Errorf("entry %d is not the one that was entered", e.Index)
+		return wrong(nil, "entry %d is not the one that was entered", "Eintrag %d ist nicht der eingetragene", e.Index)
 	}
 	return nil
 }
@@ -69,7 +94,7 @@ type Result struct {
 // Verify verifies a whole log below a folder against the instance's key: every
 // text against its leaf, every tile, the root and the signature of every
 // checkpoint, and that there are no other files. The error names the first
-// thing that differs.
+// thing that differs; it is an [*Error].
 func Verify(files fs.FS, key checkpoint.Key) (*Result, error) {
 	v := &verifier{files: files, key: key, seen: map[string]bool{FileCheckpoint: true}, r: &Result{Kinds: make(map[string]int)}}
 	note, err := v.read(FileCheckpoint)
@@ -78,7 +103,7 @@ func Verify(files fs.FS, key checkpoint.Key) (*Result, error) {
 	}
 	newest, err := checkpoint.OpenLog(note, key)
 	if err != nil {
-		return nil, err
+		return nil, wrong(err, "%s is not signed with the ledger's key", "%s ist nicht mit dem Schlüssel des Journals unterschrieben", FileCheckpoint)
 	}
 	v.r.Checkpoint = newest.Checkpoint
 	if err := v.checkpoints(newest); err != nil {
@@ -104,12 +129,16 @@ func (v *verifier) read(name string) ([]byte, error) {
 	v.seen[name] = true
 	info, err := fs.Stat(v.files, name)
 	if err != nil {
-		return nil, err
+		return nil, wrong(err, "%s cannot be read", "%s ist nicht zu lesen", name)
 	}
 	if info.Size() > maxFile {
-		return nil, fmt.Errorf("%s has %d octets", name, info.Size())
+		return nil, wrong(nil, "%s has %d octets", "%s hat %d Oktette", name, info.Size())
 	}
-	return fs.ReadFile(v.files, name)
+	b, err := fs.ReadFile(v.files, name)
+	if err != nil {
+		return nil, wrong(err, "%s cannot be read", "%s ist nicht zu lesen", name)
+	}
+	return b, nil
 }
 
 // checkpoints reads the signed checkpoints; their roots are compared later.
@@ -117,7 +146,7 @@ func (v *verifier) checkpoints(newest checkpoint.Signed) error {
 	v.roots = map[int64]checkpoint.Hash{newest.Size: newest.Root}
 	list, err := fs.ReadDir(v.files, DirCheckpoints)
 	if err != nil || len(list) > maxCheckpoints {
-		return errors.Join(err, fmt.Errorf("%s cannot be read", DirCheckpoints))
+		return wrong(err, "%s cannot be read", "%s ist nicht zu lesen", DirCheckpoints)
 	}
 	for _, f := range list {
 		name := path.Join(DirCheckpoints, f.Name())
@@ -127,13 +156,13 @@ func (v *verifier) checkpoints(newest checkpoint.Signed) error {
 		}
 		c, err := checkpoint.OpenLog(note, v.key)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return wrong(err, "%s is not signed with the ledger's key", "%s ist nicht mit dem Schlüssel des Journals unterschrieben", name)
 		}
 		if c.Origin != newest.Origin || c.Size > newest.Size || strconv.FormatInt(c.Size, 10) != f.Name() {
-			return fmt.Errorf("%s is of another log or size", name)
+			return wrong(nil, "%s is of another log or size", "%s gehört zu einem anderen Log oder hat eine andere Größe", name)
 		}
 		if root, known := v.roots[c.Size]; known && root != c.Root {
-			return fmt.Errorf("there are two checkpoints of size %d: the log was forked", c.Size)
+			return wrong(nil, "there are two checkpoints of size %d: the log was forked", "es gibt zwei Prüfpunkte der Größe %d: das Log wurde gespalten", c.Size)
 		}
 		v.roots[c.Size] = c.Root
 	}
@@ -145,7 +174,7 @@ func (v *verifier) checkpoints(newest checkpoint.Signed) error {
 func (v *verifier) root(size int64) error {
 	want, ok := v.roots[size]
 	if ok && v.edge.Root() != want {
-		return fmt.Errorf("the entries do not have the root that was signed at size %d", size)
+		return wrong(nil, "the entries do not have the root that was signed at size %d", "die Einträge haben nicht die Wurzel, die bei Größe %d unterschrieben wurde", size)
 	}
 	delete(v.roots, size)
 	return nil
@@ -180,7 +209,7 @@ func (v *verifier) entries() error {
 		}
 	}
 	for size := range v.roots {
-		return fmt.Errorf("the checkpoint of size %d has no log", size)
+		return wrong(nil, "the checkpoint of size %d has no log", "zum Prüfpunkt der Größe %d fehlt das Log", size)
 	}
 	return nil
 }
@@ -191,7 +220,7 @@ func (v *verifier) entry(e Entry) error {
 	}
 	parsed, err := entry.Parse(e.Text)
 	if err != nil {
-		return fmt.Errorf("entry %d: %w", e.Index, err)
+		return wrong(err, "entry %d is malformed", "Eintrag %d ist fehlerhaft", e.Index)
 	}
 	v.r.Kinds[parsed.Kind]++
 	for _, t := range v.edge.Add(e.Index+1, entry.RecordHash(e.Leaf)) {
@@ -215,25 +244,25 @@ func (v *verifier) tile(t checkpoint.Tile) error {
 	for at < len(got) && at < len(t.Data) && got[at] == t.Data[at] {
 		at++
 	}
-	return fmt.Errorf("%s differs from the entries at hash %d", t.Path(), at/checkpoint.HashSize)
+	return wrong(nil, "%s differs from the entries at hash %d", "%s weicht bei Hash %d von den Einträgen ab", t.Path(), at/checkpoint.HashSize)
 }
 
 // parse reads the two bundles of up to 256 entries.
 func parse(leaves, texts []byte, first int64, width int) ([]Entry, error) {
 	list := make([]Entry, 0, width)
 	if len(leaves) != width*hashedEntrySize {
-		return nil, fmt.Errorf("the leaves from entry %d on are malformed", first)
+		return nil, wrong(nil, "the leaves from entry %d on are malformed", "die Blätter ab Eintrag %d sind fehlerhaft", first)
 	}
 	for i := range width {
 		e := Entry{Index: first + int64(i)}
 		leaf := leaves[i*hashedEntrySize:]
 		if binary.BigEndian.Uint16(leaf) != leafSize || len(texts) < 4 {
-			return nil, fmt.Errorf("entry %d is malformed", e.Index)
+			return nil, wrong(nil, "entry %d is malformed", "Eintrag %d ist fehlerhaft", e.Index)
 		}
 		copy(e.Leaf[:], leaf[2:])
 		n := int64(binary.BigEndian.Uint32(texts))
 		if n > maxText || int64(len(texts)) < 4+n+leafSize {
-			return nil, fmt.Errorf("entry %d is malformed", e.Index)
+			return nil, wrong(nil, "entry %d is malformed", "Eintrag %d ist fehlerhaft", e.Index)
 		}
 		e.Text = texts[4 : 4+n]
 		copy(e.Sealed[:], texts[4+n:])
@@ -241,7 +270,7 @@ func parse(leaves, texts []byte, first int64, width int) ([]Entry, error) {
 		list = append(list, e)
 	}
 	if len(texts) > 0 {
-		return nil, fmt.Errorf("something follows entry %d", first+int64(width)-1)
+		return nil, wrong(nil, "something follows entry %d", "hinter Eintrag %d folgt noch etwas", first+int64(width)-1)
 	}
 	return list, nil
 }
@@ -250,7 +279,7 @@ func parse(leaves, texts []byte, first int64, width int) ([]Entry, error) {
 func (v *verifier) strangers() error {
 	return fs.WalkDir(v.files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && !v.seen[name] {
-			return fmt.Errorf("%s does not belong to the log", name)
+			return wrong(nil, "%s does not belong to the log", "%s gehört nicht zum Log", name)
 		}
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
@@ -60,27 +61,28 @@ func Addresses(fields []Field, names ...string) []string {
 }
 
 // NormalAddress returns an address for comparing and searching: lower-case,
-// in Unicode NFC, needless quotes removed, the domain in ASCII (IDNA 2008) and
-// without its last dot. Local parts that differ in case only could be
-// different people (RFC 5321 section 2.4); nobody lives so. It returns "" for
-// what has no local part or no domain, has one that only quotes would allow, or
-// is longer than 998 bytes.
+// in Unicode NFC, blanks around it and needless quotes removed, the domain in
+// ASCII (IDNA 2008) and without its last dot. Local parts that differ in case
+// only could be different people (RFC 5321 section 2.4); nobody lives so. It
+// returns "" for what has no local part or no domain, has one that only quotes
+// would allow, has a blank in the domain, or is longer than 998 bytes. The
+// normal form of a normal form is itself.
 func NormalAddress(addr string) string {
 	if len(addr) > maxAddress {
 		return ""
 	}
 	// First, since some characters are specials in NFC; again, since some
 	// lower-case letters are not.
-	addr = norm.NFC.String(strings.ToLower(norm.NFC.String(addr)))
+	addr = strings.TrimSpace(norm.NFC.String(strings.ToLower(norm.NFC.String(addr))))
 	at := strings.LastIndexByte(addr, '@')
 	if at <= 0 || at == len(addr)-1 {
 		return ""
 	}
 	local, domain := strings.TrimPrefix(addr[:at], "mailto:"), strings.TrimRight(addr[at+1:], ".")
-	if local == "" || local[0] != '"' && strings.ContainsAny(local, "<>,:; ") {
+	if local == "" || local[0] != '"' && hasAny(local, "<>,:;") || hasAny(domain, "") {
 		return ""
 	}
-	if n := len(local); n > 2 && local[0] == '"' && local[n-1] == '"' && !strings.ContainsAny(local[1:n-1], "\\\"()<>[]:;@, ") {
+	if n := len(local); n > 2 && local[0] == '"' && local[n-1] == '"' && !hasAny(local[1:n-1], "\\\"()<>[]:;@,") {
 		local = local[1 : n-1]
 	}
 	if strings.ContainsFunc(domain, func(r rune) bool { return r >= 0x80 }) {
@@ -93,6 +95,11 @@ func NormalAddress(addr string) string {
 		return ""
 	}
 	return local + "@" + domain
+}
+
+// hasAny reports whether s has a blank of any kind or one of the specials.
+func hasAny(s, specials string) bool {
+	return strings.ContainsFunc(s, unicode.IsSpace) || strings.ContainsAny(s, specials)
 }
 
 // ParseAddresses reads the value of an address field, at most [MaxAddresses].

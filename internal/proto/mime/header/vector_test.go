@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"siegel/internal/proto/mime/header"
+	"siegel/test/corpus"
 )
 
 // vectors loads one file of the header vectors. Each header ends where its
@@ -20,7 +21,7 @@ func vectors[T any](t *testing.T, name string) (list []struct {
 },
 ) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(shared(t), "vectors", "mail-parser-rfc", name))
+	b, err := os.ReadFile(filepath.Join(corpus.Dir(t), "vectors", "mail-parser-rfc", name))
 	if err != nil {
 		t.Fatal(err)
 	}

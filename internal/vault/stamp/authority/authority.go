@@ -142,8 +142,8 @@ func Made(c *x509.Certificate) bool {
 }
 
 // Create makes an authority in a directory, which it creates: tsa.key,
-// chain.pem and root.pem, all of mode 0400. The root's key is forgotten. It
-// fails where the files exist.
+// chain.pem and root.pem in that order, all of mode 0400. The root's key is
+// forgotten. It fails where the files exist.
 func Create(dir string, now time.Time) (err error) {
 	defer fault.Wrap(&err, "test authority")
 	a, err := New(Options{Now: func() time.Time { return now }})
@@ -157,12 +157,16 @@ func Create(dir string, now time.Time) (err error) {
 	if err := durable.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	for name, body := range map[string][]byte{
-		fileKey:   pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
-		fileChain: stamp.Encode(a.chain),
-		fileRoot:  stamp.Encode(a.Roots()),
+	// The root comes last: where it is, the others are.
+	for _, f := range []struct {
+		name string
+		body []byte
+	}{
+		{fileKey, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})},
+		{fileChain, stamp.Encode(a.chain)},
+		{fileRoot, stamp.Encode(a.Roots())},
 	} {
-		if err := durable.CreateFile(filepath.Join(dir, name), body, 0o400); err != nil {
+		if err := durable.CreateFile(filepath.Join(dir, f.name), f.body, 0o400); err != nil {
 			return err
 		}
 	}
