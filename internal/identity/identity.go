@@ -11,6 +11,7 @@ import (
 
 	"siegel/internal/audit"
 	"siegel/internal/flow"
+	"siegel/internal/identity/attempt"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/proto/entry"
@@ -69,12 +70,16 @@ type Deps struct {
 	Vault *seal.Vault
 	Log   Log
 	Trail *audit.Trail
+	MAC   attempt.MAC
 	Now   func() time.Time
 }
 
 // Identity is the room. Use it from many goroutines.
 type Identity struct {
 	Deps
+
+	open     *register        // of sessions
+	attempts *attempt.Counter // that were refused
 
 	mu       sync.Mutex
 	verified map[addressKey]bool // assignments found in the ledger; guarded by mu
@@ -83,7 +88,14 @@ type Identity struct {
 
 // New returns the room.
 func New(d Deps) *Identity {
-	return &Identity{Deps: d, verified: make(map[addressKey]bool), kits: make(map[mail.ID]*kit)}
+	return &Identity{Deps: d, open: newRegister(), attempts: attempt.New(attempt.Deps{DB: d.DB, Trail: d.Trail, MAC: d.MAC, Now: d.Now}), verified: make(map[addressKey]bool), kits: make(map[mail.ID]*kit)}
+}
+
+// Settle enters refused sign-ins in the audit logs of their tenants: those that
+// were counted together until ten minutes ago. Call it every few minutes. It
+// returns how many there were since at addresses that nobody has.
+func (i *Identity) Settle(ctx context.Context) (attempt.Strangers, error) {
+	return i.attempts.Settle(ctx)
 }
 
 // Tenant is a tenant as the instance knows it.
