@@ -35,7 +35,7 @@ func (l *Ledger) Entries(ctx context.Context, t db.Tenant, log string, from int6
 			}
 			for _, e := range list {
 				if e.Index != from {
-					yield(Entry{}, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from, log))
+					yield(Entry{}, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from, fault.Word(log)))
 					return
 				}
 				if !yield(e, nil) {
