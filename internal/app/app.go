@@ -181,7 +181,7 @@ func emptyDir(dir string) error {
 // buildRooms builds the rooms from the lowest floor up.
 func (a *App) buildRooms(ctx context.Context) error {
 	a.Trail = audit.New(a.Ledger, a.Master, a.Vault, a.Now)
-	a.Identity = identity.New(identity.Deps{DB: a.DB, Vault: a.Vault, Log: a.Ledger, Trail: a.Trail, Now: a.Now})
+	a.Identity = identity.New(identity.Deps{DB: a.DB, Vault: a.Vault, Log: a.Ledger, Trail: a.Trail, MAC: a.Master, Now: a.Now})
 	if err := a.openEvidence(ctx); err != nil {
 		return err
 	}

@@ -59,6 +59,7 @@ func (s *Server) Run(ctx context.Context) error {
 	services := []run.Service{
 		{Name: "commit", Run: s.Commit.Run},
 		{Name: "expire", Run: s.expire},
+		{Name: "settle", Run: s.settle},
 	}
 	services = append(services, s.evidenceServices()...)
 	services = append(services,
@@ -124,6 +125,24 @@ func (s *Server) runConsole(ctx context.Context) error {
 		return s.http.Close()
 	}
 	return nil
+}
+
+// settle makes events of refused sign-ins, every minute.
+func (s *Server) settle(ctx context.Context) error {
+	for {
+		strangers, err := s.Identity.Settle(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.Log.Warn("refused sign-ins were not entered in the audit log; the next try is in a minute", "error", err)
+		}
+		if strangers.Times > 0 {
+			s.Log.Warn("sign-ins at addresses that nobody has were refused", "times", strangers.Times, "addresses", strangers.Addresses)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Minute):
+		}
+	}
 }
 
 // expire deletes hourly what has expired.

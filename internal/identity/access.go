@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"siegel/internal/audit"
@@ -115,12 +116,12 @@ func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request
 		return Request{}, err
 	}
 	var r Request
+	var p Person
 	err := s.tenant.Update(ctx, func(tx *db.Tx) (err error) {
 		if r, err = requestByID(ctx, tx, id); err != nil {
 			return err
 		}
-		p, err := personByID(ctx, tx, r.Person)
-		if err != nil {
+		if p, err = personByID(ctx, tx, r.Person); err != nil {
 			return err
 		}
 		if err := i.mayApprove(s, r, p); err != nil {
@@ -142,6 +143,9 @@ func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request
 			Old: former(r, p), New: requested(r), Detail: map[string]any{"request": id.String(), "requester": r.Requester.String()},
 		})
 	})
+	if r.Kind == forRole {
+		err = i.endIf(err, s, p)
+	}
 	if err == nil {
 		r.State = "approved"
 	}
@@ -185,6 +189,9 @@ func (i *Identity) mayApprove(s *Session, r Request, p Person) error {
 
 func (i *Identity) carryOut(ctx context.Context, tx *db.Tx, s *Session, r Request, p Person) error {
 	if r.Kind == forAddress {
+		if err := i.localAddress(ctx, tx.ID(), mail.Address(r.Value)); err != nil {
+			return err
+		}
 		return i.assign(ctx, tx, p, mail.Address(r.Value))
 	}
 	role, err := ParseRole(r.Value)
@@ -248,7 +255,7 @@ func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, 
 	if p.ID == s.person.ID {
 		return nil, fault.New(fault.Denied, "nobody changes his own role; another administrator can")
 	}
-	return nil, s.tenant.Update(ctx, func(tx *db.Tx) error {
+	return nil, i.endIf(s.tenant.Update(ctx, func(tx *db.Tx) error {
 		if err := still(ctx, tx, &p); err != nil {
 			return err
 		}
@@ -268,7 +275,7 @@ func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, 
 			What: "person.role", Who: s.person.ID.String(), Object: p.ID.String(),
 			Old: string(p.Role), New: string(role),
 		})
-	})
+	}), s, p)
 }
 
 // AddAddress makes mail with an address readable for a person from now on. A
@@ -310,16 +317,23 @@ func (i *Identity) AddAddress(ctx context.Context, s *Session, email, address ma
 	return nil, err
 }
 
+// localAddress fails with kind Invalid where mail with an address would never be
+// sealed in the tenant: it is another's, or nobody's here.
 func (i *Identity) localAddress(ctx context.Context, tenant mail.TenantID, address mail.Address) error {
+	if err := checkAddress(address); err != nil {
+		return err
+	}
 	list, err := i.domains(ctx, tenant)
 	if err != nil {
 		return err
 	}
-	for _, d := range list {
-		if address.Domain() == d {
-			return nil
-		}
+	if !slices.Contains(list, address.Domain()) {
+		return errForeign(address)
 	}
+	return nil
+}
+
+func errForeign(address mail.Address) error {
 	return fault.Newf(fault.Invalid, "%s is not in a domain of this tenant", address)
 }
 
@@ -358,6 +372,10 @@ func (i *Identity) Owner(ctx context.Context, s *Session, email mail.Address) (m
 // events, those who hold the archive also the notes.
 func (i *Identity) Audit(ctx context.Context, s *Session, limit int, f func(audit.Entry) error) error {
 	if err := i.must(ctx, s, Administrator, Keeper, Auditor); err != nil {
+		return err
+	}
+	// What has been counted until now belongs to what is read.
+	if err := i.attempts.SettleTenant(ctx, s.tenant.ID()); err != nil {
 		return err
 	}
 	return i.Trail.List(ctx, s.tenant, s.unlocked, limit, f)

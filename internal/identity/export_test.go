@@ -1,10 +1,14 @@
 package identity
 
 import (
+	"context"
 	"time"
 
+	"siegel/internal/identity/attempt"
+	"siegel/internal/identity/credential"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/internal/vault/seal"
 )
 
 // Times and bounds.
@@ -13,10 +17,32 @@ const (
 	CoolDown      = coolDown
 	KitFor        = kitFor
 	MaxKits       = maxKits
+	AttemptWindow = attempt.Window
+	MaxStrangers  = attempt.MaxStrangers
+	StrangersFor  = attempt.StrangersFor
+	SettleBatch   = attempt.Batch
 )
 
+// Refuse counts a refused attempt without deriving anything.
+func (i *Identity) Refuse(ctx context.Context, owner mail.TenantID, person mail.ID, email mail.Address) error {
+	return i.attempts.Refuse(ctx, attempt.Attempt{Owner: owner, Person: person, Email: email, Kind: string(seal.ByPassword)})
+}
+
+// Open returns how many sessions of a person are open, of everybody for the
+// zero person.
+func (i *Identity) Open(person mail.ID) (n int) {
+	i.open.mu.Lock()
+	defer i.open.mu.Unlock()
+	for at, list := range i.open.open {
+		if person.IsZero() || at.person == person {
+			n += len(list)
+		}
+	}
+	return n
+}
+
 // CheckPassword is the rule for new passwords.
-func CheckPassword(p string) error { return checkPassword([]byte(p)) }
+func CheckPassword(p string) error { return credential.CheckPassword([]byte(p)) }
 
 // PutKit remembers a kit whose words are known, without making its file.
 func (i *Identity) PutKit(id mail.ID, made time.Time) {
@@ -37,12 +63,12 @@ func (i *Identity) HasKit(id mail.ID) bool {
 func AskFor(n int) []int { return askFor(n) }
 
 // Proquints writes octets as words.
-func Proquints(b []byte) []string { return proquints(b) }
+func Proquints(b []byte) []string { return credential.Proquints(b) }
 
 // FormatCode and ParseCode write and read codes.
-func FormatCode(b []byte) string         { return formatCode(b) }
-func ParseCode(s string) ([]byte, error) { return parseCode(s) }
+func FormatCode(b []byte) string         { return credential.FormatCode(b) }
+func ParseCode(s string) ([]byte, error) { return credential.ParseCode(s) }
 func OpenKit(f []byte, words string) ([]byte, fault.Kind) {
-	b, err := openKit(f, words)
+	b, err := credential.OpenKit(f, words)
 	return b, fault.Of(err)
 }

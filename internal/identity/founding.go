@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
+	"slices"
 	"strings"
 	"time"
 
-	"filippo.io/age"
-
 	"siegel/internal/audit"
+	"siegel/internal/identity/credential"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
@@ -25,7 +23,7 @@ type Founding struct {
 	Administrators []mail.Address
 	Keepers        []mail.Address // one or two
 	Auditors       []mail.Address
-	Readers        []mail.Address // each reads what bears the address she signs in with
+	Readers        []mail.Address // each reads what bears the address she signs in with, which is in one of the domains
 	// Kit is the recovery kit that was shown, and Words two of its words typed
 	// back: the WordsAsked of the kit.
 	Kit   mail.ID
@@ -65,29 +63,24 @@ const (
 	kitFor   = time.Hour
 	maxKits  = 16
 	kitWords = 10
-	// kitWork is the work of opening a kit, as a power of two. The words have 160
-	// random bits, so scrypt need not add any: 32 MiB, a tenth of a second.
-	kitWork = 15
-	// maxWork bounds what a changed kit file can cost: 256 MiB.
-	maxWork = 18
 )
 
 // NewKit makes a recovery kit. It is remembered for an hour, until Found uses
 // it; the code inside opens the recovery holder's lock.
 func (i *Identity) NewKit(ctx context.Context) (Kit, error) {
-	raw := randomBytes(seal.CodeSize)
+	raw := credential.Random(seal.CodeSize)
 	defer clear(raw)
-	words := proquints(randomBytes(2 * kitWords))
+	words := credential.Proquints(credential.Random(2 * kitWords))
 	lock, err := i.Vault.PrepareLock(ctx, seal.ByRecovery, raw)
 	if err != nil {
 		return Kit{}, err
 	}
 	k := Kit{ID: mail.NewID(), Words: words, WordsAsked: askFor(len(words))}
-	if k.File, err = kitFile(words, formatCode(raw)); err != nil {
+	if k.File, err = credential.KitFile(words, credential.FormatCode(raw)); err != nil {
 		return Kit{}, err
 	}
 	// A kit that does not open is found out now, not on the day it is needed.
-	got, err := openKit(k.File, strings.Join(words, " "))
+	got, err := credential.OpenKit(k.File, strings.Join(words, " "))
 	if err != nil {
 		return Kit{}, err
 	}
@@ -120,66 +113,10 @@ func (i *Identity) forgetKits() {
 
 // askFor draws two positions, in order.
 func askFor(n int) []int {
-	b := randomBytes(2)
+	b := credential.Random(2)
 	first := int(b[0]) % (n / 2)
 	second := n/2 + int(b[1])%(n-n/2)
 	return []int{first + 1, second + 1}
-}
-
-func kitFile(words []string, code string) ([]byte, error) {
-	r, err := age.NewScryptRecipient(strings.Join(words, " "))
-	if err != nil {
-		return nil, err
-	}
-	r.SetWorkFactor(kitWork)
-	var out bytes.Buffer
-	w, err := age.Encrypt(&out, r)
-	if err != nil {
-		return nil, err
-	}
-	_, err = fmt.Fprintf(w, "Siegel recovery kit 1\ncode %s\n", code)
-	if err != nil {
-		return nil, err
-	}
-	// Close writes the end of the file.
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
-}
-
-// openKit returns the code in a kit's file.
-func openKit(file []byte, words string) ([]byte, error) {
-	id, err := age.NewScryptIdentity(strings.Join(strings.Fields(strings.ToLower(words)), " "))
-	if err != nil {
-		return nil, fault.Because(fault.Invalid, "the words of the recovery kit are missing", err)
-	}
-	id.SetMaxWorkFactor(maxWork)
-	r, err := age.Decrypt(bytes.NewReader(file), id)
-	if err != nil {
-		return nil, fault.Because(fault.Denied, "the words do not open the recovery kit", err)
-	}
-	text, err := io.ReadAll(io.LimitReader(r, 4096))
-	if err != nil {
-		return nil, fault.Because(fault.Damaged, "the recovery kit is damaged", err)
-	}
-	code, ok := strings.CutPrefix(string(text), "Siegel recovery kit 1\ncode ")
-	if !ok {
-		return nil, fault.New(fault.Damaged, "the recovery kit is damaged")
-	}
-	return parseCode(code)
-}
-
-// proquints writes 16 bits as a word of five letters that can be spoken: the
-// consonants carry four bits each, the vowels two.
-func proquints(b []byte) []string {
-	const consonants, vowels = "bdfghjklmnprstvz", "aiou"
-	var words []string
-	for ; len(b) >= 2; b = b[2:] {
-		n := uint16(b[0])<<8 | uint16(b[1])
-		words = append(words, string([]byte{consonants[n>>12], vowels[n>>10&3], consonants[n>>6&15], vowels[n>>4&3], consonants[n&15]}))
-	}
-	return words
 }
 
 // Found makes a tenant: domains, an administrator who holds nothing, one or two
@@ -232,8 +169,8 @@ type invited struct {
 
 func checkFounding(f Founding) error {
 	switch {
-	case strings.TrimSpace(f.Name) == "" || len(f.Name) > 100:
-		return fault.New(fault.Invalid, "a tenant needs a name of at most 100 characters")
+	case checkName(f.Name) != nil:
+		return checkName(f.Name)
 	case len(f.Domains) == 0:
 		return fault.New(fault.Invalid, "a tenant needs a domain")
 	case len(f.Administrators) == 0:
@@ -242,19 +179,37 @@ func checkFounding(f Founding) error {
 		return fault.New(fault.Invalid, "a tenant needs a keeper: without one nobody could give anybody access")
 	case len(f.Keepers) > 2:
 		return fault.New(fault.Invalid, "the founding ceremony takes one or two keepers; more are requested afterwards")
+	case len(f.Domains) > maxDomains:
+		return fault.Newf(fault.Invalid, "a tenant has at most %d domains", maxDomains)
+	case len(f.Administrators)+len(f.Keepers)+len(f.Auditors)+len(f.Readers) > maxPeople:
+		return fault.Newf(fault.Invalid, "the founding ceremony takes at most %d people; invite the others afterwards", maxPeople)
 	}
+	for _, d := range f.Domains {
+		if err := checkDomain(d); err != nil {
+			return err
+		}
+	}
+	return checkFounders(f)
+}
+
+// checkFounders checks the people: each has one role, and the address of each
+// reader is one whose mail the tenant takes.
+func checkFounders(f Founding) error {
 	seen := make(map[mail.Address]bool)
 	for _, list := range [][]mail.Address{f.Administrators, f.Keepers, f.Auditors, f.Readers} {
 		for _, a := range list {
+			if err := checkAddress(a); err != nil {
+				return err
+			}
 			if seen[a] {
 				return fault.Newf(fault.Invalid, "%s is named twice; everybody has one role", a)
 			}
 			seen[a] = true
 		}
 	}
-	for _, d := range f.Domains {
-		if d == "" || strings.ContainsAny(d.String(), "@ /") {
-			return fault.Newf(fault.Invalid, "%q is not a domain", d)
+	for _, a := range f.Readers {
+		if !slices.Contains(f.Domains, a.Domain()) {
+			return errForeign(a)
 		}
 	}
 	return nil
@@ -334,7 +289,9 @@ func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Found
 	})
 }
 
-// enter writes the rows of the instance that route to a tenant.
+// enter writes the rows of the instance that route to a tenant, domains in
+// order: two foundings that want the same domains must not wait for each other.
+// The tenant's own rows, written before, nobody else knows yet.
 func (i *Identity) enter(ctx context.Context, instance *db.Tx, t Tenant) error {
 	_, err := instance.Exec(ctx, `INSERT INTO identity_tenant (tenant, id, name, archive, recovery, created) VALUES ($1, $2, $3, $4, $5, $6)`,
 		t.ID.Bytes(), t.Name, t.Archive.Bytes(), t.Recovery.Bytes(), mail.Micros(i.Now()))
@@ -344,7 +301,7 @@ func (i *Identity) enter(ctx context.Context, instance *db.Tx, t Tenant) error {
 	if err != nil {
 		return err
 	}
-	for _, d := range t.Domains {
+	for _, d := range slices.Sorted(slices.Values(t.Domains)) {
 		_, err := instance.Exec(ctx, `INSERT INTO identity_domain (tenant, domain, owner) VALUES ($1, $2, $3)`, d.String(), t.ID.Bytes())
 		if fault.Of(err) == fault.Conflict {
 			return fault.Newf(fault.Conflict, "the domain %s belongs to a tenant already", d)
@@ -363,7 +320,7 @@ func (i *Identity) Recover(ctx context.Context, tenant string, id mail.ID, file 
 	if err != nil {
 		return err
 	}
-	raw, err := openKit(file, words)
+	raw, err := credential.OpenKit(file, words)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"siegel/internal/audit"
 	"siegel/internal/flow"
 	"siegel/internal/identity"
+	"siegel/internal/identity/attempt"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
@@ -74,6 +75,7 @@ type house struct {
 	db    *db.DB
 	vault *seal.Vault
 	books *ledgertest.Instance
+	mac   attempt.MAC
 	log   *ledger.Ledger
 	trail *audit.Trail
 	id    *identity.Identity
@@ -127,13 +129,14 @@ func (h *house) open(dir string) {
 	h.log = h.books.Ledger()
 	h.vault, err = seal.New(seal.Config{Log: h.log, Arena: arena, Now: h.now, Derivations: 2, Argon: seal.Argon{Passes: 1, Memory: 8 << 10}})
 	h.ok(err)
+	h.mac = master
 	h.trail = audit.New(h.log, master, h.vault, h.now)
 	h.id = h.another()
 }
 
 // another returns the room of a process that remembers nothing of the ledger.
 func (h *house) another() *identity.Identity {
-	return identity.New(identity.Deps{DB: h.db, Vault: h.vault, Log: h.books.Ledger(), Trail: h.trail, Now: h.now})
+	return identity.New(identity.Deps{DB: h.db, Vault: h.vault, Log: h.books.Ledger(), Trail: h.trail, MAC: h.mac, Now: h.now})
 }
 
 func (h *house) now() time.Time {
@@ -196,11 +199,11 @@ func (h *house) found(name, domain string) {
 	}
 	f := identity.Founding{
 		Name: name, Domains: []mail.Domain{mail.Domain(domain)}, Administrators: at("admin"), Keepers: at("keeper"),
-		Readers: append(at("reader"), "both@elsewhere.test"), Kit: kit.ID, Words: words(kit),
+		Auditors: []mail.Address{"both@elsewhere.test"}, Readers: at("reader"), Kit: kit.ID, Words: words(kit),
 	}
 	if name == "alpha" {
 		f.Administrators, f.Keepers = at("admin", "admin2"), at("keeper", "keeper2")
-		f.Auditors, f.Readers = at("auditor"), append(f.Readers, at("reader2")...)
+		f.Auditors, f.Readers = append(f.Auditors, at("auditor")...), at("reader", "reader2")
 	}
 	out, err := h.id.Found(ctx, f)
 	h.ok(err)

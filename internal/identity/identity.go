@@ -11,6 +11,7 @@ import (
 
 	"siegel/internal/audit"
 	"siegel/internal/flow"
+	"siegel/internal/identity/attempt"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/proto/entry"
@@ -69,6 +70,7 @@ type Deps struct {
 	Vault *seal.Vault
 	Log   Log
 	Trail *audit.Trail
+	MAC   attempt.MAC
 	Now   func() time.Time
 }
 
@@ -76,13 +78,26 @@ type Deps struct {
 type Identity struct {
 	Deps
 
+	open     *register        // of sessions
+	attempts *attempt.Counter // that were refused
+
 	mu   sync.Mutex
 	kits map[mail.ID]*kit // recovery kits shown and not yet confirmed; guarded by mu
 }
 
 // New returns the room.
 func New(d Deps) *Identity {
-	return &Identity{Deps: d, kits: make(map[mail.ID]*kit)}
+	return &Identity{
+		Deps: d, open: newRegister(), kits: make(map[mail.ID]*kit),
+		attempts: attempt.New(attempt.Deps{DB: d.DB, Trail: d.Trail, MAC: d.MAC, Now: d.Now}),
+	}
+}
+
+// Settle enters refused sign-ins in the audit logs of their tenants: those that
+// were counted together until ten minutes ago. Call it every few minutes. It
+// returns how many there were since at addresses that nobody has.
+func (i *Identity) Settle(ctx context.Context) (attempt.Strangers, error) {
+	return i.attempts.Settle(ctx)
 }
 
 // Tenant is a tenant as the instance knows it.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strings"
 	"time"
 
 	"siegel/internal/audit"
+	"siegel/internal/identity/credential"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
@@ -132,10 +132,21 @@ type newPerson struct {
 
 // create writes the account and returns it.
 func (i *Identity) create(ctx context.Context, b *db.Batch, tenant mail.TenantID, n newPerson) (Person, error) {
-	tx := b.Tenant(tenant)
-	if !strings.Contains(n.email.String(), "@") {
-		return Person{}, fault.Newf(fault.Invalid, "%q is not an e-mail address", n.email)
+	if err := checkAddress(n.email); err != nil {
+		return Person{}, err
 	}
+	now := i.Now()
+	p := Person{ID: mail.NewID(), Email: n.email, Role: n.role, State: Invited}
+	// The instance's rows come before a tenant's.
+	_, err := b.Tenant(mail.TenantID{}).Exec(ctx, `INSERT INTO identity_login (tenant, email, owner, person) VALUES ($1, $2, $3, $4)`,
+		p.Email.String(), tenant.Bytes(), p.ID.Bytes())
+	if fault.Of(err) == fault.Conflict {
+		return Person{}, errThere(n.email)
+	}
+	if err != nil {
+		return Person{}, err
+	}
+	tx := b.Tenant(tenant)
 	seed, err := i.Vault.NewHolder(ctx, tx, seal.Person)
 	if err != nil {
 		return Person{}, err
@@ -144,20 +155,18 @@ func (i *Identity) create(ctx context.Context, b *db.Batch, tenant mail.TenantID
 	if err := i.Vault.Put(ctx, tx, n.lock, seed); err != nil {
 		return Person{}, err
 	}
-	now := i.Now()
-	p := Person{ID: mail.NewID(), Email: n.email, Holder: seed.Holder, Role: n.role, State: Invited}
+	p.Holder = seed.Holder
 	_, err = tx.Exec(ctx, `INSERT INTO identity_person (tenant, id, email, holder, role, state, made_by, made_at, invited_until, created)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, p.ID.Bytes(), p.Email.String(), p.Holder.Bytes(), string(p.Role),
 		string(p.State), n.by.Bytes(), mail.Micros(now), mail.Micros(now.Add(invitationFor)), mail.Micros(now))
 	if fault.Of(err) == fault.Conflict {
-		return Person{}, fault.Newf(fault.Conflict, "there is or was a person %s already", n.email)
+		return Person{}, errThere(n.email)
 	}
-	if err != nil {
-		return Person{}, err
-	}
-	_, err = b.Tenant(mail.TenantID{}).Exec(ctx, `INSERT INTO identity_login (tenant, email, owner, person) VALUES ($1, $2, $3, $4)`,
-		p.Email.String(), tenant.Bytes(), p.ID.Bytes())
 	return p, err
+}
+
+func errThere(email mail.Address) error {
+	return fault.Newf(fault.Conflict, "there is or was a person %s already", email)
 }
 
 // Invite makes an account as an administrator and returns the code that the
@@ -193,8 +202,8 @@ func (i *Identity) Invite(ctx context.Context, s *Session, email mail.Address, r
 
 // invitation makes a code and the lock that it opens.
 func (i *Identity) invitation(ctx context.Context) (string, seal.Lock, error) {
-	raw := randomBytes(seal.CodeSize)
-	code := formatCode(raw)
+	raw := credential.Random(seal.CodeSize)
+	code := credential.FormatCode(raw)
 	lock, err := i.Vault.PrepareLock(ctx, seal.ByInvitation, raw)
 	return code, lock, err
 }
@@ -251,7 +260,16 @@ func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (c
 			Old: string(p.Role), New: string(role),
 		})
 	})
-	return code, err
+	return code, i.endIf(err, s, p)
+}
+
+// endIf closes the sessions of a person whose account a transaction has changed,
+// or may have, and returns the transaction's error.
+func (i *Identity) endIf(err error, s *Session, p Person) error {
+	if err == nil || errors.Is(err, db.ErrUnknown) {
+		i.open.end(account{s.tenant.ID(), p.ID})
+	}
+	return err
 }
 
 // Remove ends an account: locks, grants and addresses go, and who held the
@@ -267,40 +285,43 @@ func (i *Identity) Remove(ctx context.Context, s *Session, email mail.Address) e
 	if p.ID == s.person.ID {
 		return fault.New(fault.Denied, "nobody removes himself; another administrator can")
 	}
-	return i.DB.Update(ctx, func(b *db.Batch) error {
-		tx := b.Tenant(s.tenant.ID())
-		if err := still(ctx, tx, &p); err != nil {
+	return i.endIf(i.DB.Update(ctx, func(b *db.Batch) error { return i.remove(ctx, b, s, &p) }), s, p)
+}
+
+func (i *Identity) remove(ctx context.Context, b *db.Batch, s *Session, p *Person) error {
+	// The instance's rows come before a tenant's.
+	if _, err := b.Tenant(mail.TenantID{}).Exec(ctx, `DELETE FROM identity_login WHERE tenant = $1 AND email = $2 AND owner = $3`,
+		p.Email.String(), s.tenant.ID().Bytes()); err != nil {
+		return err
+	}
+	tx := b.Tenant(s.tenant.ID())
+	if err := still(ctx, tx, p); err != nil {
+		return err
+	}
+	if err := i.lastOfRole(ctx, tx, *p); err != nil {
+		return err
+	}
+	if err := i.takeArchive(ctx, tx, s.archive, *p, s.person.ID, "person removed"); err != nil {
+		return err
+	}
+	for _, kind := range []seal.LockKind{seal.ByPassword, seal.ByInvitation} {
+		if err := i.Vault.RemoveLocks(ctx, tx, p.Holder, kind); err != nil {
 			return err
 		}
-		if err := i.lastOfRole(ctx, tx, p); err != nil {
+	}
+	list, err := addressesIn(ctx, tx, p.ID)
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		if err := i.unassign(ctx, tx, *p, a); err != nil {
 			return err
 		}
-		if err := i.takeArchive(ctx, tx, s.archive, p, s.person.ID, "person removed"); err != nil {
-			return err
-		}
-		for _, kind := range []seal.LockKind{seal.ByPassword, seal.ByInvitation} {
-			if err := i.Vault.RemoveLocks(ctx, tx, p.Holder, kind); err != nil {
-				return err
-			}
-		}
-		list, err := addressesIn(ctx, tx, p.ID)
-		if err != nil {
-			return err
-		}
-		for _, a := range list {
-			if err := i.unassign(ctx, tx, p, a); err != nil {
-				return err
-			}
-		}
-		if _, err := tx.Exec(ctx, `UPDATE identity_person SET tenant = $1, state = 'removed' WHERE tenant = $1 AND id = $2`, p.ID.Bytes()); err != nil {
-			return err
-		}
-		if _, err := b.Tenant(mail.TenantID{}).Exec(ctx, `DELETE FROM identity_login WHERE tenant = $1 AND email = $2 AND owner = $3`,
-			p.Email.String(), s.tenant.ID().Bytes()); err != nil {
-			return err
-		}
-		return i.Trail.RecordIn(ctx, tx, audit.Event{What: "person.remove", Who: s.person.ID.String(), Object: p.ID.String(), Old: string(p.Role)})
-	})
+	}
+	if _, err := tx.Exec(ctx, `UPDATE identity_person SET tenant = $1, state = 'removed' WHERE tenant = $1 AND id = $2`, p.ID.Bytes()); err != nil {
+		return err
+	}
+	return i.Trail.RecordIn(ctx, tx, audit.Event{What: "person.remove", Who: s.person.ID.String(), Object: p.ID.String(), Old: string(p.Role)})
 }
 
 func addressesIn(ctx context.Context, tx *db.Tx, person mail.ID) (list []mail.Address, err error) {

@@ -2,20 +2,22 @@ package identity
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base32"
 	"errors"
 	"slices"
 	"strings"
 
 	"siegel/internal/audit"
+	"siegel/internal/identity/attempt"
+	"siegel/internal/identity/credential"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
 )
 
-// Session is a person who has signed in with her key. Close it.
+// Session is a person who has signed in with her key. Close it. It is closed
+// from elsewhere when her account is removed, reset or given another role: what
+// needs a key fails with kind Locked from then on.
 type Session struct {
 	tenant   db.Tenant
 	name     string // of the tenant
@@ -23,6 +25,7 @@ type Session struct {
 	person   Person
 	recovery bool // opened with the recovery kit, person is nobody
 	unlocked *seal.Session
+	forget   func() // of the register; nil where the session is not in it
 }
 
 // who is the actor in the audit log.
@@ -51,8 +54,13 @@ func (s *Session) Archive() mail.HolderID { return s.archive }
 // Unlocked returns what opens keys.
 func (s *Session) Unlocked() *seal.Session { return s.unlocked }
 
-// Close forgets the keys.
-func (s *Session) Close() { s.unlocked.Close() }
+// Close forgets the keys. It may be called again.
+func (s *Session) Close() {
+	s.unlocked.Close()
+	if s.forget != nil {
+		s.forget()
+	}
+}
 
 // must fails with kind Denied where the person has none of the roles, or is no
 // longer who signed in: removed, reset, with another role.
@@ -71,77 +79,120 @@ func (i *Identity) must(ctx context.Context, s *Session, roles ...Role) error {
 	if err != nil {
 		return err
 	}
-	if p.State != Active || p.Role != s.person.Role || !p.madeAt.Equal(s.person.madeAt) {
+	if p.State != Active || !p.same(s.person) {
 		return errChanged()
 	}
 	return nil
+}
+
+// same reports whether an account is still what it was.
+func (p Person) same(o Person) bool {
+	return p.State == o.State && p.Role == o.Role && p.madeAt.Equal(o.madeAt)
 }
 
 func errChanged() error {
 	return fault.New(fault.Denied, "your account has changed meanwhile, please sign in again")
 }
 
-// errSignIn is the one answer to a wrong password and an unknown address
-// (AU-01).
-func errSignIn() error {
+// errSignIn is the one answer to a wrong password, an unknown address and an
+// address of several tenants of which none was named (AU-01). It depends on
+// nothing that was typed.
+func (i *Identity) errSignIn(ctx context.Context) error {
+	var tenants int
+	err := i.DB.Instance().QueryRow(ctx, `SELECT COUNT(*) FROM identity_tenant WHERE tenant = $1`).Scan(&tenants)
+	if err != nil {
+		return err
+	}
+	if tenants > 1 {
+		return fault.New(fault.Denied, "the address or the password is wrong; if you belong to several tenants, name one")
+	}
 	return fault.New(fault.Denied, "the address or the password is wrong")
 }
 
 // SignIn opens a session with a password. tenant is the name of a tenant, or
-// empty where the address belongs to one only. Attempts of known people are in
-// the tenant's audit log, failed ones too (AU-30). An unknown address takes the
-// same time and gets the same answer as a wrong password.
+// empty where the address belongs to one only. Every attempt is recorded (AU-30):
+// one that succeeds as an event of the tenant's audit log, one that fails in a
+// count that becomes one. A wrong password, an address that nobody has, an
+// account without a password and an address of several tenants of which none is
+// named take the same time and get the same answer, of kind Denied.
 func (i *Identity) SignIn(ctx context.Context, tenant string, email mail.Address, password []byte) (*Session, error) {
-	t, p, err := i.login(ctx, tenant, email)
-	if err != nil && fault.Of(err) != fault.NotFound {
-		return nil, err
-	}
-	if err != nil {
-		// Take the time of a real attempt.
-		_, err := i.Vault.Unlock(ctx, i.DB.Instance(), mail.NewID(), seal.ByPassword, password)
-		return nil, errors.Join(errSignIn(), ignoreDenied(err))
-	}
-	s, err := i.unlock(ctx, t, p, seal.ByPassword, password)
+	s, err := i.unlock(ctx, tenant, email, seal.ByPassword, password)
 	if errors.Is(err, errNoKey) {
-		return nil, errSignIn()
+		return nil, i.errSignIn(ctx)
 	}
 	return s, err
 }
 
-func ignoreDenied(err error) error {
-	if fault.Of(err) == fault.Denied {
-		return nil
-	}
-	return err
-}
-
 var errNoKey = errors.New("identity: wrong password or code")
 
-// unlock opens the key of a person and enters the attempt in the audit log.
-func (i *Identity) unlock(ctx context.Context, t Tenant, p Person, kind seal.LockKind, given []byte) (*Session, error) {
-	handle := i.DB.Tenant(t.ID)
-	unlocked, err := i.Vault.Unlock(ctx, handle, p.Holder, kind, given)
-	outcome := "ok"
-	if err != nil {
-		if fault.Of(err) != fault.Denied {
-			return nil, err
-		}
-		outcome = "refused"
+// unlock opens the key of a person and records the attempt. Whatever the reason
+// why it does not open, it takes the same steps: two reads, one derivation, one
+// transaction with the same statements.
+func (i *Identity) unlock(ctx context.Context, tenant string, email mail.Address, kind seal.LockKind, given []byte) (*Session, error) {
+	if checkAddress(email) != nil {
+		email = "" // nobody has it, and it may be anything
 	}
-	event := audit.Event{What: "sign-in", Who: p.ID.String(), New: outcome, Detail: map[string]any{"by": string(kind)}}
-	if err := i.Trail.Record(ctx, handle, t.Archive, event); err != nil {
-		if unlocked != nil {
-			unlocked.Close()
-		}
+	t, p, err := i.login(ctx, tenant, email)
+	if err != nil {
 		return nil, err
 	}
-	if err != nil {
+	if len(given) > credential.MaxPassword {
+		given = nil // nobody has a longer one
+	}
+	handle := i.DB.Tenant(t.ID)
+	unlocked, err := i.Vault.Unlock(ctx, handle, p.Holder, kind, given)
+	if fault.Of(err) == fault.Denied {
+		// Who does not wait for the answer has tried all the same.
+		refused := attempt.Attempt{Owner: t.ID, Person: p.ID, Email: email, Kind: string(kind)}
+		if err := i.attempts.Refuse(context.WithoutCancel(ctx), refused); err != nil {
+			return nil, err
+		}
 		return nil, errNoKey
 	}
-	return &Session{tenant: handle, name: t.Name, archive: t.Archive, person: p, unlocked: unlocked}, nil
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{tenant: handle, name: t.Name, archive: t.Archive, person: p, unlocked: unlocked}
+	s.forget = func() { i.open.remove(s) }
+	// In the register first: who changes the account from here on ends the session,
+	// and who changed it before is found by the transaction.
+	i.open.add(s)
+	if err := i.enterSignIn(ctx, s, kind); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
 }
 
-// login finds the account of a sign-in address.
+// enterSignIn records that a session was opened, after the refused attempts
+// before it.
+func (i *Identity) enterSignIn(ctx context.Context, s *Session, kind seal.LockKind) error {
+	return i.DB.Update(ctx, func(b *db.Batch) error {
+		list, err := i.attempts.Take(ctx, b, s.tenant.ID(), s.person.ID)
+		if err != nil {
+			return err
+		}
+		tx := b.Tenant(s.tenant.ID())
+		p, err := personByID(ctx, tx, s.person.ID)
+		if err != nil {
+			return err
+		}
+		if !p.same(s.person) {
+			return errChanged()
+		}
+		if err := i.attempts.Enter(ctx, tx, list); err != nil {
+			return err
+		}
+		return i.Trail.RecordIn(ctx, tx, audit.Event{
+			What: "sign-in", Who: s.person.ID.String(), New: "ok", Detail: map[string]any{"by": string(kind)},
+		})
+	})
+}
+
+// login finds the account of a sign-in address. Where there is none, or none is
+// named of several, it returns nobody's, with a holder that has no lock, after
+// the same questions: an attempt that names no tenant opens nothing where there
+// are several, so that its time does not say how many there are.
 func (i *Identity) login(ctx context.Context, tenant string, email mail.Address) (Tenant, Person, error) {
 	found, err := i.logins(ctx, email)
 	if err != nil {
@@ -149,62 +200,44 @@ func (i *Identity) login(ctx context.Context, tenant string, email mail.Address)
 	}
 	var t Tenant
 	n := 0
-	for _, id := range found {
-		one, err := i.tenant(ctx, id)
-		if err != nil {
-			return Tenant{}, Person{}, err
-		}
+	for _, one := range found {
 		if tenant == "" || one.Name == tenant {
 			t = one
 			n++
 		}
 	}
-	switch n {
-	case 0:
-		return Tenant{}, Person{}, fault.New(fault.NotFound, "there is no such person")
-	case 1:
-		p, err := i.person(ctx, i.DB.Tenant(t.ID), email)
-		return t, p, err
-	default:
-		return Tenant{}, Person{}, fault.New(fault.Invalid, "this address belongs to several tenants; name one")
+	if n != 1 {
+		t = Tenant{}
 	}
+	p, err := i.person(ctx, i.DB.Tenant(t.ID), email)
+	if fault.Of(err) == fault.NotFound {
+		return Tenant{}, Person{Holder: mail.NewID()}, nil
+	}
+	return t, p, err
 }
 
-func (i *Identity) logins(ctx context.Context, email mail.Address) (ids []mail.TenantID, err error) {
-	rows, err := i.DB.Instance().Query(ctx, `SELECT owner FROM identity_login WHERE tenant = $1 AND email = $2`, email.String())
+// logins returns the tenants that an address can sign in to.
+func (i *Identity) logins(ctx context.Context, email mail.Address) ([]Tenant, error) {
+	rows, err := i.DB.Instance().Query(ctx, `SELECT t.id, t.name, t.archive, t.recovery FROM identity_login l
+		JOIN identity_tenant t ON t.tenant = l.tenant AND t.id = l.owner WHERE l.tenant = $1 AND l.email = $2`, email.String())
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(row scanner) (mail.TenantID, error) {
-		var b []byte
-		if err := row.Scan(&b); err != nil {
-			return mail.TenantID{}, err
-		}
-		return mail.IDFrom(b)
-	})
+	return collect(rows, scanTenant)
 }
 
 // Accept takes an invitation: the code opens the seed, a password of the
 // person's own locks it, the code opens nothing any more.
 func (i *Identity) Accept(ctx context.Context, tenant string, email mail.Address, code string, password []byte) error {
-	if err := checkPassword(password); err != nil {
+	if err := credential.CheckPassword(password); err != nil {
 		return err
 	}
-	raw, err := parseCode(code)
+	raw, err := credential.ParseCode(code)
 	if err != nil {
 		return err
 	}
 	defer clear(raw)
-	t, p, err := i.login(ctx, tenant, email)
-	if fault.Of(err) == fault.NotFound {
-		// Take the time of a real attempt.
-		_, err := i.Vault.Unlock(ctx, i.DB.Instance(), mail.NewID(), seal.ByInvitation, raw)
-		return errors.Join(errCode(), ignoreDenied(err))
-	}
-	if err != nil {
-		return err
-	}
-	s, err := i.unlock(ctx, t, p, seal.ByInvitation, raw)
+	s, err := i.unlock(ctx, tenant, email, seal.ByInvitation, raw)
 	if errors.Is(err, errNoKey) {
 		return errCode()
 	}
@@ -213,7 +246,7 @@ func (i *Identity) Accept(ctx context.Context, tenant string, email mail.Address
 	}
 	defer s.Close()
 	// Only who has the code learns how the account stands.
-	if p.State != Invited || i.Now().After(p.invitedUntil) {
+	if s.person.State != Invited || i.Now().After(s.person.invitedUntil) {
 		return fault.New(fault.Denied, "this invitation has expired; an administrator can make a new one with person reset")
 	}
 	return i.lock(ctx, s, password, "person.accept")
@@ -227,7 +260,7 @@ func errCode() error {
 // ChangePassword locks the person's seed with another password. The sealed mail
 // stays as it is: only the lock is new (CR-07).
 func (i *Identity) ChangePassword(ctx context.Context, s *Session, password []byte) error {
-	if err := checkPassword(password); err != nil {
+	if err := credential.CheckPassword(password); err != nil {
 		return err
 	}
 	return i.lock(ctx, s, password, "person.password")
@@ -262,31 +295,4 @@ func (i *Identity) lock(ctx context.Context, s *Session, password []byte, what s
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{What: what, Who: s.person.ID.String(), Object: s.person.ID.String()})
 	})
-}
-
-func randomBytes(n int) []byte {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails
-	return b
-}
-
-// formatCode writes a code in groups of four letters and digits.
-func formatCode(raw []byte) string {
-	s := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(raw))
-	var groups []string
-	for ; len(s) > 4; s = s[4:] {
-		groups = append(groups, s[:4])
-	}
-	return strings.Join(append(groups, s), "-")
-}
-
-// parseCode reads what formatCode wrote, in any case, with or without hyphens
-// and blanks.
-func parseCode(code string) ([]byte, error) {
-	s := strings.ToUpper(strings.NewReplacer("-", "", " ", "", "\n", "", "\r", "").Replace(code))
-	raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(s)
-	if err != nil || len(s) != base32.StdEncoding.WithPadding(base32.NoPadding).EncodedLen(seal.CodeSize) || len(raw) != seal.CodeSize {
-		return nil, fault.New(fault.Invalid, "this is not a code: a code has 32 letters and digits in groups of four")
-	}
-	return raw, nil
 }

@@ -100,7 +100,7 @@ func control(t *testing.T, seek *seeker, words map[string]string) {
 	}
 }
 
-// CR-05, CR-08, CR-09, AU-04: no word of a message, no foreign address, no
+// CR-05, CR-08, CR-09, AU-04, AU-30: no word of a message, no foreign address, no
 // password and no code is anywhere on disk or in a log, while the server works,
 // after it was killed in the middle of a message, and when it works again.
 func TestNothingPlain(t *testing.T) {
@@ -113,6 +113,9 @@ func TestNothingPlain(t *testing.T) {
 	}
 	for _, who := range []string{"keeper", "reader", "admin"} {
 		words["password of the "+who] = word()
+	}
+	for _, where := range mistaken() {
+		words[where] = word()
 	}
 	p.run("init", "--environment", "test", "--name", "siegel.stand.example")
 	p.configure()
@@ -130,6 +133,7 @@ func TestNothingPlain(t *testing.T) {
 	deliver(t, p, small, large)
 	p.use(words, "small", small)
 	p.use(words, "large", large)
+	p.mistake(words)
 	p.prove(small)
 	stop()
 
@@ -267,6 +271,31 @@ func (p *program) use(words map[string]string, kind string, m *stand.Mail) {
 		out := p.run("show", m.ID.String(), "--reason", reason, "--as", who+"@"+stand.Domain, "--password-file", p.password(who))
 		if sha256.Sum256(out) != m.SHA256 {
 			p.t.Errorf("%s: the %s message comes back different", who, kind)
+		}
+	}
+}
+
+// mistaken are what people type where it does not belong.
+func mistaken() []string {
+	return []string{"password typed as an address", "address that nobody has", "person that is not there", "id that is none"}
+}
+
+// mistake types it: the server refuses, and says so to the user alone.
+func (p *program) mistake(words map[string]string) {
+	p.t.Helper()
+	keeper := []string{"--as", "keeper@" + stand.Domain, "--password-file", p.password("keeper")}
+	where := mistaken()
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"search", "x", "--as", words[where[0]], "--password-file", p.password("keeper")}, "is wrong"},
+		{[]string{"search", "x", "--as", words[where[1]] + "@" + stand.Domain, "--password-file", p.password("keeper")}, "is wrong"},
+		{append([]string{"person", "regrant", words[where[2]] + "@" + stand.Domain}, keeper...), words[where[2]] + "@" + stand.Domain},
+		{append([]string{"show", words[where[3]]}, keeper...), "32 hexadecimal digits"},
+	} {
+		if _, err := p.try(c.args...); err == nil || !strings.Contains(err.Error(), c.says) {
+			p.t.Errorf("siegel %s: %v, want one that says %q", c.args[0], err, c.says)
 		}
 	}
 }

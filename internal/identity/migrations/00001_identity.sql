@@ -1,6 +1,6 @@
 -- +goose Up
--- Rows of identity_tenant, identity_domain and identity_login belong to the instance (the zero tenant): they
--- say which tenant something belongs to.
+-- Rows of identity_tenant, identity_domain, identity_login and identity_attempt belong to the instance (the zero
+-- tenant): they say which tenant something belongs to, or that it belongs to none.
 CREATE TABLE identity_tenant (
   tenant BYTEA NOT NULL,
   id BYTEA NOT NULL,
@@ -24,6 +24,19 @@ CREATE TABLE identity_login (
   person BYTEA NOT NULL,
   PRIMARY KEY (tenant, email, owner)
 );
+CREATE TABLE identity_attempt (
+  tenant BYTEA NOT NULL,
+  began BIGINT NOT NULL,       -- the window that is counted
+  account BYTEA NOT NULL,      -- MAC of what was tried: a person, or an address that nobody has
+  owner BYTEA NOT NULL,        -- her tenant; zero where nobody has the address
+  person BYTEA NOT NULL,
+  kind TEXT NOT NULL,          -- of the lock: password, invitation
+  times BIGINT NOT NULL,
+  earliest BIGINT NOT NULL,
+  latest BIGINT NOT NULL,
+  PRIMARY KEY (tenant, began, account)
+);
+CREATE INDEX identity_attempt_owner ON identity_attempt (tenant, owner, began);
 CREATE TABLE identity_person (
   tenant BYTEA NOT NULL,
   id BYTEA NOT NULL,

@@ -101,8 +101,13 @@ func TestLogsGetNoAddresses(t *testing.T) {
 	const canary = "canary@firm.example"
 	var public string
 	for _, arg := range []any{
-		canary, address(canary), []byte(canary), errors.New(canary), []string{canary}, map[string]int{canary: 1},
-		struct{ S string }{canary}, &struct{ S string }{canary}, []any{canary}, func() *string { s := canary; return &s }(),
+		canary, address(canary), []byte(canary), errors.New(canary),
+		[]string{canary},
+		map[string]int{canary: 1},
+		struct{ S string }{canary},
+		&struct{ S string }{canary},
+		[]any{canary},
+		func() *string { s := canary; return &s }(),
 	} {
 		inner := fault.Newf(fault.NotFound, "there is no person %s, %q, %v, %d, %x", arg, arg, arg, arg, arg)
 		for name, err := range map[string]error{

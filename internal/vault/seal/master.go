@@ -23,6 +23,7 @@ const (
 	purposeLedger  secret.Purpose = "siegel/v1 ledger key"
 	purposeDay     secret.Purpose = "siegel/v1 audit day"
 	purposeRetry   secret.Purpose = "siegel/v1 retry"
+	purposeSignIn  secret.Purpose = "siegel/v1 sign-in"
 )
 
 // Master is what the server itself holds. It opens the control database, the
@@ -89,9 +90,16 @@ func (m *Master) OpenLedgerKey(box []byte) ([]byte, error) {
 
 // MAC authenticates octets under the tenant's retry key.
 func (m *Master) MAC(tenant mail.TenantID, b []byte) [32]byte {
-	k := m.key.Derive(purposeRetry, nil, tenant[:])
+	return mac(m.key.Derive(purposeRetry, nil, tenant[:]), b)
+}
+
+// SignInMAC authenticates octets under the instance's key for what was typed at
+// a sign-in: kept instead of it.
+func (m *Master) SignInMAC(b []byte) [32]byte { return mac(m.key.Derive(purposeSignIn, nil), b) }
+
+// mac is HMAC-SHA256; it wipes the key.
+func mac(k secret.Key, b []byte) (out [32]byte) {
 	defer k.Wipe()
-	var out [32]byte
 	k.Use(func(raw []byte) {
 		h := hmac.New(sha256.New, raw)
 		h.Write(b)

@@ -1,4 +1,4 @@
-package identity
+package credential
 
 import (
 	"strings"
@@ -13,20 +13,20 @@ import (
 // minPassword is the least number of characters (requirement AU-02).
 const minPassword = 10
 
-// maxPassword bounds the work with a password, in octets.
-const maxPassword = 1024
+// MaxPassword bounds the work with a password, in octets.
+const MaxPassword = 1024
 
-// checkPassword fails with kind Invalid and the rule that a new password breaks
+// CheckPassword fails with kind Invalid and the rule that a new password breaks
 // (requirements AU-02 and AU-03). Letters of every script count.
-func checkPassword(p []byte) error {
-	if len(p) > maxPassword || !utf8.Valid(p) {
-		return fault.Newf(fault.Invalid, "the password must be text of at most %d octets", maxPassword)
+func CheckPassword(p []byte) error {
+	if len(p) > MaxPassword || !utf8.Valid(p) {
+		return fault.Newf(fault.Invalid, "the password must be text of at most %d octets", MaxPassword)
 	}
 	// What counts is what the lock is derived from: composed characters, no
 	// control characters (RFC 8265 section 4.2).
 	prepared, err := precis.OpaqueString.Bytes(p)
 	if len(p) > 0 && err != nil {
-		return fault.Newf(fault.Invalid, "the password must be text of at most %d octets", maxPassword)
+		return fault.Newf(fault.Invalid, "the password must be text of at most %d octets", MaxPassword)
 	}
 	defer clear(prepared)
 	if utf8.RuneCount(prepared) < minPassword {

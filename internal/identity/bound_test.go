@@ -1,0 +1,101 @@
+package identity_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"siegel/internal/identity"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+)
+
+// EX-03, EX-06: what a founding takes is bounded, and a reader's address is one
+// whose mail the tenant seals; who does not read by address may sign in with any.
+func TestFoundingIsChecked(t *testing.T) {
+	h := newHouse(t)
+	try := func(change func(*identity.Founding)) error {
+		f := identity.Founding{
+			Name: "gamma", Domains: []mail.Domain{"c.test", "d.test"}, Administrators: []mail.Address{"a@c.test"}, Keepers: []mail.Address{"k@c.test"},
+		}
+		change(&f)
+		_, err := h.id.Found(t.Context(), f)
+		return err
+	}
+	many := func(n int) (list []mail.Address) {
+		for i := range n {
+			list = append(list, mail.Address(fmt.Sprintf("p%d@c.test", i)))
+		}
+		return list
+	}
+	for what, change := range map[string]func(*identity.Founding){
+		"a reader of another domain": func(f *identity.Founding) { f.Readers = []mail.Address{"r@c.test", "r@elsewhere.test"} },
+		"a reader of another tenant": func(f *identity.Founding) { f.Readers = []mail.Address{"r@a.test"} },
+		"a reader of a subdomain":    func(f *identity.Founding) { f.Readers = []mail.Address{"r@x.c.test"} },
+		"no name":                    func(f *identity.Founding) { f.Name = " " },
+		"a long name":                func(f *identity.Founding) { f.Name = strings.Repeat("ü", 101) },
+		"a name of two lines":        func(f *identity.Founding) { f.Name = "gamma\nlevel=ERROR" },
+		"a long domain":              func(f *identity.Founding) { f.Domains = append(f.Domains, mail.Domain(strings.Repeat("x", 254))) },
+		"many domains":               func(f *identity.Founding) { f.Domains = make([]mail.Domain, 1001) },
+		"many people":                func(f *identity.Founding) { f.Auditors = many(1000) },
+		"a long address": func(f *identity.Founding) {
+			f.Auditors = []mail.Address{mail.Address(strings.Repeat("x", 999)) + "@c.test"}
+		},
+		"no address":                   func(f *identity.Founding) { f.Auditors = []mail.Address{"auditor"} },
+		"an address with a line break": func(f *identity.Founding) { f.Auditors = []mail.Address{"a\r\nb@c.test"} },
+	} {
+		h.want(what, try(change), fault.Invalid)
+	}
+	// The kit is asked for next.
+	h.want("foreign administrators, keepers, auditors", try(func(f *identity.Founding) {
+		f.Administrators, f.Keepers, f.Auditors = []mail.Address{"a@x.test"}, []mail.Address{"k@a.test"}, []mail.Address{"u@y.test"}
+		f.Readers, f.Name = []mail.Address{"r@c.test", "r@d.test"}, strings.Repeat("ü", 100)
+	}), fault.NotFound)
+}
+
+// EX-03: addresses that people type later are bounded too.
+func TestAddressesAreChecked(t *testing.T) {
+	h := newHouse(t)
+	admin, keeper := h.in("admin@a.test"), h.in("keeper@a.test")
+	long := mail.Address(strings.Repeat("x", 999)) + "@a.test"
+	_, _, err := h.id.Invite(t.Context(), admin, long, identity.Reader)
+	h.want("inviting", err, fault.Invalid)
+	_, err = h.id.AddAddress(t.Context(), keeper, "reader@a.test", long)
+	h.want("an address", err, fault.Invalid)
+	_, err = h.id.AddAddress(t.Context(), admin, "reader@a.test", long)
+	h.want("asking for an address", err, fault.Invalid)
+	_, err = h.id.AddAddress(t.Context(), keeper, "reader@a.test", "@a.test")
+	h.want("no address", err, fault.Invalid)
+}
+
+// CR-05: errors that speak of an address tell it the user and not the log.
+func TestErrorsWithoutAddresses(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	admin, keeper := h.in("admin@a.test"), h.in("keeper@a.test")
+	const canary mail.Address = "canary@a.test"
+	_, _, err := h.id.Invite(ctx, admin, canary, identity.Reader)
+	h.ok(err)
+	errs := make(map[string]error)
+	_, _, errs["inviting twice"] = h.id.Invite(ctx, admin, canary, identity.Reader)
+	errs["removing who is not there"] = h.id.Remove(ctx, admin, "no-"+canary)
+	errs["an address that is not hers"] = h.id.RemoveAddress(ctx, keeper, canary, canary)
+	_, errs["a foreign address"] = h.id.AddAddress(ctx, keeper, canary, "canary@elsewhere.test")
+	_, _, errs["no address"] = h.id.Invite(ctx, admin, "canary", identity.Reader)
+	_, errs["no role"] = identity.ParseRole("canary")
+	_, errs["named twice"] = h.id.Found(ctx, identity.Founding{Name: "g", Domains: []mail.Domain{"g.test"}, Administrators: []mail.Address{canary}, Keepers: []mail.Address{canary}})
+	for what, err := range errs {
+		var log bytes.Buffer
+		for _, handler := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
+			slog.New(handler).Error("it failed", "error", err, "text", fmt.Sprintf("%v %+v %#v", err, err, err))
+		}
+		if err == nil || strings.Contains(log.String(), "canary") {
+			t.Errorf("%s: the log says %s", what, log.String())
+		}
+		if !strings.Contains(text(err), "canary") {
+			t.Errorf("%s: the user reads %s", what, text(err))
+		}
+	}
+}

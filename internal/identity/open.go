@@ -1,0 +1,57 @@
+package identity
+
+import (
+	"sync"
+
+	"siegel/internal/mail"
+)
+
+// register knows the sessions that are open in this process, so that those of a
+// person who was removed, reset or given another role end at once and their keys
+// are wiped (requirement OP-04). Use it from many goroutines.
+type register struct {
+	mu   sync.Mutex
+	open map[account]map[*Session]bool // guarded by mu
+}
+
+// account is a person of a tenant.
+type account struct {
+	tenant mail.TenantID
+	person mail.ID
+}
+
+func newRegister() *register { return &register{open: make(map[account]map[*Session]bool)} }
+
+func (s *Session) account() account { return account{s.tenant.ID(), s.person.ID} }
+
+func (r *register) add(s *Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := s.account()
+	if r.open[at] == nil {
+		r.open[at] = make(map[*Session]bool)
+	}
+	r.open[at][s] = true
+}
+
+func (r *register) remove(s *Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := s.account()
+	if delete(r.open[at], s); len(r.open[at]) == 0 {
+		delete(r.open, at)
+	}
+}
+
+// end closes a person's sessions. It waits until nobody uses their keys.
+func (r *register) end(at account) {
+	r.mu.Lock()
+	var list []*Session
+	for s := range r.open[at] {
+		list = append(list, s)
+	}
+	r.mu.Unlock()
+	for _, s := range list {
+		s.Close()
+	}
+}
