@@ -22,6 +22,7 @@ import (
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/seal"
+	"siegel/internal/vault/seal/master"
 	"siegel/internal/vault/seal/stream"
 )
 
@@ -47,7 +48,7 @@ type App struct {
 
 	DB       *db.DB
 	Store    *disk.Store
-	Master   *seal.Master
+	Master   *master.Key
 	Vault    *seal.Vault
 	Ledger   *ledger.Ledger
 	Trail    *audit.Trail
@@ -138,7 +139,7 @@ func (a *App) path(name string) string { return filepath.Join(a.Dir, name) }
 // openKept opens what is kept: keys, control database, objects.
 func (a *App) openKept(ctx context.Context) (err error) {
 	arena := secret.NewArena(a.Config.Sessions.Open)
-	if a.Master, err = seal.OpenMaster(a.path(fileMaster), arena); err != nil {
+	if a.Master, err = master.Open(a.path(fileMaster), arena); err != nil {
 		return err
 	}
 	key := a.Master.ControlKey()

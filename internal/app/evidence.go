@@ -13,7 +13,7 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/stamping"
-	"siegel/internal/vault/seal"
+	"siegel/internal/vault/seal/master"
 	"siegel/internal/vault/stamp"
 	"siegel/internal/vault/stamp/authority"
 	"siegel/internal/vault/stamp/client"
@@ -31,11 +31,11 @@ type Evidence struct {
 
 // createLedgerKey makes the key that signs the instance's logs.
 func createLedgerKey(dir, name string) error {
-	master, err := seal.OpenMaster(filepath.Join(dir, fileMaster), secret.NewArena(1))
+	held, err := master.Open(filepath.Join(dir, fileMaster), secret.NewArena(1))
 	if err != nil {
 		return err
 	}
-	k, err := ledger.CreateKey(name, master)
+	k, err := ledger.CreateKey(name, held)
 	if err != nil {
 		return err
 	}

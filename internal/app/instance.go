@@ -13,7 +13,7 @@ import (
 
 	"siegel/internal/kit/durable"
 	"siegel/internal/kit/fault"
-	"siegel/internal/vault/seal"
+	"siegel/internal/vault/seal/master"
 )
 
 // Environment says what a data directory is for; fixed at init (decision D18).
@@ -80,7 +80,7 @@ func Init(o InitOptions) (err error) {
 			return err
 		}
 	}
-	if err := seal.CreateMaster(filepath.Join(o.Dir, fileMaster)); err != nil {
+	if err := master.Create(filepath.Join(o.Dir, fileMaster)); err != nil {
 		return err
 	}
 	if err := createLedgerKey(o.Dir, o.Name); err != nil {

@@ -26,6 +26,7 @@ import (
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/ledgertest"
 	"siegel/internal/vault/seal"
+	"siegel/internal/vault/seal/master"
 	"siegel/internal/vault/seal/stream"
 )
 
@@ -136,15 +137,15 @@ func newHall(t testing.TB) *hall {
 	h.ok(err)
 	h.store = &watchedStore{Store: objects}
 	arena, path := secret.NewArena(128), filepath.Join(t.TempDir(), "master.key")
-	h.ok(seal.CreateMaster(path))
-	master, err := seal.OpenMaster(path, arena)
+	h.ok(master.Create(path))
+	held, err := master.Open(path, arena)
 	h.ok(err)
 	h.ledger = &brittle{Ledger: ledgertest.New(t, h.now).Ledger()}
 	vault, err := seal.New(seal.Config{Log: h.ledger, Arena: arena, Now: h.now, Derivations: 1})
 	h.ok(err)
-	h.trail = audit.New(h.ledger, master, vault, h.now)
+	h.trail = audit.New(h.ledger, held, vault, h.now)
 	h.archive = archive.New(archive.Deps{DB: h.db, Store: h.store, Vault: vault, Trail: h.trail, People: h, Entries: h.ledger, Now: h.now, TempDir: h.temp})
-	h.room = commit.New(commit.Deps{DB: h.db, Store: h.store, Keys: vault, Ledger: h.ledger, MAC: master, Now: h.now})
+	h.room = commit.New(commit.Deps{DB: h.db, Store: h.store, Keys: vault, Ledger: h.ledger, MAC: held, Now: h.now})
 	h.spool = stream.NewSpool(vault.Codec, h.temp, 1<<20)
 	h.tenant = h.db.Tenant(mail.NewID())
 	h.settle(vault)

@@ -25,6 +25,7 @@ import (
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
+	"siegel/internal/vault/seal/master"
 	"siegel/internal/vault/seal/stream"
 )
 
@@ -59,7 +60,7 @@ type Ledger interface {
 	Recent(ctx context.Context, t db.Tenant, log string, before int64, limit int) ([]layout.Entry, error)
 }
 
-// Keys has the keys of days: seal.Master.
+// Keys has the keys of days: master.Key.
 type Keys interface {
 	NewDayKey(tenant mail.TenantID, day int64) (secret.Key, []byte)
 	OpenDayKey(tenant mail.TenantID, day int64, box []byte) (secret.Key, error)
@@ -165,7 +166,7 @@ func (a *Trail) write(ctx context.Context, tx *db.Tx, p *prepared) error {
 	if err != nil {
 		return err
 	}
-	day := seal.Day(p.at)
+	day := master.Day(p.at)
 	key, err := a.dayKey(ctx, tx, day)
 	if err != nil {
 		return err

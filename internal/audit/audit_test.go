@@ -24,6 +24,7 @@ import (
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/ledgertest"
 	"siegel/internal/vault/seal"
+	"siegel/internal/vault/seal/master"
 	"siegel/internal/vault/seal/stream"
 )
 
@@ -33,7 +34,7 @@ type desk struct {
 	testing.TB
 	db      *db.DB
 	books   *ledgertest.Instance
-	master  *seal.Master
+	master  *master.Key
 	vault   *seal.Vault
 	trail   *audit.Trail
 	tenant  db.Tenant
@@ -56,8 +57,8 @@ func newDesk(t testing.TB) *desk {
 	d.ok(d.db.Migrate(t.Context(), "seal", seal.Migrations()))
 	d.ok(d.db.Migrate(t.Context(), "audit", audit.Migrations()))
 	arena, path := secret.NewArena(64), filepath.Join(t.TempDir(), "master.key")
-	d.ok(seal.CreateMaster(path))
-	d.master, err = seal.OpenMaster(path, arena)
+	d.ok(master.Create(path))
+	d.master, err = master.Open(path, arena)
 	d.ok(err)
 	d.books = ledgertest.New(t, now)
 	l := d.books.Ledger()
@@ -239,7 +240,7 @@ func TestChangedRow(t *testing.T) {
 		{"a flipped bit", "box", flipped},
 		{"no payload", "box", []byte{}},
 		{"another payload by who has the master key", "box", forged},
-		{"another day", "day", seal.Day(victim.Time) + 1},
+		{"another day", "day", master.Day(victim.Time) + 1},
 		{"another place", "leaf", int64(1000)},
 	} {
 		was := row(c.column)
@@ -287,7 +288,7 @@ func TestChangedRow(t *testing.T) {
 // who has the master key.
 func (d *desk) forge(e audit.Entry, fake audit.Event) []byte {
 	d.Helper()
-	day := seal.Day(e.Time)
+	day := master.Day(e.Time)
 	var kept []byte
 	d.ok(d.tenant.QueryRow(context.Background(), `SELECT box FROM audit_day WHERE tenant = $1 AND day = $2`, day).Scan(&kept))
 	k, err := d.master.OpenDayKey(d.tenant.ID(), day, kept)
@@ -406,7 +407,7 @@ func TestDayKeys(t *testing.T) {
 	d := newDesk(t)
 	d.record(audit.Event{What: "today", Who: "p"})
 	d.record(audit.Event{What: "today", Who: "p"})
-	first := seal.Day(d.at)
+	first := master.Day(d.at)
 	d.at = d.at.Add(time.Minute) // past midnight, UTC
 	d.record(audit.Event{What: "tomorrow", Who: "p"})
 	count := func(query string) (n int) {

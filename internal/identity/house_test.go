@@ -22,6 +22,7 @@ import (
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/ledgertest"
 	"siegel/internal/vault/seal"
+	"siegel/internal/vault/seal/master"
 )
 
 // What derives keys is slow on purpose, so the founding ceremony runs once: two
@@ -49,7 +50,7 @@ var founding = sync.OnceValue(func() (tpl template) {
 			tpl.err = fmt.Errorf("the founding ceremony: %v", r)
 		}
 	}()
-	if tpl.err = seal.CreateMaster(filepath.Join(dir, "master.key")); tpl.err != nil {
+	if tpl.err = master.Create(filepath.Join(dir, "master.key")); tpl.err != nil {
 		return tpl
 	}
 	h := &house{fail: func(err error) { panic(err) }, kits: tpl.kits}
@@ -116,9 +117,9 @@ func (h *house) open(dir string) {
 	h.at = began
 	ctx := context.Background()
 	arena := secret.NewArena(512)
-	master, err := seal.OpenMaster(filepath.Join(dir, "master.key"), arena)
+	held, err := master.Open(filepath.Join(dir, "master.key"), arena)
 	h.ok(err)
-	h.db, err = db.Open(ctx, filepath.Join(dir, "control.db"), master.ControlKey())
+	h.db, err = db.Open(ctx, filepath.Join(dir, "control.db"), held.ControlKey())
 	h.ok(err)
 	h.ok(h.db.Migrate(ctx, "ledger", ledger.Migrations()))
 	h.ok(h.db.Migrate(ctx, "seal", seal.Migrations()))
@@ -129,8 +130,8 @@ func (h *house) open(dir string) {
 	h.log = h.books.Ledger()
 	h.vault, err = seal.New(seal.Config{Log: h.log, Arena: arena, Now: h.now, Derivations: 2, Argon: seal.Argon{Passes: 1, Memory: 8 << 10}})
 	h.ok(err)
-	h.mac = master
-	h.trail = audit.New(h.log, master, h.vault, h.now)
+	h.mac = held
+	h.trail = audit.New(h.log, held, h.vault, h.now)
 	h.id = h.another()
 }
 

@@ -16,7 +16,7 @@ import (
 	"siegel/internal/app"
 	"siegel/internal/kit/secret"
 	"siegel/internal/vault/db"
-	"siegel/internal/vault/seal"
+	"siegel/internal/vault/seal/master"
 	"siegel/test/stand"
 )
 
@@ -49,12 +49,12 @@ func TestMain(m *testing.M) {
 
 // lock holds the control database's write lock until the standard input ends.
 func lock(dir string) error {
-	master, err := seal.OpenMaster(filepath.Join(dir, "master.key"), secret.NewArena(1))
+	held, err := master.Open(filepath.Join(dir, "master.key"), secret.NewArena(1))
 	if err != nil {
 		return err
 	}
 	ctx := context.Background()
-	d, err := db.Open(ctx, filepath.Join(dir, "control.db"), master.ControlKey())
+	d, err := db.Open(ctx, filepath.Join(dir, "control.db"), held.ControlKey())
 	if err != nil {
 		return err
 	}

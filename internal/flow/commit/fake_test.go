@@ -27,6 +27,7 @@ import (
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/ledgertest"
 	"siegel/internal/vault/seal"
+	"siegel/internal/vault/seal/master"
 )
 
 // outcome is how a step of the commit ends.
@@ -213,14 +214,14 @@ func newMill(t testing.TB, change ...func(*mill)) *mill {
 	m.vault, err = seal.New(seal.Config{Log: m.ledger, Arena: arena, Now: m.clock, Derivations: 1})
 	m.ok(err)
 	path := filepath.Join(t.TempDir(), "master.key")
-	m.ok(seal.CreateMaster(path))
-	master, err := seal.OpenMaster(path, arena)
+	m.ok(master.Create(path))
+	held, err := master.Open(path, arena)
 	m.ok(err)
 	m.keys, m.logs = &keys{Keys: m.vault}, &logs{Ledger: m.ledger}
 	for _, f := range change {
 		f(m)
 	}
-	m.room = commit.New(commit.Deps{DB: m.db, Store: m.store, Keys: m.keys, Ledger: m.logs, MAC: master, Now: m.clock})
+	m.room = commit.New(commit.Deps{DB: m.db, Store: m.store, Keys: m.keys, Ledger: m.logs, MAC: held, Now: m.clock})
 	m.room.Around(m.around)
 	var ctx context.Context
 	ctx, m.stop = context.WithCancel(context.Background())

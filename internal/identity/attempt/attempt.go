@@ -17,7 +17,7 @@ import (
 	"siegel/internal/vault/db"
 )
 
-// MAC authenticates octets under a key of the instance: seal.Master.
+// MAC authenticates octets under a key of the instance: master.Key.
 type MAC interface {
 	SignInMAC(b []byte) [32]byte
 }

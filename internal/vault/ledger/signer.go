@@ -9,12 +9,12 @@ import (
 	"siegel/internal/proto/checkpoint"
 )
 
-// KeySealer seals the seed of the signing key for its file: seal.Master.
+// KeySealer seals the seed of the signing key for its file: master.Key.
 type KeySealer interface {
 	SealLedgerKey(seed []byte) []byte
 }
 
-// KeyOpener is the inverse of [KeySealer]: seal.Master.
+// KeyOpener is the inverse of [KeySealer]: master.Key.
 type KeyOpener interface {
 	OpenLedgerKey(box []byte) ([]byte, error)
 }

@@ -1,4 +1,6 @@
-package seal
+// Package master holds the key of the server itself: it opens the control
+// database, the ledger's signing key and the audit payloads, and no mail.
+package master
 
 import (
 	"crypto/hmac"
@@ -26,16 +28,14 @@ const (
 	purposeSignIn  secret.Purpose = "siegel/v1 sign-in"
 )
 
-// Master is what the server itself holds. It opens the control database, the
-// ledger's signing key and the audit payloads, and no mail. Use it from many
-// goroutines.
-type Master struct {
+// Key is the master key, in locked memory. Use it from many goroutines.
+type Key struct {
 	key secret.Key
 }
 
-// CreateMaster makes a master key in a file of mode 0400, durably. It fails
+// Create makes a master key in a file of mode 0400, durably. It fails
 // where the file exists.
-func CreateMaster(path string) error {
+func Create(path string) error {
 	k := secret.Random()
 	defer k.Wipe()
 	var err error
@@ -43,9 +43,9 @@ func CreateMaster(path string) error {
 	return err
 }
 
-// OpenMaster reads the master key and holds it in locked memory. It refuses a
+// Open reads the master key and holds it in locked memory. It refuses a
 // file that others may read.
-func OpenMaster(path string, arena *secret.Arena) (*Master, error) {
+func Open(path string, arena *secret.Arena) (*Key, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Because(fault.NotFound, "the master key file is missing; without it nothing in this data directory can be used", err)
@@ -68,34 +68,34 @@ func OpenMaster(path string, arena *secret.Arena) (*Master, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Master{key: held}, nil
+	return &Key{key: held}, nil
 }
 
 // ControlKey is the key of the control database.
-func (m *Master) ControlKey() secret.Key { return m.key.Derive(purposeControl, nil) }
+func (m *Key) ControlKey() secret.Key { return m.key.Derive(purposeControl, nil) }
 
 // SealLedgerKey seals the seed of the ledger's signing key for its file.
-func (m *Master) SealLedgerKey(seed []byte) []byte {
+func (m *Key) SealLedgerKey(seed []byte) []byte {
 	k := m.key.Derive(purposeLedger, nil)
 	defer k.Wipe()
 	return stream.Box(k, seed, tuple.Make(string(purposeLedger)))
 }
 
 // OpenLedgerKey is the inverse of SealLedgerKey.
-func (m *Master) OpenLedgerKey(box []byte) ([]byte, error) {
+func (m *Key) OpenLedgerKey(box []byte) ([]byte, error) {
 	k := m.key.Derive(purposeLedger, nil)
 	defer k.Wipe()
 	return stream.OpenBox("the ledger key", k, box, tuple.Make(string(purposeLedger)))
 }
 
 // MAC authenticates octets under the tenant's retry key.
-func (m *Master) MAC(tenant mail.TenantID, b []byte) [32]byte {
+func (m *Key) MAC(tenant mail.TenantID, b []byte) [32]byte {
 	return mac(m.key.Derive(purposeRetry, nil, tenant[:]), b)
 }
 
 // SignInMAC authenticates octets under the instance's key for what was typed at
 // a sign-in: kept instead of it.
-func (m *Master) SignInMAC(b []byte) [32]byte { return mac(m.key.Derive(purposeSignIn, nil), b) }
+func (m *Key) SignInMAC(b []byte) [32]byte { return mac(m.key.Derive(purposeSignIn, nil), b) }
 
 // mac is HMAC-SHA256; it wipes the key.
 func mac(k secret.Key, b []byte) (out [32]byte) {
@@ -113,7 +113,7 @@ func Day(t time.Time) int64 { return t.UTC().Unix() / 86400 }
 
 // NewDayKey returns a fresh audit day key and its box: what is sealed under it
 // is pruned by deleting the box.
-func (m *Master) NewDayKey(tenant mail.TenantID, day int64) (secret.Key, []byte) {
+func (m *Key) NewDayKey(tenant mail.TenantID, day int64) (secret.Key, []byte) {
 	k := secret.Random()
 	box := m.key.Derive(purposeDay, nil)
 	defer box.Wipe()
@@ -123,7 +123,7 @@ func (m *Master) NewDayKey(tenant mail.TenantID, day int64) (secret.Key, []byte)
 }
 
 // OpenDayKey is the inverse of NewDayKey.
-func (m *Master) OpenDayKey(tenant mail.TenantID, day int64, box []byte) (secret.Key, error) {
+func (m *Key) OpenDayKey(tenant mail.TenantID, day int64, box []byte) (secret.Key, error) {
 	k := m.key.Derive(purposeDay, nil)
 	defer k.Wipe()
 	raw, err := stream.OpenBox("an audit day key", k, box, dayAAD(tenant, day))

@@ -1,4 +1,4 @@
-package seal_test
+package master_test
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
-	"siegel/internal/vault/seal"
+	"siegel/internal/vault/seal/master"
 )
 
 // The master key is made once, for the server alone, and nothing works with
@@ -19,14 +19,14 @@ import (
 func TestMaster(t *testing.T) {
 	arena, dir := secret.NewArena(8), t.TempDir()
 	path := filepath.Join(dir, "master.key")
-	open := func(path string) (*seal.Master, error) { return seal.OpenMaster(path, arena) }
+	open := func(path string) (*master.Key, error) { return master.Open(path, arena) }
 	if _, err := open(path); fault.Of(err) != fault.NotFound {
 		t.Errorf("a missing file: %v", err)
 	}
-	if err := seal.CreateMaster(path); err != nil {
+	if err := master.Create(path); err != nil {
 		t.Fatal(err)
 	}
-	if err := seal.CreateMaster(path); !errors.Is(err, fs.ErrExist) {
+	if err := master.Create(path); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("a second key over the first: %v", err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o400 || info.Size() != 32 {
@@ -53,7 +53,7 @@ func TestMaster(t *testing.T) {
 	}
 
 	other := filepath.Join(dir, "other.key")
-	if err := seal.CreateMaster(other); err != nil {
+	if err := master.Create(other); err != nil {
 		t.Fatal(err)
 	}
 	n, err := open(other)
