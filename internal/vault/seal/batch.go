@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -195,6 +196,9 @@ func (v *Vault) Wrap(ctx context.Context, t db.Tenant, keys []flow.Key) (*Wrappe
 			b.wraps = append(b.wraps, wrapRow{p.message, p.month, p.wrap(t.ID(), *b, r, open[r.Holder])})
 		}
 	}
+	// Write locks the holders' rows in one order, or two groups could wait for
+	// each other.
+	slices.SortFunc(w.batches, func(a, b batch) int { return bytes.Compare(a.holder[:], b.holder[:]) })
 	return &w, nil
 }
 
