@@ -180,6 +180,10 @@ func (i *Identity) enterSignIn(ctx context.Context, s *Session, kind seal.LockKi
 		if !p.same(s.person) {
 			return errChanged()
 		}
+		// Which holder is the archive stands in a row that the ledger does not know.
+		if _, err := i.Vault.Term(ctx, tx, s.archive, seal.Archive); err != nil {
+			return err
+		}
 		if err := i.attempts.Enter(ctx, tx, list); err != nil {
 			return err
 		}
