@@ -54,9 +54,15 @@ type seen struct {
 	root   tlog.Hash
 }
 
-// seen returns the largest state that was found so far.
+// seen returns the largest state that was found so far. Asking for a log that
+// does not exist leaves nothing behind.
 func (l *Ledger) seen(id mail.TenantID, log string) seen {
-	h := l.head(id, log)
+	l.mu.Lock()
+	h := l.heads[logName{id, log}]
+	l.mu.Unlock()
+	if h == nil {
+		return seen{}
+	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return seen{h.looked, h.size, h.root}
