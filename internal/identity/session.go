@@ -165,8 +165,14 @@ func (i *Identity) unlock(ctx context.Context, tenant string, email mail.Address
 }
 
 // enterSignIn records that a session was opened, after the refused attempts
-// before it.
+// before it. It fails with kind Damaged where the archive is none.
 func (i *Identity) enterSignIn(ctx context.Context, s *Session, kind seal.LockKind) error {
+	// Which holder is the archive stands in a row that the ledger does not know.
+	// Where nobody asked the log before it is read through now, and not while a
+	// transaction keeps others from writing.
+	if err := i.Vault.Check(ctx, s.tenant, s.archive, seal.Archive); err != nil {
+		return err
+	}
 	return i.DB.Update(ctx, func(b *db.Batch) error {
 		list, err := i.attempts.Take(ctx, b, s.tenant.ID(), s.person.ID)
 		if err != nil {
@@ -179,10 +185,6 @@ func (i *Identity) enterSignIn(ctx context.Context, s *Session, kind seal.LockKi
 		}
 		if !p.same(s.person) {
 			return errChanged()
-		}
-		// Which holder is the archive stands in a row that the ledger does not know.
-		if _, err := i.Vault.Term(ctx, tx, s.archive, seal.Archive); err != nil {
-			return err
 		}
 		if err := i.attempts.Enter(ctx, tx, list); err != nil {
 			return err

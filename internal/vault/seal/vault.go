@@ -219,6 +219,15 @@ func (v *Vault) Term(ctx context.Context, tx *db.Tx, holder mail.HolderID, kind 
 	return c.term, c.is(kind)
 }
 
+// Check fails as Term does, outside a transaction.
+func (v *Vault) Check(ctx context.Context, t db.Tenant, holder mail.HolderID, kind Kind) error {
+	c, err := v.currentKey(ctx, t, t, holder)
+	if err != nil {
+		return err
+	}
+	return c.is(kind)
+}
+
 // is fails with kind Damaged where a holder is of another kind.
 func (c current) is(kind Kind) error {
 	if c.kind == kind {
