@@ -255,14 +255,20 @@ func TestRecent(t *testing.T) {
 	if list, err := w.ledger.Recent(ctx, w.tenant, ledger.Message, -1, 1); err != nil || len(list) != 1 || list[0].Index != 600 {
 		t.Errorf("the newest: %v, %v", list, err)
 	}
-	for what, harm := range map[string]func(){
-		"another text": func() {
+	for what, harm := range map[string]func(w *world){
+		"another text": func(w *world) {
 			w.exec(w.tenant, `UPDATE ledger_entry SET tenant = $1, text = $2 WHERE tenant = $1 AND log = 'message' AND idx = 5`, w.message().Entry)
 		},
-		"a missing one": func() { w.exec(w.tenant, `DELETE FROM ledger_entry WHERE tenant = $1 AND log = 'message' AND idx = 5`) },
+		"a missing one": func(w *world) {
+			w.exec(w.tenant, `DELETE FROM ledger_entry WHERE tenant = $1 AND log = 'message' AND idx = 5`)
+		},
 	} {
-		harm()
-		if _, err := w.ledger.Recent(ctx, w.tenant, ledger.Message, 10, 10); fault.Of(err) != fault.Damaged || !strings.Contains(fmt.Sprint(err), "entry 5 ") {
+		w := newWorld(t)
+		w.add(20)
+		recent := func() error { _, err := w.ledger.Recent(ctx, w.tenant, ledger.Message, 10, 10); return err }
+		w.must(recent())
+		harm(w)
+		if err := recent(); fault.Of(err) != fault.Damaged || !strings.Contains(fmt.Sprint(err), "entry 5 ") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
