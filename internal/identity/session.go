@@ -141,12 +141,15 @@ func (i *Identity) unlock(ctx context.Context, tenant string, email mail.Address
 	}
 	handle := i.DB.Tenant(t.ID)
 	unlocked, err := i.Vault.Unlock(ctx, handle, p.Holder, kind, given)
-	if fault.Of(err) == fault.Denied {
-		// Who does not wait for the answer has tried all the same.
+	if err != nil && fault.Of(err) != fault.Busy {
+		// Who does not wait for the answer has tried all the same, and so has who
+		// knew the password where something else kept the session from opening.
 		refused := attempt.Attempt{Owner: t.ID, Person: p.ID, Email: email, Kind: string(kind)}
 		if err := i.attempts.Refuse(context.WithoutCancel(ctx), refused); err != nil {
 			return nil, err
 		}
+	}
+	if fault.Of(err) == fault.Denied {
 		return nil, errNoKey
 	}
 	if err != nil {
