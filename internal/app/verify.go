@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 
 	"siegel/internal/archive"
 	"siegel/internal/audit"
@@ -60,24 +61,37 @@ func (a *App) VerifyLedger(ctx context.Context, tenant mail.TenantID) ([]console
 func (a *App) verifyRows(ctx context.Context, id mail.TenantID, name string) (console.Verified, error) {
 	v := console.Verified{Tenant: name, Log: "access", Depth: string(archive.Sealed), Problems: []console.Problem{}}
 	t := a.DB.Tenant(id)
-	standing, err := a.Ledger.Standing(ctx, t, ledger.Audit)
-	if fault.Of(err) == fault.Damaged && err != nil {
-		v.Problems = append(v.Problems, console.Problem{Index: -1, Err: err})
-		return v, nil //nolint:nilerr // it is the finding
+	for {
+		standing, err := a.Ledger.Standing(ctx, t, ledger.Audit)
+		if fault.Of(err) == fault.Damaged && err != nil {
+			v.Problems = append(v.Problems, console.Problem{Index: -1, Err: err})
+			return v, nil //nolint:nilerr // it is the finding
+		}
+		if err != nil {
+			return v, err
+		}
+		v.Entries = int64(len(standing))
+		keys, err := a.Vault.VerifyRows(ctx, t, standing)
+		if err != nil {
+			return v, err
+		}
+		addresses, err := a.Identity.VerifyRows(ctx, t, standing)
+		if err != nil {
+			return v, err
+		}
+		problems := append(keys, addresses...)
+		if len(problems) > 0 {
+			// What was given or taken away between log and rows is no problem.
+			again, err := a.Ledger.Standing(ctx, t, ledger.Audit)
+			if err == nil && !maps.Equal(standing, again) {
+				continue
+			}
+		}
+		for _, p := range problems[:min(len(problems), maxProblems)] {
+			v.Problems = append(v.Problems, console.Problem{Index: -1, Err: p})
+		}
+		return v, nil
 	}
-	if err != nil {
-		return v, err
-	}
-	v.Entries = int64(len(standing))
-	keys, err := a.Vault.VerifyRows(ctx, t, standing)
-	if err != nil {
-		return v, err
-	}
-	addresses, err := a.Identity.VerifyRows(ctx, t, standing)
-	for _, p := range append(keys, addresses...) {
-		v.Problems = append(v.Problems, console.Problem{Index: -1, Err: p})
-	}
-	return v, err
 }
 
 // collect appends what an archive's check finds.

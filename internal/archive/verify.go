@@ -55,18 +55,18 @@ const verifyPage = 500
 func (a *Archive) VerifySealed(ctx context.Context, t db.Tenant, f func(Finding)) (checked int64, err error) {
 	defer fault.Wrap(&err, "verify")
 	want := int64(0)
-	err = a.eachRow(ctx, t, func(r row) error {
-		for ; want < r.leaf; want++ {
-			f(Finding{Index: want, Err: errNoRow()})
+	for {
+		err = a.eachRow(ctx, t, want-1, func(r row) error {
+			for ; want < r.leaf; want++ {
+				f(Finding{Index: want, Err: errNoRow()})
+			}
+			want = r.leaf + 1
+			checked++
+			return a.verifySealed(ctx, t, r, f)
+		})
+		if err != nil {
+			return checked, err
 		}
-		want = r.leaf + 1
-		checked++
-		return a.verifySealed(ctx, t, r, f)
-	})
-	if err != nil {
-		return checked, err
-	}
-	for ; ; want++ {
 		_, _, err := a.Entries.Entry(ctx, t, "message", want)
 		if fault.Of(err) == fault.NotFound {
 			return checked, nil
@@ -74,13 +74,21 @@ func (a *Archive) VerifySealed(ctx context.Context, t db.Tenant, f func(Finding)
 		if err != nil {
 			return checked, err
 		}
-		f(Finding{Index: want, Err: errNoRow()})
+		// A message that arrived since the last row was read has one.
+		arrived, err := a.page(ctx, t, want-1)
+		if err != nil {
+			return checked, err
+		}
+		if len(arrived) == 0 {
+			f(Finding{Index: want, Err: errNoRow()})
+			want++
+		}
 	}
 }
 
-// eachRow calls f with every message in the order of the log.
-func (a *Archive) eachRow(ctx context.Context, t db.Tenant, f func(row) error) error {
-	for after := int64(-1); ; {
+// eachRow calls f with every message behind an index, in the order of the log.
+func (a *Archive) eachRow(ctx context.Context, t db.Tenant, after int64, f func(row) error) error {
+	for {
 		page, err := a.page(ctx, t, after)
 		if err != nil || len(page) == 0 {
 			return err
@@ -170,7 +178,7 @@ func (a *Archive) VerifyOpened(ctx context.Context, s Reader, progress func(done
 	if err := a.Trail.Record(ctx, s.Tenant(), s.Archive(), event); err != nil {
 		return 0, err
 	}
-	err = a.eachRow(ctx, s.Tenant(), func(r row) error {
+	err = a.eachRow(ctx, s.Tenant(), -1, func(r row) error {
 		err := a.verifyOpened(ctx, s, r)
 		if fault.Of(err) == fault.Damaged {
 			f(Finding{r.leaf, r.id, err})

@@ -58,7 +58,7 @@ func (a *Trail) List(ctx context.Context, t db.Tenant, o Opener, limit int, f fu
 	for limit > 0 && before != 0 {
 		entries, err := a.ledger.Recent(ctx, t, "audit", before, page)
 		if err != nil {
-			return err
+			return errors.Join(append(bad, err)...)
 		}
 		if len(entries) == 0 {
 			break
@@ -79,7 +79,7 @@ func (a *Trail) List(ctx context.Context, t db.Tenant, o Opener, limit int, f fu
 					bad = append(bad, err)
 				}
 			case err != nil:
-				return err
+				return errors.Join(append(bad, err)...)
 			case r != nil:
 				limit--
 				if err := f(*r); err != nil {

@@ -198,6 +198,11 @@ func (i *Identity) carryOut(ctx context.Context, tx *db.Tx, s *Session, r Reques
 	if err != nil {
 		return err
 	}
+	if role != p.Role {
+		if err := i.lastOfRole(ctx, tx, p); err != nil {
+			return err
+		}
+	}
 	if !p.Role.holdsArchive() {
 		if err := i.giveArchive(ctx, tx, s, p, "role "+r.Value); err != nil {
 			return err
@@ -211,6 +216,13 @@ func (i *Identity) giveArchive(ctx context.Context, tx *db.Tx, s *Session, p Per
 	terms := s.unlocked.Terms(s.archive)
 	if len(terms) == 0 {
 		return fault.New(fault.Locked, "your session does not hold the archive; another keeper has to grant it to you again")
+	}
+	now, err := i.Vault.Term(ctx, tx, s.archive, seal.Archive)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(terms, now) { // who is given the old ones alone could not read what comes
+		return fault.New(fault.Conflict, "the archive has a new key since you signed in, please sign in again")
 	}
 	for _, term := range terms {
 		seed, err := s.unlocked.Seed(s.archive, term)

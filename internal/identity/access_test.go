@@ -185,6 +185,7 @@ func TestSevenDays(t *testing.T) {
 	// A reset starts the days again.
 	_, err = h.id.Reset(ctx, admin, "new@a.test")
 	h.ok(err)
+	keeper = h.in("keeper@a.test") // the archive has a new term
 	again := ask(admin, "new@a.test")
 	h.want("after a reset", decide(keeper, again), fault.Denied)
 	h.advance(identity.CoolDown)
@@ -198,6 +199,16 @@ func TestSevenDays(t *testing.T) {
 	if p := h.person(keeper, "keeper2@a.test"); p.Role != identity.Auditor {
 		t.Errorf("role %s", p.Role)
 	}
+}
+
+// A request takes nobody's last administrator away, though another one asked.
+func TestLastAdministratorIsRequested(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	r := must(h.id.RequestRole(ctx, h.in("admin@a.test"), "admin2@a.test", identity.Auditor))
+	h.ok(h.id.Remove(ctx, h.in("admin2@a.test"), "admin@a.test"))
+	_, err := h.id.Approve(ctx, h.in("keeper@a.test"), r.ID)
+	h.want("the last administrator", err, fault.Denied)
 }
 
 // Requests speak of people who are there when they are decided.

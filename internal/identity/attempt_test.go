@@ -237,3 +237,24 @@ func (h *house) unnamed(text string) {
 		h.Error("there are no rows")
 	}
 }
+
+// AU-30: an attempt with the right password that opens nothing, because of damage
+// or because too many sessions are open, leaves its trace too.
+func TestUnopenedIsCounted(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	admin := h.in("admin@a.test")
+	auditor := h.person(admin, "auditor@a.test")
+	h.tamper(`UPDATE seal_grant SET tenant = $1, salt = zeroblob(32) WHERE tenant = $1 AND grantee = $2`, auditor.Holder.Bytes())
+	_, err := h.id.SignIn(ctx, "", "auditor@a.test", []byte(password))
+	h.want("a damaged grant", err, fault.Damaged)
+	refused := 0
+	for _, e := range h.events(admin) {
+		if e.What == "sign-in" && e.Who == auditor.ID.String() && e.New == "refused" {
+			refused++
+		}
+	}
+	if refused != 1 {
+		t.Errorf("%d events", refused)
+	}
+}

@@ -62,6 +62,8 @@ const (
 type Log interface {
 	seal.Log
 	Create(ctx context.Context, tx *db.Tx, name string) error
+	// Standing returns the newest entry of every id, but for events.
+	Standing(ctx context.Context, t db.Tenant, log string) (map[mail.ID]flow.Entered, error)
 }
 
 // Deps is what the room works with.
@@ -260,8 +262,10 @@ func (i *Identity) assigned(ctx context.Context, t db.Tenant, a mail.Address) (h
 		return nil, err
 	}
 	for _, one := range list {
-		if err := i.verifyAssignment(ctx, t, one); err != nil {
+		if ok, err := i.verifyAssignment(ctx, t, one); err != nil {
 			return nil, err
+		} else if !ok {
+			continue
 		}
 		holders = append(holders, one.holder)
 	}
@@ -293,20 +297,29 @@ func scanAssignment(row scanner) (a assignment, err error) {
 }
 
 // verifyAssignment fails with kind Damaged where the assignment does not stand
-// in the ledger: never entered, or ended since.
-func (i *Identity) verifyAssignment(ctx context.Context, t db.Tenant, a assignment) error {
+// in the ledger: never entered, or ended since. It reports false where it ended
+// after its row was read, which is no damage.
+func (i *Identity) verifyAssignment(ctx context.Context, t db.Tenant, a assignment) (bool, error) {
 	text, err := a.text()
 	if err != nil {
-		return err
+		return false, err
 	}
 	p, err := i.Log.Newest(ctx, t, seal.AuditLog, a.id)
 	if err != nil && fault.Of(err) != fault.Damaged {
-		return err
+		return false, err
 	}
-	if err == nil && !a.is(p, text) {
+	if err == nil && a.is(p, text) {
+		return true, nil
+	}
+	if err == nil {
 		err = errors.New("its entry is not the newest of its id")
 	}
-	return fault.Because(fault.Damaged, "the assignment of an address is not in the ledger: somebody changed the database", err)
+	var one int
+	again := t.QueryRow(ctx, `SELECT 1 FROM identity_address WHERE tenant = $1 AND address = $2 AND id = $3`, a.address.String(), a.id.Bytes()).Scan(&one)
+	if errors.Is(again, db.ErrNoRows) {
+		return false, nil
+	}
+	return false, fault.Because(fault.Damaged, "the assignment of an address is not in the ledger: somebody changed the database", err)
 }
 
 // is reports whether an assignment is what stands in the log.

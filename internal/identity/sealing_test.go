@@ -11,6 +11,7 @@ import (
 	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/internal/vault/db"
 )
 
 // AU-26: mail is sealed to whom its addresses are assigned, and to nobody else.
@@ -183,4 +184,69 @@ func TestSealingDoesNotDeadlock(t *testing.T) {
 		})
 	}
 	wait.Wait()
+}
+
+// Which holder is the archive of a tenant stands in a row of the instance that
+// no entry commits to: with another holder there, nobody signs in, so nobody's
+// notes are sealed to it, and a session from before takes nothing away amiss.
+func TestAnotherArchive(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	admin := h.in("admin@a.test")
+	reader := h.person(h.in("keeper@a.test"), "reader@a.test")
+	alpha := h.tenant("alpha")
+	set := func(archive mail.HolderID) {
+		h.ok(h.db.Instance().Update(ctx, func(tx *db.Tx) error {
+			_, err := tx.Exec(ctx, `UPDATE identity_tenant SET tenant = $1, archive = $2 WHERE tenant = $1 AND id = $3`, archive.Bytes(), alpha.ID.Bytes())
+			return err
+		}))
+	}
+	set(reader.Holder)
+	_, err := h.id.SignIn(ctx, "", "keeper@a.test", []byte(password))
+	h.want("signing in", err, fault.Damaged)
+	h.ok(h.id.Remove(ctx, admin, "auditor@a.test")) // it knows the right one
+	set(alpha.Archive)
+	h.in("keeper@a.test")
+}
+
+// A grant or an address whose row is hidden while it should be taken away would
+// not end in the ledger, and would hold when the row is put back: nothing is
+// taken away then, and everybody hears why.
+func TestHiddenWhileTakenAway(t *testing.T) {
+	for what, hide := range map[string]string{
+		"the grant is gone":      `DELETE FROM seal_grant WHERE tenant = $1 AND grantee = $2`,
+		"the grant is another's": `UPDATE seal_grant SET tenant = $1, grantee = zeroblob(16) WHERE tenant = $1 AND grantee = $2`,
+		"the address is gone":    `DELETE FROM identity_address WHERE tenant = $1 AND $2 <> ''`,
+	} {
+		t.Run(what, func(t *testing.T) {
+			h := newHouse(t)
+			ctx := t.Context()
+			admin := h.in("admin@a.test")
+			auditor := h.person(admin, "auditor@a.test")
+			h.tamper(hide, auditor.Holder.Bytes())
+			h.want("removed", h.id.Remove(ctx, admin, "auditor@a.test"), fault.Damaged)
+			_, err := h.id.SetRole(ctx, admin, "auditor@a.test", identity.Reader)
+			h.want("another role", err, fault.Damaged)
+			_, err = h.id.Reset(ctx, admin, "auditor@a.test")
+			h.want("reset", err, fault.Damaged)
+		})
+	}
+}
+
+// A keeper whose session is older than the archive's term gives nothing: whom he
+// gave the old terms alone could not read what comes, and nobody would notice.
+func TestApproveWithOldTerms(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	admin, keeper := h.in("admin@a.test"), h.in("keeper@a.test")
+	r, err := h.id.RequestRole(ctx, admin, "reader@a.test", identity.Auditor)
+	h.ok(err)
+	h.ok(h.id.Remove(ctx, admin, "auditor@a.test"))
+	_, err = h.id.Approve(ctx, keeper, r.ID)
+	h.want("an old session", err, fault.Conflict)
+	_, err = h.id.Approve(ctx, h.in("keeper@a.test"), r.ID)
+	h.ok(err)
+	if s := h.in("reader@a.test"); !opens(s, h.sealed()) {
+		t.Error("what comes cannot be read")
+	}
 }

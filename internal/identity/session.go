@@ -141,12 +141,15 @@ func (i *Identity) unlock(ctx context.Context, tenant string, email mail.Address
 	}
 	handle := i.DB.Tenant(t.ID)
 	unlocked, err := i.Vault.Unlock(ctx, handle, p.Holder, kind, given)
-	if fault.Of(err) == fault.Denied {
-		// Who does not wait for the answer has tried all the same.
+	if err != nil && fault.Of(err) != fault.Busy {
+		// Who does not wait for the answer has tried all the same, and so has who
+		// knew the password where something else kept the session from opening.
 		refused := attempt.Attempt{Owner: t.ID, Person: p.ID, Email: email, Kind: string(kind)}
 		if err := i.attempts.Refuse(context.WithoutCancel(ctx), refused); err != nil {
 			return nil, err
 		}
+	}
+	if fault.Of(err) == fault.Denied {
 		return nil, errNoKey
 	}
 	if err != nil {
@@ -165,8 +168,14 @@ func (i *Identity) unlock(ctx context.Context, tenant string, email mail.Address
 }
 
 // enterSignIn records that a session was opened, after the refused attempts
-// before it.
+// before it. It fails with kind Damaged where the archive is none.
 func (i *Identity) enterSignIn(ctx context.Context, s *Session, kind seal.LockKind) error {
+	// Which holder is the archive stands in a row that the ledger does not know.
+	// Where nobody asked the log before it is read through now, and not while a
+	// transaction keeps others from writing.
+	if err := i.Vault.Check(ctx, s.tenant, s.archive, seal.Archive); err != nil {
+		return err
+	}
 	return i.DB.Update(ctx, func(b *db.Batch) error {
 		list, err := i.attempts.Take(ctx, b, s.tenant.ID(), s.person.ID)
 		if err != nil {

@@ -232,18 +232,27 @@ func (c *Checkpointer) tenant(ctx context.Context, t db.Tenant, now bool) error 
 	return errors.Join(bad...)
 }
 
-// due reports whether a log has leaves that waited long enough.
+// due reports whether a log has leaves that waited long enough. A row that says
+// that there are none, or that they came in the future, is not believed: leaves
+// that are never signed could be exchanged later.
 func (c *Checkpointer) due(ctx context.Context, t db.Tenant, log string, now bool) (bool, error) {
-	var changed int64
-	err := t.QueryRow(ctx, `SELECT changed FROM ledger_log WHERE tenant = $1 AND name = $2`, log).Scan(&changed)
+	var changed, size, covered int64
+	err := t.QueryRow(ctx, `SELECT changed, size, (SELECT COALESCE(MAX(p.size), 0) FROM ledger_checkpoint p WHERE p.tenant = $1 AND p.log = $2)
+		FROM ledger_log WHERE tenant = $1 AND name = $2`, log).Scan(&changed, &size, &covered)
 	if errors.Is(err, db.ErrNoRows) {
 		return false, nil
 	}
-	return err == nil && changed != 0 && (now || c.Now().Sub(mail.FromMicros(changed)) >= c.Every), err
+	if err != nil || changed == 0 {
+		return err == nil && size > covered, err
+	}
+	waited := c.Now().Sub(mail.FromMicros(changed))
+	return now || waited >= c.Every || waited < 0, nil
 }
 
 // read returns the committed state of a log and its last signed checkpoint,
-// which the state extends, as it extends what this process relied on.
+// which the state extends, as it extends what this process relied on. From then
+// on the process relies on it: whoever takes away what was signed, in database
+// and object store, does not get another log signed by the running server.
 func (c *Checkpointer) read(ctx context.Context, t db.Tenant, log string) (*Tree, []byte, error) {
 	relied := c.Ledger.seen(t.ID(), log) // before the tree, which can only be ahead
 	tree, note, err := c.Ledger.committed(ctx, t, log, true)
@@ -256,7 +265,10 @@ func (c *Checkpointer) read(ctx context.Context, t db.Tenant, log string) (*Tree
 	if err != nil {
 		return nil, nil, err
 	}
-	return tree, note, relied.in(tree)
+	if err := relied.in(tree); err != nil {
+		return nil, nil, err
+	}
+	return tree, note, c.Ledger.found(ctx, t, tree)
 }
 
 // log signs the committed state of one log.

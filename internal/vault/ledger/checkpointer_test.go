@@ -167,6 +167,10 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+func auditGuardOf(w *world) blob.Name {
+	return blob.Name(w.tenant.ID().String() + "/checkpoints/audit")
+}
+
 func guardOf(w *world) blob.Name {
 	return blob.Name(w.tenant.ID().String() + "/checkpoints/message")
 }

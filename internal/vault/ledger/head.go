@@ -54,9 +54,15 @@ type seen struct {
 	root   tlog.Hash
 }
 
-// seen returns the largest state that was found so far.
+// seen returns the largest state that was found so far. Asking for a log that
+// does not exist leaves nothing behind.
 func (l *Ledger) seen(id mail.TenantID, log string) seen {
-	h := l.head(id, log)
+	l.mu.Lock()
+	h := l.heads[logName{id, log}]
+	l.mu.Unlock()
+	if h == nil {
+		return seen{}
+	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return seen{h.looked, h.size, h.root}
@@ -105,6 +111,34 @@ func (l *Ledger) grow(ctx context.Context, t db.Tenant, log string, h *head) err
 	return nil
 }
 
+// found brings a head to a state that extends the last signed checkpoint, where
+// that is later than what was found before. It fails with kind Damaged where one
+// does not extend the other. The tree stays the caller's.
+func (l *Ledger) found(ctx context.Context, t db.Tenant, tree *Tree) error {
+	h := l.head(t.ID(), tree.log)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	root, err := tree.Root(tree.Size)
+	if err != nil {
+		return err
+	}
+	if h.looked && h.size >= tree.Size { // the tree was read earlier
+		h.tree.query = tileQuery(ctx, t, tree.log)
+		err := seen{true, tree.Size, root}.in(h.tree)
+		if err != nil {
+			clear(h.tree.tiles) // somebody may mend the database while we run
+		}
+		return err
+	}
+	if err := (seen{h.looked, h.size, h.root}).in(tree); err != nil {
+		return err
+	}
+	own := *tree
+	own.tiles = make(map[[2]int64][]tlog.Hash)
+	h.looked, h.size, h.root, h.tree = true, tree.Size, root, &own
+	return nil
+}
+
 // committed returns the committed state of a log and, where guarded is asked
 // for, its last signed checkpoint, which the state extends.
 func (l *Ledger) committed(ctx context.Context, t db.Tenant, log string, guarded bool) (*Tree, []byte, error) {
@@ -150,6 +184,9 @@ func (l *Ledger) Has(ctx context.Context, t db.Tenant, log string, index int64, 
 func (h *head) has(index int64, data entry.Hash) error {
 	unlike := func(err error) error {
 		clear(h.tree.tiles) // somebody may mend the database while we run
+		if err != nil && fault.Of(err) != fault.Damaged {
+			return err // who could not read knows nothing
+		}
 		return errors.Join(fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", index, fault.Word(h.tree.log)), err)
 	}
 	if index < 0 || index >= h.size {
@@ -167,23 +204,31 @@ func (h *head) has(index int64, data entry.Hash) error {
 		return unlike(err)
 	}
 	if err := tlog.CheckRecord(proof, h.size, h.root, index, tlog.RecordHash(data[:])); err != nil {
+		return unlike(fault.Because(fault.Damaged, "a proof does not hold", err))
+	}
+	// The proof was computed from the tile's other hashes and from data, so it
+	// holds for all of them, but for the tile's own idea of this leaf.
+	hashes, err := h.tree.Hashes(0, tile)
+	if err != nil {
 		return unlike(err)
 	}
-	return h.remember(tile)
+	if hashes[at] != tlog.RecordHash(data[:]) {
+		return unlike(nil)
+	}
+	h.remember(tile, hashes)
+	return nil
 }
 
-// remember keeps the tile of a leaf that was proven: the proof was computed from
-// all its hashes, so it holds for all of them.
-func (h *head) remember(tile int64) error {
+// remember keeps the hashes of a tile that was proven as a whole.
+func (h *head) remember(tile int64, hashes []tlog.Hash) {
+	if len(hashes) < checkpoint.TileWidth {
+		return // the edge is at hand anyway
+	}
 	if len(h.proven) >= maxProven {
 		clear(h.proven)
 		clear(h.tree.tiles)
 	}
-	hashes, err := h.tree.Hashes(0, tile)
-	if err == nil && len(hashes) == checkpoint.TileWidth {
-		h.proven[tile] = hashes
-	}
-	return err
+	h.proven[tile] = hashes
 }
 
 // Recent returns entries of a log below an index, newest first, at most limit

@@ -1,11 +1,13 @@
 package ledger_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"siegel/internal/flow"
 	"siegel/internal/kit/fault"
@@ -119,6 +121,101 @@ func TestHasMended(t *testing.T) {
 	w.must(w.ledger.Has(ctx, w.tenant, ledger.Message, 10, data))
 }
 
+// The proof of a leaf does not hold the tile's own idea of that leaf: a tile that
+// has another one there is not remembered as proven.
+func TestHasForgedTile(t *testing.T) {
+	ctx := t.Context()
+	for _, index := range []int64{10, 255} {
+		w := newWorld(t)
+		w.add(600)
+		honest := w.dataOf(index)
+		other := w.message()
+		forged := entry.LeafData(other.Entry, other.Sealed)
+		var tile []byte
+		w.must(w.tenant.QueryRow(ctx, `SELECT data FROM ledger_tile WHERE tenant = $1 AND log = $2 AND level = 0 AND idx = 0`, ledger.Message).Scan(&tile))
+		hash := entry.RecordHash(forged)
+		copy(tile[index*int64(len(hash)):], hash[:])
+		w.exec(w.tenant, `UPDATE ledger_tile SET tenant = $1, data = $2 WHERE tenant = $1 AND log = $3 AND level = 0 AND idx = 0`, tile, ledger.Message)
+		for _, data := range []entry.Hash{honest, forged} {
+			if err := w.ledger.Has(ctx, w.tenant, ledger.Message, index, data); fault.Of(err) != fault.Damaged {
+				t.Errorf("entry %d, honest %v: %v", index, data == honest, err)
+			}
+		}
+	}
+}
+
+// Who could not read a tile has found no damage; who found none has.
+func TestHasUnread(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	w := newWorld(t)
+	w.add(600)
+	w.must(w.ledger.Has(ctx, w.tenant, ledger.Message, 599, w.dataOf(599)))
+	data := w.dataOf(10)
+	cancel()
+	if err := w.ledger.Has(ctx, w.tenant, ledger.Message, 10, data); !errors.Is(err, context.Canceled) || fault.Of(err) == fault.Damaged {
+		t.Errorf("an asker who went away: %v", err)
+	}
+	w.exec(w.tenant, `DELETE FROM ledger_tile WHERE tenant = $1 AND log = $2 AND level = 0 AND idx = 0`, ledger.Message)
+	if err := w.ledger.Has(t.Context(), w.tenant, ledger.Message, 10, data); fault.Of(err) != fault.Damaged {
+		t.Errorf("a missing tile: %v", err)
+	}
+}
+
+// What was signed, and what was checked at the start, is relied on: taking away
+// the guard and the rows of the checkpoints does not get another log signed.
+func TestGuardTakenAway(t *testing.T) {
+	for what, look := range map[string]func(w *world) error{
+		"signed":               func(*world) error { return nil },
+		"checked at the start": func(w *world) error { w.ledger = w.newLedger(); w.build(w.tsa); return w.points.Check(w.t.Context()) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			ctx := t.Context()
+			w := newWorld(t)
+			w.add(5)
+			w.must(w.points.CheckpointNow(ctx))
+			w.must(look(w))
+			w.must(w.guard.Delete(ctx, guardOf(w)))
+			w.exec(w.tenant, `DELETE FROM ledger_checkpoint WHERE tenant = $1 AND log = 'message'`)
+			w.exec(w.tenant, `UPDATE ledger_entry SET tenant = $1, text = $2 WHERE tenant = $1 AND log = 'message' AND idx = 3`, w.message().Entry)
+			w.rewrite(ledger.Message)
+			w.add(1)
+			if err := w.ledger.Has(ctx, w.tenant, ledger.Message, 3, w.dataOf(3)); fault.Of(err) != fault.Damaged {
+				t.Errorf("used: %v", err)
+			}
+			if err := w.points.CheckpointNow(ctx); fault.Of(err) != fault.Damaged || w.points.Alarms() == nil {
+				t.Errorf("signed: %v", err)
+			}
+			if note, err := w.guard.Load(ctx, guardOf(w)); err != nil || note != nil {
+				t.Errorf("another log was signed: %s, %v", note, err)
+			}
+		})
+	}
+}
+
+// A row that says that nothing waits to be signed, or that it came in the
+// future, keeps nothing from being signed.
+func TestDueIsNotBelieved(t *testing.T) {
+	for _, changed := range []int64{0, 1 << 60} {
+		w := newWorld(t)
+		w.add(5)
+		w.must(w.points.CheckpointNow(t.Context()))
+		w.add(1)
+		w.exec(w.tenant, `UPDATE ledger_log SET tenant = $1, changed = $2 WHERE tenant = $1 AND name = 'message'`, changed)
+		ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
+		w.points.Every = time.Hour
+		w.points.Watch = func(step string, _ bool, _ time.Duration) {
+			if step == "checkpoint/kept" {
+				stop()
+			}
+		}
+		w.must(w.points.Run(ctx))
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			t.Errorf("changed %d: not signed", changed)
+		}
+		stop()
+	}
+}
+
 func (w *world) dataOf(index int64) entry.Hash {
 	w.t.Helper()
 	text, sealed, err := w.ledger.Entry(w.t.Context(), w.tenant, ledger.Message, index)
@@ -158,14 +255,20 @@ func TestRecent(t *testing.T) {
 	if list, err := w.ledger.Recent(ctx, w.tenant, ledger.Message, -1, 1); err != nil || len(list) != 1 || list[0].Index != 600 {
 		t.Errorf("the newest: %v, %v", list, err)
 	}
-	for what, harm := range map[string]func(){
-		"another text": func() {
+	for what, harm := range map[string]func(w *world){
+		"another text": func(w *world) {
 			w.exec(w.tenant, `UPDATE ledger_entry SET tenant = $1, text = $2 WHERE tenant = $1 AND log = 'message' AND idx = 5`, w.message().Entry)
 		},
-		"a missing one": func() { w.exec(w.tenant, `DELETE FROM ledger_entry WHERE tenant = $1 AND log = 'message' AND idx = 5`) },
+		"a missing one": func(w *world) {
+			w.exec(w.tenant, `DELETE FROM ledger_entry WHERE tenant = $1 AND log = 'message' AND idx = 5`)
+		},
 	} {
-		harm()
-		if _, err := w.ledger.Recent(ctx, w.tenant, ledger.Message, 10, 10); fault.Of(err) != fault.Damaged || !strings.Contains(fmt.Sprint(err), "entry 5 ") {
+		w := newWorld(t)
+		w.add(20)
+		recent := func() error { _, err := w.ledger.Recent(ctx, w.tenant, ledger.Message, 10, 10); return err }
+		w.must(recent())
+		harm(w)
+		if err := recent(); fault.Of(err) != fault.Damaged || !strings.Contains(fmt.Sprint(err), "entry 5 ") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -264,7 +367,7 @@ func TestReliedOn(t *testing.T) {
 				t.Errorf("checked: %v", err)
 			}
 			err := w.points.CheckpointNow(ctx)
-			if note, _ := w.guard.Load(ctx, "/checkpoints/audit"); note != nil || (what != "the log gone" && fault.Of(err) != fault.Damaged) {
+			if note, _ := w.guard.Load(ctx, auditGuardOf(w)); note != nil || (what != "the log gone" && fault.Of(err) != fault.Damaged) {
 				t.Errorf("signed: %v", err)
 			}
 		})

@@ -94,6 +94,9 @@ func (t *Tree) Hashes(level int, index int64) ([]tlog.Hash, error) {
 		return t.edge.Hashes(level), nil
 	}
 	data, err := t.query(level, index)
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, fault.Newf(fault.Damaged, "tile %d/%d of the %s log is missing", level, index, fault.Word(t.log))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("tile %d/%d: %w", level, index, err)
 	}

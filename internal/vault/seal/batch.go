@@ -184,7 +184,7 @@ func (v *Vault) Wrap(ctx context.Context, t db.Tenant, keys []flow.Key) (*Wrappe
 		for _, r := range p.recipients {
 			i, ok := at[r.Holder]
 			if !ok {
-				b, k, err := v.newBatch(ctx, t, r.Holder)
+				b, k, err := v.newBatch(ctx, t, r)
 				if err != nil {
 					return nil, err
 				}
@@ -202,15 +202,20 @@ func (v *Vault) Wrap(ctx context.Context, t db.Tenant, keys []flow.Key) (*Wrappe
 	return &w, nil
 }
 
-func (v *Vault) newBatch(ctx context.Context, t db.Tenant, holder mail.HolderID) (batch, secret.Key, error) {
-	b := batch{id: mail.NewID(), holder: holder}
-	pub, term, err := v.currentKey(ctx, t, t, holder)
+func (v *Vault) newBatch(ctx context.Context, t db.Tenant, r Recipient) (batch, secret.Key, error) {
+	b := batch{id: mail.NewID(), holder: r.Holder}
+	c, err := v.currentKey(ctx, t, t, r.Holder)
 	if err != nil {
 		return b, secret.Key{}, err
 	}
-	b.term = term
+	if r.Archive {
+		if err := c.is(Archive); err != nil {
+			return b, secret.Key{}, err
+		}
+	}
+	b.term = c.term
 	k := secret.Random()
-	k.Use(func(raw []byte) { b.sealed, err = hybrid.Seal(pub, batchInfo(t.ID(), b), raw) })
+	k.Use(func(raw []byte) { b.sealed, err = hybrid.Seal(c.key, batchInfo(t.ID(), b), raw) })
 	return b, k, err
 }
 

@@ -94,7 +94,7 @@ func (v *Vault) NewTerm(ctx context.Context, tx *db.Tx, holder mail.HolderID) (_
 	if err != nil {
 		return Seed{}, err
 	}
-	v.remember(knownKey{tx.ID(), holder, term, sum(pub), leaf}, made)
+	v.remember(knownKey{tx.ID(), holder, Kind(kind), term, sum(pub), leaf}, made)
 	return Seed{Holder: holder, Term: term, key: seed}, nil
 }
 
@@ -153,6 +153,21 @@ func (v *Vault) checkGrant(ctx context.Context, t db.Tenant, g grantRow) error {
 	return v.stands(ctx, t, g.id, g.entered(t.ID()))
 }
 
+// follows reports whether a grant that was read outside a transaction is to be
+// followed: false where it ended since its row was read, which is no damage.
+func (v *Vault) follows(ctx context.Context, t db.Tenant, g grantRow) (bool, error) {
+	err := v.checkGrant(ctx, t, g)
+	if fault.Of(err) != fault.Damaged {
+		return err == nil, err
+	}
+	var one int
+	again := t.QueryRow(ctx, `SELECT 1 FROM seal_grant WHERE tenant = $1 AND id = $2`, g.id.Bytes()).Scan(&one)
+	if errors.Is(again, db.ErrNoRows) {
+		return false, nil
+	}
+	return false, err
+}
+
 func (g grantRow) entered(tenant mail.TenantID) entered {
 	return entered{
 		what: "a grant", kind: "grant", field: "grant", text: g.text, salt: g.salt, leaf: g.leaf,
@@ -166,13 +181,13 @@ func (g grantRow) entered(tenant mail.TenantID) entered {
 func (v *Vault) Give(ctx context.Context, tx *db.Tx, g Grant) (_ mail.ID, err error) {
 	defer fault.Wrap(&err, "grant")
 	row := grantRow{id: mail.NewID(), holder: g.Seed.Holder, grantee: g.Grantee, term: g.Seed.Term, kind: "seed", scope: g.Scope}
-	pub, term, err := v.currentKey(ctx, tx, tx.Committed(), g.Grantee)
+	to, err := v.currentKey(ctx, tx, tx.Committed(), g.Grantee)
 	if err != nil {
 		return mail.ID{}, err
 	}
-	row.granteeTerm = term
+	row.granteeTerm = to.term
 	info := grantInfo(tx.ID(), row)
-	g.Seed.key.Use(func(b []byte) { row.sealed, err = hybrid.Seal(pub, info, b) })
+	g.Seed.key.Use(func(b []byte) { row.sealed, err = hybrid.Seal(to.key, info, b) })
 	if err != nil {
 		return mail.ID{}, err
 	}
@@ -181,11 +196,11 @@ func (v *Vault) Give(ctx context.Context, tx *db.Tx, g Grant) (_ mail.ID, err er
 		return mail.ID{}, err
 	}
 	// The reason may name people: it is sealed to those who hold the key.
-	holderKey, own, err := v.currentKey(ctx, tx, tx.Committed(), g.Seed.Holder)
+	own, err := v.currentKey(ctx, tx, tx.Committed(), g.Seed.Holder)
 	if err != nil {
 		return mail.ID{}, err
 	}
-	sealedOpening, err := hybrid.Seal(holderKey, noteInfo(tx.ID(), g.Seed.Holder, own, "grant", row.id), opening)
+	sealedOpening, err := hybrid.Seal(own.key, noteInfo(tx.ID(), g.Seed.Holder, own.term, "grant", row.id), opening)
 	if err != nil {
 		return mail.ID{}, err
 	}
@@ -196,7 +211,7 @@ func (v *Vault) Give(ctx context.Context, tx *db.Tx, g Grant) (_ mail.ID, err er
 	_, err = tx.Exec(ctx, `INSERT INTO seal_grant (tenant, id, holder, term, grantee, grantee_term, kind, scope, not_after,
 		giver, sealed, entry, salt, opening, opening_term, leaf, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		row.id.Bytes(), row.holder.Bytes(), row.term, row.grantee.Bytes(), row.granteeTerm, row.kind, row.scope,
-		row.notAfter, g.Giver.Bytes(), row.sealed, row.text, row.salt, sealedOpening, own, leaf, mail.Micros(v.now()))
+		row.notAfter, g.Giver.Bytes(), row.sealed, row.text, row.salt, sealedOpening, own.term, leaf, mail.Micros(v.now()))
 	return row.id, err
 }
 

@@ -43,11 +43,11 @@ type Note struct {
 // what it speaks of; opening asks for the same.
 func (v *Vault) SealNote(ctx context.Context, t db.Tenant, holder mail.HolderID, kind string, id mail.ID, plain []byte) (Note, error) {
 	n := Note{Holder: holder}
-	pub, term, err := v.currentKey(ctx, t, t, holder)
+	c, err := v.currentKey(ctx, t, t, holder)
 	if err != nil {
 		return Note{}, err
 	}
-	n.Term = term
-	n.Sealed, err = hybrid.Seal(pub, noteInfo(t.ID(), holder, n.Term, kind, id), plain)
+	n.Term = c.term
+	n.Sealed, err = hybrid.Seal(c.key, noteInfo(t.ID(), holder, n.Term, kind, id), plain)
 	return n, err
 }

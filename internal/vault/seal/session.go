@@ -100,7 +100,7 @@ func (s *Session) alarm(ctx context.Context) error {
 			return err
 		}
 		for _, g := range grants {
-			if err := s.vault.checkGrant(ctx, s.tenant, g); err != nil {
+			if _, err := s.vault.follows(ctx, s.tenant, g); err != nil {
 				return err
 			}
 		}
@@ -152,8 +152,10 @@ func (s *Session) follow(ctx context.Context, at holderTerm) (found []holderTerm
 		if known || (g.notAfter != 0 && mail.Micros(s.vault.now()) > g.notAfter) {
 			continue
 		}
-		if err := s.vault.checkGrant(ctx, s.tenant, g); err != nil {
+		if ok, err := s.vault.follows(ctx, s.tenant, g); err != nil {
 			return nil, err
+		} else if !ok {
+			continue
 		}
 		plain, err := hybrid.Open(own, "a grant", grantInfo(s.tenant.ID(), g), g.sealed)
 		if err != nil {

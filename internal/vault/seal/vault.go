@@ -61,6 +61,7 @@ type Vault struct {
 
 type knownKey struct {
 	tenant, holder mail.ID
+	kind           Kind
 	term           int
 	public         [32]byte // its hash
 	leaf           int64    // where its entry stands, or will when its transaction commits
@@ -145,42 +146,94 @@ type querier interface {
 	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// currentKey returns a holder's newest key and its term as q sees them. A key
-// that a hand put into the database, and one that a later term replaced, are
-// not used (kind Damaged). committed is the tenant's handle outside any
-// transaction.
-func (v *Vault) currentKey(ctx context.Context, q querier, committed db.Tenant, holder mail.HolderID) (_ hpke.PublicKey, term int, err error) {
+// current is the key of a holder that is sealed to.
+type current struct {
+	key  hpke.PublicKey
+	kind Kind
+	term int
+}
+
+// currentKey returns a holder's newest key as q sees it. A key that a hand put
+// into the database, and one that a later term replaced, are not used (kind
+// Damaged). committed is the tenant's handle outside any transaction.
+func (v *Vault) currentKey(ctx context.Context, q querier, committed db.Tenant, holder mail.HolderID) (c current, err error) {
 	defer fault.Wrap(&err, "current key of holder %s", holder)
-	k := keyRow{holder: holder}
-	if err := k.scan(q.QueryRow(ctx, selectKey+` AND k.holder = $2 AND k.term = h.term`, holder.Bytes())); err != nil {
-		return nil, 0, err
+	read := func() (keyRow, error) {
+		k := keyRow{holder: holder}
+		return k, k.scan(q.QueryRow(ctx, selectKey+` AND k.holder = $2 AND k.term = h.term`, holder.Bytes()))
 	}
+	k, err := read()
+	for err == nil {
+		c, err = v.standing(ctx, committed, k)
+		if fault.Of(err) != fault.Damaged {
+			return c, err
+		}
+		was := k
+		if k, _ = read(); k.term <= was.term {
+			return c, err
+		}
+		err = nil // a new term was committed between row and log
+	}
+	return c, err
+}
+
+// standing returns the key of a row where it is the newest of its holder.
+func (v *Vault) standing(ctx context.Context, committed db.Tenant, k keyRow) (c current, err error) {
 	made, known := v.remembered(k.known(committed.ID()))
 	w := k.entered(committed.ID())
 	if !known {
 		err = w.check()
 	}
 	if err != nil {
-		return nil, 0, err
+		return c, err
 	}
-	p, err := v.log.Newest(ctx, committed, AuditLog, holder)
+	p, err := v.log.Newest(ctx, committed, AuditLog, k.holder)
 	if fault.Of(err) == fault.NotFound { // the transaction that makes the tenant
 		p, err = flow.Entered{Index: -1}, nil
 	}
 	if err != nil {
-		return nil, 0, err
+		return c, err
 	}
 	switch {
 	case w.is(p):
 	case known && p.Index < k.leaf:
 		// This vault made it in a transaction that is not committed yet.
 	default:
-		return nil, 0, w.absent(nil)
+		return c, w.absent(nil)
 	}
 	if !known {
 		made, err = v.accept(committed.ID(), k)
 	}
-	return made, k.term, err
+	return current{made, k.kind, k.term}, err
+}
+
+// Term returns the current term of a holder as a transaction sees it. It fails
+// with kind Damaged where the holder's newest key is not of that kind, or is not
+// the one in the ledger: which holder is a tenant's archive stands in a row that
+// the ledger does not know.
+func (v *Vault) Term(ctx context.Context, tx *db.Tx, holder mail.HolderID, kind Kind) (int, error) {
+	c, err := v.currentKey(ctx, tx, tx.Committed(), holder)
+	if err != nil {
+		return 0, err
+	}
+	return c.term, c.is(kind)
+}
+
+// Check fails as Term does, outside a transaction.
+func (v *Vault) Check(ctx context.Context, t db.Tenant, holder mail.HolderID, kind Kind) error {
+	c, err := v.currentKey(ctx, t, t, holder)
+	if err != nil {
+		return err
+	}
+	return c.is(kind)
+}
+
+// is fails with kind Damaged where a holder is of another kind.
+func (c current) is(kind Kind) error {
+	if c.kind == kind {
+		return nil
+	}
+	return fault.Newf(fault.Damaged, "a holder is of the kind %s, it should be %s: somebody changed the database", fault.Word(c.kind), fault.Word(kind))
 }
 
 const selectKey = `SELECT h.kind, k.term, k.public, k.entry, k.salt, k.leaf FROM seal_term k JOIN seal_holder h
@@ -200,7 +253,7 @@ func (k *keyRow) scan(row *sql.Row) error {
 }
 
 func (k keyRow) known(tenant mail.TenantID) knownKey {
-	return knownKey{tenant, k.holder, k.term, sum(k.public), k.leaf}
+	return knownKey{tenant, k.holder, k.kind, k.term, sum(k.public), k.leaf}
 }
 
 func (k keyRow) entered(tenant mail.TenantID) entered {

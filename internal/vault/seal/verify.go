@@ -18,10 +18,16 @@ import (
 // could not be done.
 func (v *Vault) VerifyRows(ctx context.Context, t db.Tenant, standing map[mail.ID]flow.Entered) (problems []error, err error) {
 	defer fault.Wrap(&err, "keys")
-	found := make(map[mail.ID]bool)
-	if problems, err = v.verifyKeys(ctx, t, standing, found); err != nil {
+	keys, err := v.verifyKeys(ctx, t, standing)
+	if err != nil {
 		return nil, err
 	}
+	grants, err := v.VerifyGrants(ctx, t, standing)
+	return append(keys, grants...), err
+}
+
+// VerifyGrants does what VerifyRows does, for grants alone.
+func (v *Vault) VerifyGrants(ctx context.Context, t db.Tenant, standing map[mail.ID]flow.Entered) (problems []error, err error) {
 	rows, err := t.Query(ctx, selectGrants)
 	if err != nil {
 		return nil, err
@@ -30,6 +36,7 @@ func (v *Vault) VerifyRows(ctx context.Context, t db.Tenant, standing map[mail.I
 	if err != nil {
 		return nil, err
 	}
+	found := make(map[mail.ID]bool)
 	for _, g := range grants {
 		found[g.id] = true
 		w := g.entered(t.ID())
@@ -39,17 +46,22 @@ func (v *Vault) VerifyRows(ctx context.Context, t db.Tenant, standing map[mail.I
 			problems = append(problems, fault.Newf(fault.Damaged, "the grant %s of holder %s to holder %s does not stand in the ledger", g.id, g.holder, g.grantee))
 		}
 	}
+	return append(problems, missing("grant", standing, found)...), nil
+}
+
+// missing are the entries of a kind that stand and have no row.
+func missing(kind string, standing map[mail.ID]flow.Entered, found map[mail.ID]bool) (problems []error) {
 	for id, p := range standing {
-		if (p.Kind == "key" || p.Kind == "grant") && !found[id] {
+		if p.Kind == kind && !found[id] {
 			problems = append(problems, fault.Newf(fault.Damaged, "entry %d of the audit log (%s %s) has no row in the database", p.Index, fault.Word(p.Kind), id))
 		}
 	}
-	return problems, nil
+	return problems
 }
 
 // verifyKeys compares the keys of all terms; the one that is used must be the
 // newest of its holder.
-func (v *Vault) verifyKeys(ctx context.Context, t db.Tenant, standing map[mail.ID]flow.Entered, found map[mail.ID]bool) (problems []error, err error) {
+func (v *Vault) verifyKeys(ctx context.Context, t db.Tenant, standing map[mail.ID]flow.Entered) (problems []error, err error) {
 	rows, err := t.Query(ctx, `SELECT h.id, h.term, h.kind, k.term, k.public, k.entry, k.salt, k.leaf FROM seal_term k JOIN seal_holder h
 		ON h.tenant = k.tenant AND h.id = k.holder WHERE k.tenant = $1`)
 	if err != nil {
@@ -59,6 +71,7 @@ func (v *Vault) verifyKeys(ctx context.Context, t db.Tenant, standing map[mail.I
 	if err != nil {
 		return nil, err
 	}
+	found := make(map[mail.ID]bool)
 	for _, k := range keys {
 		w := k.entered(t.ID())
 		err := w.check()
@@ -79,7 +92,7 @@ func (v *Vault) verifyKeys(ctx context.Context, t db.Tenant, standing map[mail.I
 			}
 		}
 	}
-	return problems, nil
+	return append(problems, missing("key", standing, found)...), nil
 }
 
 // currentRow is a key with the term that its holder is at.

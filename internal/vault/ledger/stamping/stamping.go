@@ -187,7 +187,7 @@ func (q *Queue) keep(ctx context.Context, size int64, k kept) error {
 // later sets the time of the next try.
 func (q *Queue) later(ctx context.Context, size int64, tries int) error {
 	wait := lastRetry
-	if tries < 8 {
+	if tries >= 0 && tries < 8 {
 		wait = min(lastRetry, firstRetry<<tries)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
