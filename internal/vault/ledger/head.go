@@ -124,11 +124,8 @@ func (l *Ledger) found(ctx context.Context, t db.Tenant, tree *Tree) error {
 	}
 	if h.looked && h.size >= tree.Size { // the tree was read earlier
 		h.tree.query = tileQuery(ctx, t, tree.log)
-		err := seen{true, tree.Size, root}.in(h.tree)
-		if err != nil {
-			clear(h.tree.tiles) // somebody may mend the database while we run
-		}
-		return err
+		clear(h.tree.tiles) // somebody may have mended the database
+		return seen{true, tree.Size, root}.in(h.tree)
 	}
 	if err := (seen{h.looked, h.size, h.root}).in(tree); err != nil {
 		return err
