@@ -21,6 +21,7 @@ import (
 	"siegel/internal/vault/blob/disk"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/ledger/prove"
 	"siegel/internal/vault/seal"
 	"siegel/internal/vault/seal/master"
 	"siegel/internal/vault/seal/stream"
@@ -190,7 +191,7 @@ func (a *App) buildRooms(ctx context.Context) error {
 		DB: a.DB, Store: a.Store, Vault: a.Vault, Trail: a.Trail, People: a.Identity, Entries: a.Ledger,
 		Now: a.Now, TempDir: a.path(dirTemp),
 	})
-	a.Evidence.Notary = archive.NewNotary(a.Archive, ledger.NewProver(a.DB, a.Ledger, a.Evidence.Signer.Key()), a.Evidence.Stamps)
+	a.Evidence.Notary = archive.NewNotary(a.Archive, prove.New(a.DB, a.Ledger, a.Evidence.Signer.Key()), a.Evidence.Stamps)
 	a.Index = index.New(index.Deps{DB: a.DB, Store: a.Store, Trail: a.Trail, Now: a.Now, Dir: a.path(dirIndex)})
 	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Now: a.Now, Watch: a.Watch})
 	a.Spool = stream.NewSpool(a.Vault.Codec, a.path(dirTemp), inMemory)

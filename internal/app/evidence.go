@@ -63,7 +63,7 @@ func (a *App) openLedger() error {
 	if a.Evidence.Signer, err = ledger.OpenSigner(a.Instance.Name, box, a.Master); err != nil {
 		return err
 	}
-	a.Ledger = ledger.New(ledger.Config{Instance: a.Instance.Name, Now: a.Now, Key: a.Evidence.Signer.Key(), Guard: a.Store})
+	a.Ledger = ledger.New(ledger.Config{Instance: a.Instance.Name, Now: a.Now, Key: a.Evidence.Signer.Key(), Guard: a.Store, MAC: a.Master})
 	return nil
 }
 

@@ -283,6 +283,12 @@ func (c *Checkpointer) log(ctx context.Context, t db.Tenant, log string) (s sign
 	if err != nil {
 		return s, err
 	}
+	if log == Audit {
+		// What somebody else appended is not signed: it would be believed for ever.
+		if err := c.Ledger.registered(ctx, t, log, func(*register) {}); err != nil {
+			return s, err
+		}
+	}
 	c.Watch(stepSign, false, 0)
 	s.Checkpoint = checkpoint.Checkpoint{Origin: tree.Origin, Size: tree.Size, Root: checkpoint.Hash(root)}
 	if s.note, err = c.Signer.checkpoint(s.Checkpoint); err != nil {

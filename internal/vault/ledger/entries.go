@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"crypto/hmac"
 	"errors"
 	"iter"
 
@@ -22,15 +23,45 @@ const page = 1024
 // with an error of kind Damaged that names the index.
 func (l *Ledger) Entries(ctx context.Context, t db.Tenant, log string, from int64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
+		for e, err := range l.rows(ctx, t, log, from) {
+			if !yield(e.Entry, err) {
+				return
+			}
+		}
+	}
+}
+
+// row is an entry with what says that this instance entered it.
+type row struct {
+	Entry
+	mac []byte
+}
+
+// check fails with kind Damaged where a row does not fit its own leaf, or this
+// instance did not enter it.
+func (l *Ledger) check(n logName, r row) error {
+	leaf := entry.LeafData(r.Text, r.Sealed)
+	if leaf != r.Leaf {
+		return fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", r.Index, fault.Word(n.log))
+	}
+	if want := l.entryMAC(n, r.Index, leaf); !hmac.Equal(want[:], r.mac) {
+		return fault.Newf(fault.Damaged, "entry %d of the %s log was not entered by this server: somebody changed the database", r.Index, fault.Word(n.log))
+	}
+	return nil
+}
+
+// rows does what Entries does.
+func (l *Ledger) rows(ctx context.Context, t db.Tenant, log string, from int64) iter.Seq2[row, error] {
+	return func(yield func(row, error) bool) {
 		for limit := 1; ; limit = page { // who asks for one gets one
 			list, err := readPage(ctx, t, log, from, limit)
 			if err != nil {
-				yield(Entry{}, err)
+				yield(row{}, err)
 				return
 			}
 			for _, e := range list {
 				if e.Index != from {
-					yield(Entry{}, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from, fault.Word(log)))
+					yield(row{}, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from, fault.Word(log)))
 					return
 				}
 				if !yield(e, nil) {
@@ -56,17 +87,17 @@ func (l *Ledger) Entry(ctx context.Context, t db.Tenant, log string, index int64
 	return nil, sealed, fault.Newf(fault.NotFound, "the %s log has no entry %d", fault.Word(log), index)
 }
 
-func readPage(ctx context.Context, t db.Tenant, log string, from int64, limit int) (list []Entry, err error) {
-	rows, err := t.Query(ctx, `SELECT idx, text, sealed, leaf FROM ledger_entry WHERE tenant = $1 AND log = $2 AND idx >= $3 ORDER BY idx LIMIT $4`,
+func readPage(ctx context.Context, t db.Tenant, log string, from int64, limit int) (list []row, err error) {
+	rows, err := t.Query(ctx, `SELECT idx, text, sealed, leaf, mac FROM ledger_entry WHERE tenant = $1 AND log = $2 AND idx >= $3 ORDER BY idx LIMIT $4`,
 		log, from, limit)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		var e Entry
+		var e row
 		var sealed, leaf []byte
-		if err := rows.Scan(&e.Index, &e.Text, &sealed, &leaf); err != nil {
+		if err := rows.Scan(&e.Index, &e.Text, &sealed, &leaf, &e.mac); err != nil {
 			return nil, err
 		}
 		if len(sealed) != len(entry.Hash{}) || len(leaf) != len(entry.Hash{}) {

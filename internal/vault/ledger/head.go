@@ -250,23 +250,21 @@ func (l *Ledger) Recent(ctx context.Context, t db.Tenant, log string, before int
 	if err != nil {
 		return nil, err
 	}
+	out := make([]Entry, before-from)
 	for i, e := range list {
 		if e.Index != from+int64(i) {
 			return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from+int64(i), fault.Word(log))
 		}
-		leaf := entry.LeafData(e.Text, e.Sealed)
-		if leaf != e.Leaf {
-			return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", e.Index, fault.Word(log))
-		}
-		if err := h.has(e.Index, leaf); err != nil {
+		if err := l.check(logName{t.ID(), log}, e); err != nil {
 			return nil, err
 		}
+		if err := h.has(e.Index, e.Leaf); err != nil {
+			return nil, err
+		}
+		out[len(out)-1-i] = e.Entry
 	}
-	if int64(len(list)) != before-from {
+	if len(list) != len(out) {
 		return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from+int64(len(list)), fault.Word(log))
 	}
-	for i, j := 0, len(list)-1; i < j; i, j = i+1, j-1 {
-		list[i], list[j] = list[j], list[i]
-	}
-	return list, nil
+	return out, nil
 }

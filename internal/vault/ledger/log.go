@@ -13,6 +13,7 @@ import (
 
 	"siegel/internal/flow"
 	"siegel/internal/kit/fault"
+	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
 	"siegel/internal/proto/checkpoint"
 	"siegel/internal/proto/entry"
@@ -39,6 +40,12 @@ type Config struct {
 	Now      func() time.Time
 	Key      checkpoint.Key // of the instance: what is signed with it is believed
 	Guard    blob.Register  // where the last signed checkpoints lie
+	MAC      MAC
+}
+
+// MAC authenticates octets under the instance's key for entries: master.Key.
+type MAC interface {
+	EntryMAC(b []byte) [32]byte
 }
 
 // Ledger appends to logs and proves from them. Use it from many goroutines.
@@ -46,6 +53,7 @@ type Ledger struct {
 	instance string
 	now      func() time.Time
 	guard    guard
+	mac      MAC
 
 	mu    sync.Mutex
 	heads map[logName]*head // guarded by mu
@@ -53,7 +61,7 @@ type Ledger struct {
 
 // New returns a ledger.
 func New(c Config) *Ledger {
-	return &Ledger{instance: c.Instance, now: c.Now, guard: guard{key: c.Key, store: c.Guard}, heads: make(map[logName]*head)}
+	return &Ledger{instance: c.Instance, now: c.Now, guard: guard{key: c.Key, store: c.Guard}, mac: c.MAC, heads: make(map[logName]*head)}
 }
 
 // Create starts a log of a tenant. It fails with kind Conflict where the tenant
@@ -85,8 +93,9 @@ func (l *Ledger) Append(ctx context.Context, tx *db.Tx, log string, leaves []flo
 	size := first
 	for _, leaf := range leaves {
 		data := entry.LeafData(leaf.Entry, leaf.Sealed)
-		_, err := tx.Exec(ctx, `INSERT INTO ledger_entry (tenant, log, idx, leaf, sealed, text) VALUES ($1, $2, $3, $4, $5, $6)`,
-			log, size, data[:], leaf.Sealed[:], leaf.Entry)
+		mac := l.entryMAC(logName{tx.ID(), log}, size, data)
+		_, err := tx.Exec(ctx, `INSERT INTO ledger_entry (tenant, log, idx, leaf, sealed, text, mac) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			log, size, data[:], leaf.Sealed[:], leaf.Entry, mac[:])
 		if err != nil {
 			return 0, err
 		}
@@ -101,6 +110,11 @@ func (l *Ledger) Append(ctx context.Context, tx *db.Tx, log string, leaves []flo
 	}
 	_, err = tx.Exec(ctx, `UPDATE ledger_log SET tenant = $1, size = $2, edge = $3 WHERE tenant = $1 AND name = $4`, size, edge.Bytes(), log)
 	return first, err
+}
+
+// entryMAC says that this instance entered a leaf at that index.
+func (l *Ledger) entryMAC(n logName, index int64, leaf entry.Hash) [32]byte {
+	return l.mac.EntryMAC(tuple.Make("siegel/v1 ledger entry", n.tenant[:], []byte(n.log), tuple.Uint64(uint64(index)), leaf[:]))
 }
 
 // Ensure starts a log of a tenant where it is missing. The instance's log is

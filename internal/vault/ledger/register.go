@@ -117,23 +117,25 @@ func (l *Ledger) replay(ctx context.Context, t db.Tenant, log string, h *head) e
 	}
 	fresh := make(map[mail.ID]flow.Entered)
 	n := old.size
-	for e, err := range l.Entries(ctx, t, log, n) {
+	for e, err := range l.rows(ctx, t, log, n) {
 		if n == h.size {
 			break
 		}
 		if err != nil {
 			return err
 		}
+		if err := l.check(logName{t.ID(), log}, e); err != nil {
+			return err
+		}
 		one, err := entry.Parse(e.Text)
-		leaf := entry.LeafData(e.Text, e.Sealed)
-		if err != nil || leaf != e.Leaf {
+		if err != nil {
 			return errors.Join(fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", n, fault.Word(log)), err)
 		}
 		if one.Kind != events {
-			fresh[one.ID] = flow.Entered{Index: n, Data: leaf, Kind: one.Kind}
+			fresh[one.ID] = flow.Entered{Index: n, Data: e.Leaf, Kind: one.Kind}
 		}
 		n++
-		edge.Add(n, entry.RecordHash(leaf))
+		edge.Add(n, entry.RecordHash(e.Leaf))
 	}
 	if n != h.size || edge.Root() != checkpoint.Hash(h.root) {
 		return fault.Because(fault.Damaged, "a log is not what was signed: verify the ledger", fmt.Errorf("another root after %d entries", n))

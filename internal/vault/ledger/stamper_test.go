@@ -18,6 +18,7 @@ import (
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/ledger/prove"
 	"siegel/internal/vault/stamp"
 	"siegel/internal/vault/stamp/authority"
 	"siegel/internal/vault/stamp/client"
@@ -116,7 +117,7 @@ func TestStamperFailures(t *testing.T) {
 			if s.Waiting != 1 || !s.Stamped.IsZero() || s.Tries != 1 || s.Since.IsZero() {
 				t.Fatalf("status %+v", s)
 			}
-			p := ledger.NewProver(w.db, w.ledger, w.signer.Key())
+			p := prove.New(w.db, w.ledger, w.signer.Key())
 			if _, err := p.Prove(ctx, w.tenant, ledger.Message, 0); fault.Of(err) != fault.Busy {
 				t.Fatalf("proof: %v", err)
 			}
@@ -174,7 +175,7 @@ func TestBackoff(t *testing.T) {
 		t.Fatalf("status %+v", s)
 	}
 	// Both messages are proven by the one timestamp.
-	p := ledger.NewProver(w.db, w.ledger, w.signer.Key())
+	p := prove.New(w.db, w.ledger, w.signer.Key())
 	for i := range int64(2) {
 		l := must(p.Prove(ctx, w.tenant, ledger.Message, i))
 		if l.Stamp.Time.Before(w.clock.now().Add(-time.Second)) {
@@ -218,7 +219,7 @@ func TestLists(t *testing.T) {
 	w.add(1)
 	w.must(w.points.CheckpointNow(ctx))
 	w.must(w.stamper.StampNow(ctx))
-	p := ledger.NewProver(w.db, w.ledger, w.signer.Key())
+	p := prove.New(w.db, w.ledger, w.signer.Key())
 	if l := must(p.Prove(ctx, w.tenant, ledger.Message, 0)); len(l.Stamp.Lists) != 0 {
 		t.Fatal("lists from nowhere")
 	}
@@ -271,7 +272,7 @@ func TestHTTP(t *testing.T) {
 func TestBefore(t *testing.T) {
 	ctx := t.Context()
 	w := newWorld(t)
-	p := ledger.NewProver(w.db, w.ledger, w.signer.Key())
+	p := prove.New(w.db, w.ledger, w.signer.Key())
 	for range 3 {
 		w.add(1)
 		w.must(w.points.CheckpointNow(ctx))

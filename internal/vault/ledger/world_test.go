@@ -16,6 +16,7 @@ import (
 	"siegel/internal/vault/blob/disk"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/ledger/ledgertest"
 	"siegel/internal/vault/ledger/stamping"
 	"siegel/internal/vault/stamp"
 	"siegel/internal/vault/stamp/authority"
@@ -100,7 +101,7 @@ func newWorld(t testing.TB) *world {
 
 // newLedger returns a ledger that remembers nothing: another process.
 func (w *world) newLedger() *ledger.Ledger {
-	return ledger.New(ledger.Config{Instance: "test.example", Now: w.clock.now, Key: w.signer.Key(), Guard: w.guard})
+	return ledger.New(ledger.Config{Instance: "test.example", Now: w.clock.now, Key: w.signer.Key(), Guard: w.guard, MAC: ledgertest.MAC{}})
 }
 
 func (w *world) open() {

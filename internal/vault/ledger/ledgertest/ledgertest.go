@@ -4,6 +4,7 @@ package ledgertest
 
 import (
 	"context"
+	"crypto/sha256"
 	"log/slog"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func In(dir string, now func() time.Time) (*Instance, error) {
 
 // Ledger returns a ledger that remembers nothing: that of another process.
 func (i *Instance) Ledger() *ledger.Ledger {
-	return ledger.New(ledger.Config{Instance: Name, Now: i.now, Key: i.signer.Key(), Guard: i.guard})
+	return ledger.New(ledger.Config{Instance: Name, Now: i.now, Key: i.signer.Key(), Guard: i.guard, MAC: MAC{}})
 }
 
 // Sign signs the logs of a tenant as they are now.
@@ -64,6 +65,12 @@ func (i *Instance) Sign(ctx context.Context, d *db.DB, tenant mail.TenantID) err
 		Tenants: func(context.Context) ([]mail.TenantID, error) { return []mail.TenantID{tenant}, nil },
 	}).CheckpointNow(ctx)
 }
+
+// MAC authenticates under a key that everybody knows.
+type MAC struct{}
+
+// EntryMAC implements [ledger.MAC].
+func (MAC) EntryMAC(b []byte) [32]byte { return sha256.Sum256(append([]byte("a test's key"), b...)) }
 
 // plain keeps keys as they are.
 type plain struct{}

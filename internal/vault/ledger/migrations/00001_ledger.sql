@@ -15,6 +15,7 @@ CREATE TABLE ledger_entry (
   leaf BYTEA NOT NULL,         -- leaf data, 32 octets
   sealed BYTEA NOT NULL,       -- SHA-256 of the sealed octets, part of the leaf data
   text BYTEA NOT NULL,         -- the entry
+  mac BYTEA NOT NULL,          -- that this instance entered it
   PRIMARY KEY (tenant, log, idx)
 );
 CREATE TABLE ledger_tile (

@@ -26,6 +26,7 @@ const (
 	purposeDay     secret.Purpose = "siegel/v1 audit day"
 	purposeRetry   secret.Purpose = "siegel/v1 retry"
 	purposeSignIn  secret.Purpose = "siegel/v1 sign-in"
+	purposeEntry   secret.Purpose = "siegel/v1 ledger entry"
 )
 
 // Key is the master key, in locked memory. Use it from many goroutines.
@@ -96,6 +97,11 @@ func (m *Key) MAC(tenant mail.TenantID, b []byte) [32]byte {
 // SignInMAC authenticates octets under the instance's key for what was typed at
 // a sign-in: kept instead of it.
 func (m *Key) SignInMAC(b []byte) [32]byte { return mac(m.key.Derive(purposeSignIn, nil), b) }
+
+// EntryMAC authenticates octets under the instance's key for entries of its
+// logs: what this instance entered itself has one, what a hand put into the
+// database has not.
+func (m *Key) EntryMAC(b []byte) [32]byte { return mac(m.key.Derive(purposeEntry, nil), b) }
 
 // mac is HMAC-SHA256; it wipes the key.
 func mac(k secret.Key, b []byte) (out [32]byte) {

@@ -1,4 +1,5 @@
-package ledger
+// Package prove makes the ledger's part of proof bundles.
+package prove
 
 import (
 	"context"
@@ -11,17 +12,18 @@ import (
 	"siegel/internal/proto/checkpoint"
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/ledger"
 )
 
 // Prover makes the ledger's part of proof bundles. Use it from many goroutines.
 type Prover struct {
 	db     *db.DB
-	ledger *Ledger
+	ledger *ledger.Ledger
 	key    checkpoint.Key
 }
 
-// NewProver returns a prover. key is the instance's public key.
-func NewProver(d *db.DB, l *Ledger, key checkpoint.Key) *Prover {
+// New returns a prover. key is the instance's public key.
+func New(d *db.DB, l *ledger.Ledger, key checkpoint.Key) *Prover {
 	return &Prover{db: d, ledger: l, key: key}
 }
 
@@ -47,7 +49,7 @@ func (p *Prover) Prove(ctx context.Context, t db.Tenant, log string, index int64
 		return nil, err
 	}
 	l.Inclusion.Index, l.AnchorInclusion.Index = index, at
-	instance, err := p.ledger.Tree(ctx, p.db.Instance(), Instance)
+	instance, err := p.ledger.Tree(ctx, p.db.Instance(), ledger.Instance)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +64,7 @@ func (p *Prover) Prove(ctx context.Context, t db.Tenant, log string, index int64
 }
 
 // path returns an audit path as bundles have it.
-func path(tree *Tree, size, index int64) ([]checkpoint.Hash, error) {
+func path(tree *ledger.Tree, size, index int64) ([]checkpoint.Hash, error) {
 	proof, err := tree.Inclusion(size, index)
 	out := make([]checkpoint.Hash, len(proof))
 	for i, h := range proof {
@@ -98,7 +100,7 @@ func (p *Prover) anchor(ctx context.Context, t db.Tenant, log string, index int6
 		return 0, 0, err
 	}
 	l.AnchorSalt = entry.Hash(salt)
-	err = p.db.Instance().QueryRow(ctx, `SELECT text FROM ledger_entry WHERE tenant = $1 AND log = $2 AND idx = $3`, Instance, at).Scan(&l.AnchorEntry)
+	err = p.db.Instance().QueryRow(ctx, `SELECT text FROM ledger_entry WHERE tenant = $1 AND log = $2 AND idx = $3`, ledger.Instance, at).Scan(&l.AnchorEntry)
 	return size, at, err
 }
 
@@ -109,7 +111,7 @@ func (p *Prover) stamped(ctx context.Context, at int64, l *bundle.Ledger) (size 
 	var made int64
 	s := &l.Stamp
 	err = instance.QueryRow(ctx, `SELECT size, token, chain, lists, made FROM ledger_stamp
-		WHERE tenant = $1 AND state = $2 AND size > $3 ORDER BY size LIMIT 1`, Stamped, at).Scan(&size, &s.Token, &s.Chain, &s.Lists, &made)
+		WHERE tenant = $1 AND state = $2 AND size > $3 ORDER BY size LIMIT 1`, ledger.Stamped, at).Scan(&size, &s.Token, &s.Chain, &s.Lists, &made)
 	if errors.Is(err, db.ErrNoRows) {
 		return 0, p.unstamped(ctx, at)
 	}
@@ -135,12 +137,12 @@ func (p *Prover) unstamped(ctx context.Context, at int64) error {
 }
 
 func (p *Prover) note(ctx context.Context, size int64, note *[]byte) error {
-	return p.db.Instance().QueryRow(ctx, `SELECT note FROM ledger_checkpoint WHERE tenant = $1 AND log = $2 AND size = $3`, Instance, size).Scan(note)
+	return p.db.Instance().QueryRow(ctx, `SELECT note FROM ledger_checkpoint WHERE tenant = $1 AND log = $2 AND size = $3`, ledger.Instance, size).Scan(note)
 }
 
 // before adds the newest stamped checkpoint that does not hold the anchor and
 // was stamped before the entry's own time, where there is one.
-func (p *Prover) before(ctx context.Context, instance *Tree, covering int64, l *bundle.Ledger) error {
+func (p *Prover) before(ctx context.Context, instance *ledger.Tree, covering int64, l *bundle.Ledger) error {
 	e, err := entry.Parse(l.Entry)
 	if err != nil {
 		return fault.Because(fault.Damaged, "an entry of the ledger is malformed", err)
@@ -149,7 +151,7 @@ func (p *Prover) before(ctx context.Context, instance *Tree, covering int64, l *
 	var size, made int64
 	err = p.db.Instance().QueryRow(ctx, `SELECT size, token, chain, lists, made FROM ledger_stamp
 		WHERE tenant = $1 AND state = $2 AND size <= $3 AND made <= $4 ORDER BY size DESC LIMIT 1`,
-		Stamped, l.AnchorInclusion.Index, mail.Micros(e.Time)).Scan(&size, &b.Stamp.Token, &b.Stamp.Chain, &b.Stamp.Lists, &made)
+		ledger.Stamped, l.AnchorInclusion.Index, mail.Micros(e.Time)).Scan(&size, &b.Stamp.Token, &b.Stamp.Chain, &b.Stamp.Lists, &made)
 	if errors.Is(err, db.ErrNoRows) {
 		return nil
 	}
