@@ -10,6 +10,7 @@ import (
 	"siegel/internal/audit"
 	"siegel/internal/front/console"
 	"siegel/internal/identity"
+	"siegel/internal/index"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/ledger"
@@ -47,13 +48,33 @@ func (a *App) VerifyLedger(ctx context.Context, tenant mail.TenantID) ([]console
 		if err != nil {
 			return nil, err
 		}
+		records, err := a.verifyRecords(ctx, t.ID, t.Name)
+		if err != nil {
+			return nil, err
+		}
 		rows, err := a.verifyRows(ctx, t.ID, t.Name)
 		if err != nil {
 			return nil, err
 		}
-		list = append(append(list, logs...), packs, rows)
+		list = append(append(list, logs...), packs, records, rows)
 	}
 	return list, nil
+}
+
+// verifyRecords checks that every message has an index record where its row says.
+func (a *App) verifyRecords(ctx context.Context, id mail.TenantID, name string) (console.Verified, error) {
+	v := console.Verified{Tenant: name, Log: "index", Depth: string(archive.Sealed), Problems: []console.Problem{}}
+	check, found := a.Index.Check(a.DB.Tenant(id)), collect(&v)
+	err := a.Archive.Each(ctx, a.DB.Tenant(id), func(leaf int64, message mail.ID) error {
+		v.Entries++
+		err := check.Sealed(ctx, message)
+		if fault.Of(err) == fault.Damaged && err != nil {
+			found(archive.Finding{Index: leaf, Message: message, Err: err})
+			return nil
+		}
+		return err
+	})
+	return v, err
 }
 
 // verifyRows compares the rows of keys, grants and addresses with what stands in
@@ -136,8 +157,21 @@ func (a *App) verifyLogs(ctx context.Context, id mail.TenantID, name string) (li
 // VerifyOpened implements [console.Evidence].
 func (a *App) VerifyOpened(ctx context.Context, s *identity.Session, progress func(done, total int64)) ([]console.Verified, error) {
 	messages := console.Verified{Tenant: s.TenantName(), Log: "message", Depth: string(archive.Opened), Problems: []console.Problem{}}
+	records := console.Verified{Tenant: s.TenantName(), Log: "index", Depth: string(archive.Opened), Problems: []console.Problem{}}
+	found := collect(&records)
 	var err error
-	messages.Entries, err = a.Archive.VerifyOpened(ctx, s, progress, collect(&messages))
+	messages.Entries, err = a.Archive.VerifyOpened(ctx, s, archive.Opening{
+		Progress: progress, Found: collect(&messages),
+		Inside: func(ctx context.Context, m archive.Inside) error {
+			records.Entries++
+			err := a.Index.CheckOpened(ctx, s, index.Opened{Message: m.ID, Arrived: m.Arrived, Size: m.Size, Parsed: m.Parsed, Key: m.Key})
+			if fault.Of(err) == fault.Damaged && err != nil {
+				found(archive.Finding{Index: m.Index, Message: m.ID, Err: err})
+				return nil
+			}
+			return err
+		},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +183,7 @@ func (a *App) VerifyOpened(ctx context.Context, s *identity.Session, progress fu
 		}
 		err = nil
 	}
-	return []console.Verified{messages, events}, err
+	return []console.Verified{messages, records, events}, err
 }
 
 // single returns the errors that one was joined from.

@@ -7,12 +7,13 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"time"
 
 	"siegel/internal/audit"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/proto/entry"
-	"siegel/internal/vault/blob"
+	"siegel/internal/proto/mime"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
 )
@@ -50,11 +51,12 @@ const (
 const verifyPage = 500
 
 // VerifySealed checks without any key that every message's sealed octets are
-// those that its leaf commits to, and that rows and entries belong together.
-// f hears what does not verify; it returns how many messages were checked.
+// those that its leaf commits to, that rows and entries belong together, and that
+// packs have what their own indexes say, index records included. f hears what does not verify; it returns how many messages were checked.
 func (a *Archive) VerifySealed(ctx context.Context, t db.Tenant, f func(Finding)) (checked int64, err error) {
 	defer fault.Wrap(&err, "verify")
 	want := int64(0)
+	p := &packs{archive: a, tenant: t, found: f, seen: make(map[mail.ID]bool)}
 	for {
 		err = a.eachRow(ctx, t, want-1, func(r row) error {
 			for ; want < r.leaf; want++ {
@@ -62,7 +64,7 @@ func (a *Archive) VerifySealed(ctx context.Context, t db.Tenant, f func(Finding)
 			}
 			want = r.leaf + 1
 			checked++
-			return a.verifySealed(ctx, t, r, f)
+			return a.verifySealed(ctx, p, r)
 		})
 		if err != nil {
 			return checked, err
@@ -128,9 +130,12 @@ func (a *Archive) page(ctx context.Context, t db.Tenant, after int64) (page []ro
 	return page, rows.Err()
 }
 
-func (a *Archive) verifySealed(ctx context.Context, t db.Tenant, r row, f func(Finding)) error {
-	found := func(err error) { f(Finding{r.leaf, r.id, err}) }
-	e, err := a.entered(ctx, t, r)
+func (a *Archive) verifySealed(ctx context.Context, p *packs, r row) error {
+	found := func(err error) { p.found(Finding{r.leaf, r.id, err}) }
+	if err := p.take(ctx, r); err != nil {
+		return err
+	}
+	e, err := a.entered(ctx, p.tenant, r)
 	if fault.Of(err) == fault.Damaged {
 		found(err)
 		if e.text == nil {
@@ -139,33 +144,45 @@ func (a *Archive) verifySealed(ctx context.Context, t db.Tenant, r row, f func(F
 	} else if err != nil {
 		return err
 	}
-	sealed, err := a.Store.Get(ctx, blob.PackName(t.ID(), r.pack), r.start, r.length)
-	switch fault.Of(err) {
-	case fault.NotFound, fault.Damaged:
-		if err != nil {
-			found(fault.Because(fault.Damaged, "the pack is missing or too short", err))
-			return nil
-		}
+	sum, err := p.message(ctx, r, e)
+	if fault.Of(err) == fault.Damaged && err != nil {
+		found(err)
+		return nil
 	}
 	if err != nil {
 		return err
 	}
-	h := sha256.New()
-	_, err = io.Copy(h, sealed)
-	if err := errors.Join(err, sealed.Close()); err != nil {
-		return err
-	}
-	if !bytes.Equal(h.Sum(nil), e.sealed[:]) {
+	if !bytes.Equal(sum[:], e.sealed[:]) {
 		found(fault.New(fault.Damaged, "the sealed octets in the pack are not those that were entered"))
 	}
 	return nil
 }
 
+// Inside is a message that was opened and is the one that was entered, while its
+// key is open.
+type Inside struct {
+	Index   int64 // of the entry in the message log
+	ID      mail.ID
+	Arrived time.Time
+	Size    int64
+	Parsed  *mime.Message
+	Key     *seal.Opened
+}
+
+// Opening is what [Archive.VerifyOpened] tells.
+type Opening struct {
+	Progress func(done, total int64) // may be nil
+	Found    func(Finding)
+	// Inside checks what other rooms keep of a message. An error of kind Damaged is
+	// a finding of the message, any other stops the check. May be nil.
+	Inside func(context.Context, Inside) error
+}
+
 // VerifyOpened does what VerifySealed cannot: in the session of a keeper it
 // opens every message and compares octets, parts, envelope, source and decision
-// with the entry's commitments. It is in the audit log before it begins. progress
-// may be nil.
-func (a *Archive) VerifyOpened(ctx context.Context, s Reader, progress func(done, total int64), f func(Finding)) (checked int64, err error) {
+// with the entry's commitments. It is in the audit log before it begins. Opening
+// says who listens.
+func (a *Archive) VerifyOpened(ctx context.Context, s Reader, o Opening) (checked int64, err error) {
 	defer fault.Wrap(&err, "verify")
 	if !s.Unlocked().Holds(s.Archive()) {
 		return 0, fault.New(fault.Denied, "only who holds the archive can check what is inside")
@@ -179,15 +196,15 @@ func (a *Archive) VerifyOpened(ctx context.Context, s Reader, progress func(done
 		return 0, err
 	}
 	err = a.eachRow(ctx, s.Tenant(), -1, func(r row) error {
-		err := a.verifyOpened(ctx, s, r)
+		err := a.verifyOpened(ctx, s, r, o.Inside)
 		if fault.Of(err) == fault.Damaged {
-			f(Finding{r.leaf, r.id, err})
+			o.Found(Finding{r.leaf, r.id, err})
 		} else if err != nil {
 			return err
 		}
 		checked++
-		if progress != nil && checked%100 == 0 {
-			progress(checked, total)
+		if o.Progress != nil && checked%100 == 0 {
+			o.Progress(checked, total)
 		}
 		return nil
 	})
@@ -196,7 +213,7 @@ func (a *Archive) VerifyOpened(ctx context.Context, s Reader, progress func(done
 
 // verifyOpened fails with kind Damaged where something is wrong with a message;
 // other errors stop the check.
-func (a *Archive) verifyOpened(ctx context.Context, s Reader, r row) error {
+func (a *Archive) verifyOpened(ctx context.Context, s Reader, r row, also func(context.Context, Inside) error) error {
 	e, err := a.entered(ctx, s.Tenant(), r)
 	if err != nil {
 		return err
@@ -213,7 +230,11 @@ func (a *Archive) verifyOpened(ctx context.Context, s Reader, r row) error {
 	if o.content, err = e.content(o); err != nil {
 		return err
 	}
-	return a.verifyOctets(ctx, s, e.Entry, o)
+	parsed, err := a.verifyOctets(ctx, s, e.Entry, o)
+	if err != nil || also == nil {
+		return err
+	}
+	return also(ctx, Inside{r.leaf, r.id, r.arrived, r.size, parsed, key})
 }
 
 // verifyEvidence compares envelope, source and decision with what was entered.
@@ -236,22 +257,23 @@ func verifyEvidence(e entry.Entry, r row, key *seal.Opened) error {
 }
 
 // verifyOctets reads the message and compares hash and parts.
-func (a *Archive) verifyOctets(ctx context.Context, s Reader, e entry.Entry, o *opened) error {
+func (a *Archive) verifyOctets(ctx context.Context, s Reader, e entry.Entry, o *opened) (*mime.Message, error) {
 	m, err := a.stream(ctx, s.Tenant(), o)
 	if err != nil {
-		return damage(err, fault.Because(fault.Damaged, "the message's octets are missing or do not open", err))
+		return nil, damage(err, fault.Because(fault.Damaged, "the message's octets are missing or do not open", err))
 	}
 	p := &partHasher{seed: o.content.PartSeed, lengths: o.content.Lengths, h: sha256.New()}
 	p.next()
-	_, err = io.Copy(p, m)
-	if err := errors.Join(err, m.Close()); err != nil {
-		return damage(err, fault.Because(fault.Damaged, "the message's octets do not open or are others than those that arrived", err))
+	parser := mime.NewParser(mime.Limits{}, nil)
+	_, err = io.Copy(io.MultiWriter(p, parser), m)
+	if err := errors.Join(err, m.Close(), parser.Close()); err != nil {
+		return nil, damage(err, fault.Because(fault.Damaged, "the message's octets do not open or are others than those that arrived", err))
 	}
 	err = e.Check("parts", entry.Opening{Salt: o.content.PartsSalt, Value: p.tree.Value()})
 	if p.done != len(p.lengths) {
 		err = errors.New("archive: a part is missing")
 	}
-	return fault.Because(fault.Damaged, "the parts are not those that were entered", err)
+	return parser.Message(), fault.Because(fault.Damaged, "the parts are not those that were entered", err)
 }
 
 // partHasher hashes consecutive ranges of what is written to it.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"time"
 
 	"siegel/internal/flow"
 	"siegel/internal/mail"
@@ -41,7 +42,7 @@ func (x *Index) Prepare(_ context.Context, p *flow.Passage) error {
 	if p.Parsed == nil || p.Sealer == nil {
 		return errOrder
 	}
-	plain, err := json.Marshal(describe(p))
+	plain, err := json.Marshal(describe(p.Parsed, p.Arrived, p.Body.Size()))
 	if err != nil {
 		return err
 	}
@@ -61,11 +62,10 @@ func (x *Index) Prepare(_ context.Context, p *flow.Passage) error {
 	return nil
 }
 
-// describe takes out of a message what people search.
-func describe(p *flow.Passage) record {
-	m := p.Parsed
+// describe takes out of a message of size octets what people search.
+func describe(m *mime.Message, arrived time.Time, size int64) record {
 	r := record{
-		Version: 1, Date: mail.Micros(p.Arrived), Size: p.Body.Size(),
+		Version: 1, Date: mail.Micros(arrived), Size: size,
 		Subject: header.Get(m.Fields, "Subject"),
 		From:    values(m, "From", "Sender", "Reply-To"),
 		To:      values(m, "To", "Cc", "Resent-To", "Resent-Cc"),

@@ -12,9 +12,11 @@ import (
 	"testing"
 
 	"siegel/internal/app"
+	"siegel/internal/archive"
 	"siegel/internal/front/console"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/internal/proto/pack"
 	"siegel/internal/vault/db"
 	"siegel/test/stand"
 )
@@ -227,6 +229,27 @@ func damages() []damage {
 				h.t.Errorf("the message opens: %v", err)
 			}
 		}, entry("packs 3: "), entry("message 3: ")},
+		{"a flipped bit in an index record", func(h *house) {
+			b, err := os.ReadFile(h.pack(3))
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			var start int
+			err = h.tenant.QueryRow(context.Background(), `SELECT r.start FROM index_record r JOIN archive_message m ON m.tenant = r.tenant AND m.id = r.message
+				WHERE r.tenant = $1 AND m.leaf = 3`).Scan(&start)
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			b[start+100] ^= 4
+			replace(h.t, h.pack(3), b)
+		}, entry("packs 3: "), entry("index 3: ")},
+		{"a row of an index record that was taken away", func(h *house) {
+			h.change(`DELETE FROM index_record WHERE tenant = $1 AND message = (SELECT id FROM archive_message WHERE tenant = $1 AND leaf = 4)`)
+		}, entry("index 4: "), entry("index 4: ")},
+		{"a row of an index record that points elsewhere", func(h *house) {
+			h.change(`UPDATE index_record SET (pack, start, length) = (SELECT o.pack, o.start, o.length FROM index_record o WHERE o.tenant = $1 AND
+				o.message = (SELECT id FROM archive_message WHERE tenant = $1 AND leaf = 5)) WHERE tenant = $1 AND message = (SELECT id FROM archive_message WHERE tenant = $1 AND leaf = 4)`)
+		}, entry("index 4: "), entry("index 4: ")},
 		{"a missing pack", func(h *house) {
 			if err := os.Remove(h.pack(2)); err != nil {
 				h.t.Fatal(err)
@@ -304,6 +327,40 @@ func TestDamageIsNamed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// EV-06: whichever octet of a pack is changed, verification without a key finds
+// it and names the message; also in the half that only searches read.
+func TestEveryOctetOfAPack(t *testing.T) {
+	t.Parallel()
+	dir, _, mails := build(t)
+	h := open(t, dir, mails)
+	defer h.close()
+	path := h.pack(3)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trailer := len(good) - pack.TrailerSize
+	step := max(1, len(good)/200)
+	for at := 0; at < len(good); at++ {
+		// The beginning, the pack's own index and what stands before it count octet by octet.
+		if at >= 20 && at < trailer-140 && at%step != 0 {
+			continue
+		}
+		b := bytes.Clone(good)
+		b[at] ^= 1 << (at % 8)
+		replace(t, path, b)
+		var found []archive.Finding
+		if _, err := h.app.Archive.VerifySealed(t.Context(), h.tenant, func(f archive.Finding) { found = append(found, f) }); err != nil {
+			t.Fatal(err)
+		}
+		if len(found) != 1 || found[0].Index != 3 || found[0].Message != mails[3].ID || fault.Of(found[0].Err) != fault.Damaged {
+			t.Errorf("octet %d of %d: %v", at, len(good), found)
+		}
+	}
+	replace(t, path, good)
+	begins(t, "sealed", h.sealed(), nil)
 }
 
 // begins fails where not every wanted beginning is that of a line, or where

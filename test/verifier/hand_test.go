@@ -1,8 +1,11 @@
 package verifier_test
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,6 +121,120 @@ func TestByHand(t *testing.T) {
 				t.Errorf("not found:\n%s", out)
 			}
 		})
+	}
+}
+
+// forged are changes of one file after which its line in the manifest is
+// corrected, as whoever forges does.
+func forged() map[string]func(content map[string][]byte) string {
+	line := func(b []byte, n int, change func(words []string)) []byte {
+		lines := strings.Split(string(b), "\n")
+		n = min(n, len(lines)-2) // a reader's own bundle has one line
+		words := strings.Split(lines[n], " ")
+		change(words)
+		lines[n] = strings.Join(words, " ")
+		return []byte(strings.Join(lines, "\n"))
+	}
+	item := func(words []string) {
+		raw, err := base64.StdEncoding.DecodeString(words[1])
+		if err != nil {
+			panic(err)
+		}
+		words[1] = base64.StdEncoding.EncodeToString(bytes.Replace(raw, []byte("TO:<b@"), []byte("TO:<x@"), 1))
+	}
+	top := func(old, now string) func(map[string][]byte) string {
+		return func(c map[string][]byte) string {
+			c["README.txt"] = bytes.Replace(c["README.txt"], []byte(old), []byte(now), 1)
+			return "README.txt"
+		}
+	}
+	envelope := func(n int, change func(words []string)) func(map[string][]byte) string {
+		return func(c map[string][]byte) string {
+			c["envelope.txt"] = line(c["envelope.txt"], n, change)
+			return "envelope.txt"
+		}
+	}
+	return map[string]func(map[string][]byte) string{
+		"recipient": envelope(1, item),
+		"index":     envelope(1, func(words []string) { words[0] = "4" }),
+		"octal":     envelope(1, func(words []string) { words[0] = "01" }),
+		"left out": func(c map[string][]byte) string {
+			if _, rest, _ := bytes.Cut(c["envelope.txt"], []byte("\n")); len(rest) > 0 {
+				c["envelope.txt"] = rest
+			}
+			return "envelope.txt"
+		},
+		"twice": func(c map[string][]byte) string {
+			c["envelope.txt"] = append(c["envelope.txt"], c["envelope.txt"]...)
+			return "envelope.txt"
+		},
+		"no line feed": func(c map[string][]byte) string {
+			c["envelope.txt"] = append(c["envelope.txt"], "3 "+base64.StdEncoding.EncodeToString(make([]byte, 40))...)
+			return "envelope.txt"
+		},
+		"year at the top": top("2026", "2020"),
+		"log at the top":  top("archive.example.org/0001", "archive.example.org/0002"),
+		"size at the top": top("Octets / Oktette      ", "Octets / Oktette      1"),
+		"not after":       top("Archiviert nicht nach   2026", "Archiviert nicht nach   2025"),
+		"not before":      top("Archiviert nicht vor   2026", "Archiviert nicht vor   2025"),
+	}
+}
+
+// What the instructions print they prove: whatever is changed and fits the
+// manifest again is found by hand.
+func TestForgedByHand(t *testing.T) {
+	tool(t, "openssl")
+	i := verifier.NewInstance(name, "ledger", authority.Options{})
+	refused := func(t *testing.T, names []string, content map[string][]byte) {
+		t.Helper()
+		if out, err := byHand(t, unpack(t, verifier.Pack(names, content)), i); err == nil {
+			t.Errorf("not found:\n%s", out)
+		}
+	}
+	for sample, s := range map[string]verifier.Sample{"all": {}, "own": {Own: true}} {
+		names, content := files(t, verifier.Zip(i.Bundle(s)))
+		for what, change := range forged() {
+			t.Run(sample+" "+what, func(t *testing.T) {
+				t.Parallel()
+				changed := maps.Clone(content)
+				if n := change(changed); bytes.Equal(changed[n], content[n]) {
+					return // a bundle with one line has no other to leave out
+				}
+				refused(t, names, changed)
+			})
+		}
+		for _, n := range names {
+			switch filepath.Base(n) {
+			case "parts.bin": // the instructions say that they do not check it
+				continue
+			case "README.txt", "manifest.txt":
+				continue
+			case "token.der", "chain.pem": // have copies of certificates, for which openssl takes those that came from elsewhere
+				continue
+			}
+			t.Run(sample+" "+n, func(t *testing.T) {
+				t.Parallel()
+				changed := maps.Clone(content)
+				changed[n] = bytes.Clone(content[n])
+				changed[n][len(changed[n])/2] ^= 1
+				refused(t, names, changed)
+			})
+		}
+	}
+}
+
+// An index that only the shell would take for another one is no way to prove
+// that an earlier state was without the message.
+func TestShellIndex(t *testing.T) {
+	tool(t, "openssl")
+	i := verifier.NewInstance(name, "ledger", authority.Options{})
+	names, content := files(t, verifier.Zip(i.Bundle(verifier.Sample{})))
+	for _, index := range []string{"04", "0x4", "12", "4 ", "-4", "4\nindex 4"} {
+		changed := maps.Clone(content)
+		changed["anchor/inclusion.tlog-proof"] = bytes.Replace(content["anchor/inclusion.tlog-proof"], []byte("\nindex 4\n"), []byte("\nindex "+index+"\n"), 1)
+		if out, err := byHand(t, unpack(t, verifier.Pack(names, changed)), i); err == nil {
+			t.Errorf("index %q passed:\n%s", index, out)
+		}
 	}
 }
 
