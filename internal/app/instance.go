@@ -3,7 +3,7 @@ package app
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -148,9 +148,22 @@ func lock(dir string) (*os.File, error) {
 		return nil, err
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(fault.Because(fault.Busy, "another Siegel uses this data directory", fmt.Errorf("lock: %w", err)), f.Close())
+		busy := fault.Because(fault.Busy, "another siegel command uses this data directory; it ends by itself, or asks for something", err)
+		if serving(dir) {
+			busy = fault.Because(fault.Busy, "the server of this data directory runs already", err)
+		}
+		return nil, errors.Join(busy, f.Close())
 	}
 	return f, nil
+}
+
+// serving reports whether a server takes commands for a data directory.
+func serving(dir string) bool {
+	conn, err := net.Dial("unix", ConsoleSocket(dir))
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
 }
 
 // ConsoleSocket is where a running server of a data directory takes commands.
