@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -94,10 +93,10 @@ func (c *cli) accessRecover() *cobra.Command {
 				return usage(c.say("%q is not the id of a request; siegel access list shows them", args[0]))
 			}
 			var err error
-			if body.File, err = os.ReadFile(file); err != nil {
+			if body.File, err = c.input("--recovery-file", file); err != nil {
 				return err
 			}
-			if body.Words, err = c.secret(words, c.say("Words of the recovery kit: ")); err != nil {
+			if body.Words, err = c.secret("--words-file", words, c.say("Words of the recovery kit: ")); err != nil {
 				return err
 			}
 			if err := c.call(cmd.Context(), "access/recover", body, nil, nil); err != nil {

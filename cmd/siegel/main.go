@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -20,7 +21,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
-	"golang.org/x/term"
 
 	"siegel/internal/app"
 	"siegel/internal/front/console"
@@ -63,6 +63,8 @@ type cli struct {
 	in    *os.File
 	out   *os.File
 	err   io.Writer
+	stop  <-chan struct{} // closed when a signal ends the program
+	lines *bufio.Reader   // over in, once a line was asked for
 
 	data         string // data directory
 	config       string // configuration file
@@ -74,12 +76,15 @@ type cli struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	c := &cli{texts: text.New(), lang: text.FromEnv(os.Getenv), in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	c := &cli{texts: text.New(), lang: text.FromEnv(os.Getenv), in: os.Stdin, out: os.Stdout, err: os.Stderr, stop: ctx.Done()}
 	if err := harden(); err != nil {
 		fmt.Fprintln(c.err, c.say("core dumps cannot be switched off: %v", err))
 	}
 	root := c.root()
 	err := root.ExecuteContext(ctx)
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = errors.Join(errInterrupted, err)
+	}
 	stop()
 	os.Exit(c.finish(err))
 }
@@ -191,6 +196,10 @@ func (c *cli) finish(err error) int {
 	if err == nil {
 		return 0
 	}
+	if errors.Is(err, errInterrupted) {
+		fmt.Fprintln(c.err, c.say("interrupted"))
+		return interruptedStatus
+	}
 	var e *console.Error
 	if !errors.As(err, &e) {
 		e = console.Explain(c.texts, c.lang, err)
@@ -248,18 +257,37 @@ func (c *cli) result(v any, people func()) error {
 // opened by this process.
 func (c *cli) client(ctx context.Context) (*console.Client, func() error, error) {
 	socket := app.ConsoleSocket(c.data)
-	if _, err := os.Stat(socket); err == nil {
-		if client, err := console.Dial(ctx, socket, c.lang); err == nil {
-			return client, client.Close, nil
+	until := time.Now().Add(startWait)
+	for {
+		if _, err := os.Stat(socket); err == nil {
+			client, err := console.Dial(ctx, socket, c.lang)
+			if err == nil {
+				return client, client.Close, nil
+			}
+			if errors.Is(err, fs.ErrPermission) {
+				return nil, nil, &console.Error{Kind: "denied", Text: c.say("the server of %s runs for another account; give the command as that one", c.data)}
+			}
+		}
+		a, err := app.Open(ctx, app.Options{Dir: c.data, ConfigFile: c.config, Log: c.log(slog.LevelError, "text"), Now: time.Now})
+		switch {
+		case err == nil:
+			client := console.Local(a.Console(), c.lang)
+			return client, func() error { return errors.Join(client.Close(), a.Close()) }, nil
+		case fault.Of(err) != fault.Busy || time.Now().After(until):
+			return nil, nil, err
+		}
+		// A server that starts or ends has the directory and no socket.
+		select {
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	a, err := app.Open(ctx, app.Options{Dir: c.data, ConfigFile: c.config, Log: c.log(slog.LevelError, "text"), Now: time.Now})
-	if err != nil {
-		return nil, nil, err
-	}
-	client := console.Local(a.Console(), c.lang)
-	return client, func() error { return errors.Join(client.Close(), a.Close()) }, nil
 }
+
+// startWait is how long a command waits for a server that starts, ends, or for
+// another command.
+const startWait = 5 * time.Second
 
 // call gives a command and closes the client.
 func (c *cli) call(ctx context.Context, command string, body, result any, progress func(console.Progress)) (err error) {
@@ -293,46 +321,6 @@ func (c *cli) credentials() (console.Credentials, error) {
 	if c.as == "" {
 		return console.Credentials{}, usage(c.say("say who you are: --as ADDRESS"))
 	}
-	p, err := c.secret(c.passwordFile, c.say("Password of %s: ", c.as))
+	p, err := c.secret("--password-file", c.passwordFile, c.say("Password of %s: ", c.as))
 	return console.Credentials{As: c.as, Tenant: c.tenant, Password: p}, err
-}
-
-// maxSecret bounds a file with a secret, in octets.
-const maxSecret = 64 << 10
-
-// secret reads a secret from a file, "-" for the standard input, or asks for
-// it. The last line break is not part of it.
-func (c *cli) secret(file, prompt string) (string, error) {
-	var b []byte
-	var err error
-	switch {
-	case file == "-":
-		b, err = io.ReadAll(io.LimitReader(c.in, maxSecret))
-	case file != "":
-		var f *os.File
-		if f, err = os.Open(file); err == nil {
-			b, err = io.ReadAll(io.LimitReader(f, maxSecret))
-			err = errors.Join(err, f.Close())
-		}
-	case term.IsTerminal(int(c.in.Fd())):
-		fmt.Fprint(c.err, prompt)
-		b, err = term.ReadPassword(int(c.in.Fd()))
-		fmt.Fprintln(c.err)
-	default:
-		return "", usage(c.say("there is no terminal to ask at; name a file"))
-	}
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimRight(string(b), "\r\n"), nil
-}
-
-// ask reads a line from the terminal.
-func (c *cli) ask(prompt string) (string, error) {
-	fmt.Fprint(c.err, prompt)
-	s, err := bufio.NewReader(c.in).ReadString('\n')
-	if err != nil && s == "" {
-		return "", usage(c.say("there is no answer"))
-	}
-	return strings.TrimSpace(s), nil
 }

@@ -62,6 +62,9 @@ func (c *cli) personInvite() *cobra.Command {
 		Use: "invite ADDRESS", Args: c.words("ADDRESS"), Short: c.say("make an account and its code (an administrator)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var inv invitation
+			if err := c.checkCodes(dir, args[0]); err != nil {
+				return err
+			}
 			if err := c.about(cmd, "person/invite", console.Person{Email: args[0], Role: role}, &inv, nil); err != nil {
 				return err
 			}
@@ -75,7 +78,7 @@ func (c *cli) personInvite() *cobra.Command {
 
 func (c *cli) invited(inv invitation, dir string) error {
 	if dir != "" {
-		if err := writeCodes(dir, []invitation{inv}); err != nil {
+		if err := c.writeCodes(dir, []invitation{inv}); err != nil {
 			return err
 		}
 	}
@@ -92,11 +95,11 @@ func (c *cli) personAccept() *cobra.Command {
 	cmd := c.person(&cobra.Command{
 		Use: "accept ADDRESS", Args: c.words("ADDRESS"), Short: c.say("take an invitation: set a password of your own"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			code, err := c.secret(codeFile, c.say("Code: "))
+			code, err := c.secret("--code-file", codeFile, c.say("Code: "))
 			if err != nil {
 				return err
 			}
-			password, err := c.newPassword(c.passwordFile)
+			password, err := c.newPassword("--password-file", c.passwordFile)
 			if err != nil {
 				return err
 			}
@@ -112,12 +115,12 @@ func (c *cli) personAccept() *cobra.Command {
 }
 
 // newPassword reads a new password, twice from a terminal.
-func (c *cli) newPassword(file string) (string, error) {
-	first, err := c.secret(file, c.say("New password: "))
+func (c *cli) newPassword(option, file string) (string, error) {
+	first, err := c.secret(option, file, c.say("New password: "))
 	if err != nil || file != "" {
 		return first, err
 	}
-	second, err := c.secret("", c.say("Once more: "))
+	second, err := c.secret(option, "", c.say("Once more: "))
 	if err == nil && first != second {
 		err = usage(c.say("the two passwords differ; nothing was changed"))
 	}
@@ -133,7 +136,7 @@ func (c *cli) personPassword() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			password, err := c.newPassword(file)
+			password, err := c.newPassword("--new-password-file", file)
 			if err != nil {
 				return err
 			}
@@ -153,6 +156,9 @@ func (c *cli) personReset() *cobra.Command {
 		Use: "reset ADDRESS", Args: c.words("ADDRESS"), Short: c.say("give an account a new key and code: for who forgot the password"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var inv invitation
+			if err := c.checkCodes(dir, args[0]); err != nil {
+				return err
+			}
 			if err := c.about(cmd, "person/reset", console.Person{Email: args[0]}, &inv, nil); err != nil {
 				return err
 			}

@@ -5,13 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"siegel/internal/front/console"
-	"siegel/internal/kit/durable"
 )
 
 func (c *cli) tenantCommand() *cobra.Command {
@@ -79,14 +77,30 @@ func (c *cli) found(ctx context.Context, f founding) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
+	kitFile := f.recoveryFile
+	if kitFile == "" {
+		kitFile = strings.ReplaceAll(f.Name, "/", "_") + "-recovery.age"
+	}
+	if err := client.Call(ctx, "tenant/check", f.CreateTenant, nil, nil); err != nil {
+		return err
+	}
+	if err := c.checkFounding(f, kitFile); err != nil {
+		return err
+	}
 	var k kit
 	if err := client.Call(ctx, "tenant/kit", struct{}{}, &k, nil); err != nil {
 		return err
 	}
+	var written []string
+	defer func() {
+		if err != nil { // the kit of a founding that failed opens nothing
+			err = errors.Join(err, removeAll(written))
+		}
+	}()
 	if f.recoveryFile != "" {
-		f.Words, err = writeKit(f.recoveryFile, k)
+		f.Words, written, err = c.writeKit(kitFile, k)
 	} else {
-		f.Words, err = c.showKit(k, f.Name+"-recovery.age")
+		f.Words, written, err = c.showKit(k, kitFile)
 	}
 	if err != nil {
 		return err
@@ -101,8 +115,9 @@ func (c *cli) found(ctx context.Context, f founding) (err error) {
 	if err := client.Call(ctx, "tenant/create", f.CreateTenant, &out, nil); err != nil {
 		return err
 	}
+	written = nil // commit point: from here on the kit is the tenant's
 	if f.codesDir != "" {
-		if err := writeCodes(f.codesDir, out.Invitations); err != nil {
+		if err := c.writeCodes(f.codesDir, out.Invitations); err != nil {
 			return err
 		}
 	}
@@ -115,58 +130,12 @@ func (c *cli) found(ctx context.Context, f founding) (err error) {
 	})
 }
 
-// writeKit writes the kit for a script and answers for it.
-func writeKit(file string, k kit) (words []string, err error) {
-	if err := durable.CreateFile(file, k.File, 0o400); err != nil {
-		return nil, err
-	}
-	if err := durable.CreateFile(file+".words", []byte(strings.Join(k.Words, " ")+"\n"), 0o400); err != nil {
-		return nil, err
-	}
-	for _, at := range k.Ask {
-		words = append(words, k.Words[at-1])
-	}
-	return words, nil
-}
-
-// showKit shows the kit once and has two words typed back.
-func (c *cli) showKit(k kit, file string) (words []string, err error) {
-	if err := durable.CreateFile(file, k.File, 0o400); err != nil {
-		return nil, err
-	}
-	fmt.Fprintln(c.err, c.say("The recovery kit is the last way to the archive. The file %s is one half; print it or keep it in a safe.", file))
-	fmt.Fprintln(c.err, c.say("The words are the other half. Write them down now, apart from the file; they are not shown again:"))
-	for i, w := range k.Words {
-		fmt.Fprintf(c.err, "  %2d %s\n", i+1, w)
-	}
-	for _, at := range k.Ask {
-		w, err := c.ask(c.say("Type word %d: ", at))
-		if err != nil {
-			return nil, err
-		}
-		words = append(words, w)
-	}
-	return words, nil
-}
-
-func writeCodes(dir string, list []invitation) error {
-	if err := durable.Mkdir(dir, 0o700); err != nil {
-		return err
-	}
-	for _, inv := range list {
-		if err := durable.CreateFile(filepath.Join(dir, inv.Email+".code"), []byte(inv.Code+"\n"), 0o400); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (c *cli) printCodes(list []invitation, dir string) {
 	c.print("Give everybody the code for her address only, by a way that nobody else reads:")
 	for _, inv := range list {
 		code := inv.Code
 		if dir != "" {
-			code = filepath.Join(dir, inv.Email+".code")
+			code = codeFile(dir, inv.Email)
 		}
 		_, _ = fmt.Fprintf(c.out, "  %-14s %-32s %s\n", c.say(inv.Role), inv.Email, code)
 	}

@@ -143,9 +143,12 @@ func (a *App) openKept(ctx context.Context) (err error) {
 	if a.Master, err = master.Open(a.path(fileMaster), arena); err != nil {
 		return err
 	}
+	if err := a.checkDatabase(); err != nil {
+		return err
+	}
 	key := a.Master.ControlKey()
 	if a.DB, err = db.Open(ctx, a.path(fileControl), key); err != nil {
-		return err
+		return unopened(err)
 	}
 	a.closers = append(a.closers, a.DB)
 	for _, m := range tables() {

@@ -3,7 +3,7 @@ package app
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -49,6 +49,7 @@ const (
 	dirIndex      = "index"
 	dirTemp       = "tmp"
 	dirTest       = "test"
+	fileDemo      = "demo.mark" // the demo made the directory for itself
 )
 
 var nameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$`)
@@ -59,6 +60,7 @@ type InitOptions struct {
 	Name        string // like a host name: archive.example.org
 	Environment Environment
 	Now         func() time.Time
+	Demo        bool // the directory is the demo's own, see [Demo]
 }
 
 // Init makes a data directory: instance, master key, ledger key, configuration
@@ -94,6 +96,11 @@ func Init(o InitOptions) (err error) {
 			return err
 		}
 	}
+	if o.Demo {
+		if err := durable.CreateFile(filepath.Join(o.Dir, fileDemo), nil, 0o400); err != nil {
+			return err
+		}
+	}
 	b, err := json.MarshalIndent(Instance{Format: 1, Name: o.Name, Environment: o.Environment, Created: o.Now().UTC().Truncate(time.Second)}, "", "  ")
 	if err != nil {
 		return err
@@ -109,12 +116,8 @@ func makeEmpty(dir string) error {
 	if err := durable.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
+	if err := refuse(dir, false); err != nil {
 		return err
-	}
-	if len(entries) > 0 {
-		return fault.Newf(fault.Conflict, "%s is not empty; choose another directory, or remove what an interrupted init left", dir)
 	}
 	return os.Chmod(dir, 0o700)
 }
@@ -124,7 +127,7 @@ func ReadInstance(dir string) (Instance, error) {
 	var i Instance
 	b, err := os.ReadFile(filepath.Join(dir, fileInstance))
 	if errors.Is(err, os.ErrNotExist) {
-		return i, fault.Newf(fault.NotFound, "there is no Siegel in %s; make one with siegel init", dir)
+		return i, refuse(dir, true)
 	}
 	if err != nil {
 		return i, err
@@ -145,9 +148,22 @@ func lock(dir string) (*os.File, error) {
 		return nil, err
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(fault.Because(fault.Busy, "another Siegel uses this data directory", fmt.Errorf("lock: %w", err)), f.Close())
+		busy := fault.Because(fault.Busy, "another siegel command uses this data directory; it ends by itself, or asks for something", err)
+		if serving(dir) {
+			busy = fault.Because(fault.Busy, "the server of this data directory runs already", err)
+		}
+		return nil, errors.Join(busy, f.Close())
 	}
 	return f, nil
+}
+
+// serving reports whether a server takes commands for a data directory.
+func serving(dir string) bool {
+	conn, err := net.Dial("unix", ConsoleSocket(dir))
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
 }
 
 // ConsoleSocket is where a running server of a data directory takes commands.

@@ -40,6 +40,9 @@ func (d *demo) messages() ([]*message, error) {
 	var list []*message
 	var err error
 	if d.Messages != "" {
+		if _, err := os.Stat(d.Messages); err != nil {
+			return nil, fault.Newf(fault.Invalid, "the folder %s cannot be read; name another with --messages", d.Messages)
+		}
 		list, err = collect(d.Messages, 1)
 	} else {
 		list, err = corpus()

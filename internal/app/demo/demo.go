@@ -86,6 +86,10 @@ type demo struct {
 // ended. It returns an error where a step did not hold.
 func Run(ctx context.Context, o Options) (err error) {
 	d := &demo{Options: o}
+	list, err := d.prepare()
+	if err != nil {
+		return err
+	}
 	if err := d.open(ctx); err != nil {
 		return err
 	}
@@ -93,7 +97,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	serving, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- run.All(serving, run.Service{Name: "server", Run: d.server.Run}) }()
-	err = d.walk(ctx)
+	err = d.walk(ctx, list)
 	if err == nil && !o.Once {
 		d.plain("")
 		d.tell("Siegel is running. End it with Ctrl-C; started again it goes on where it was.")
@@ -127,14 +131,34 @@ func (d *demo) plain(format string, args ...any) {
 	}
 }
 
+// prepare finds out whether the demo can run, and with what, before it touches
+// anything: it founds a tenant and delivers only where it made the data directory
+// itself.
+func (d *demo) prepare() (_ []*message, err error) {
+	if d.Dir, err = filepath.Abs(d.Dir); err != nil {
+		return nil, err
+	}
+	if !app.Fresh(d.Dir) {
+		i, err := app.ReadInstance(d.Dir)
+		if err != nil {
+			return nil, err
+		}
+		if i.Environment != app.Test || !app.Demo(d.Dir) {
+			return nil, fault.Newf(fault.Denied, "the demo did not make %s and leaves it alone; name an empty or missing directory with --data", d.Dir)
+		}
+	}
+	list, err := d.messages()
+	if err != nil {
+		return nil, fmt.Errorf("messages: %w", err)
+	}
+	return list, nil
+}
+
 // open makes the data directory where it is missing and opens the doors.
 func (d *demo) open(ctx context.Context) (err error) {
-	if d.Dir, err = filepath.Abs(d.Dir); err != nil {
-		return err
-	}
-	if _, err := app.ReadInstance(d.Dir); fault.Of(err) == fault.NotFound {
+	if app.Fresh(d.Dir) {
 		d.tell("Making a data directory for a test environment in %s", d.Dir)
-		err := app.Init(app.InitOptions{Dir: d.Dir, Name: "siegel.demo.example", Environment: app.Test, Now: time.Now})
+		err := app.Init(app.InitOptions{Dir: d.Dir, Name: "siegel.demo.example", Environment: app.Test, Now: time.Now, Demo: true})
 		if err != nil {
 			return err
 		}
@@ -160,16 +184,12 @@ func (d *demo) open(ctx context.Context) (err error) {
 }
 
 // walk is the walk-through.
-func (d *demo) walk(ctx context.Context) error {
+func (d *demo) walk(ctx context.Context, messages []*message) error {
 	if err := durable.Mkdir(d.path(""), 0o700); err != nil {
 		return err
 	}
 	if err := d.people(ctx); err != nil {
 		return fmt.Errorf("people: %w", err)
-	}
-	messages, err := d.messages()
-	if err != nil {
-		return fmt.Errorf("messages: %w", err)
 	}
 	d.sum.Found = len(messages)
 	if err := d.deliver(ctx, messages); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"siegel/internal/audit"
@@ -20,6 +21,7 @@ func (c *Console) commands() map[string]command {
 	return map[string]command{
 		"ping":                  func(context.Context, *call) (any, error) { return struct{}{}, nil },
 		"tenant/kit":            c.tenantKit,
+		"tenant/check":          c.tenantCheck,
 		"tenant/create":         c.tenantCreate,
 		"tenant/list":           c.tenantList,
 		"person/list":           c.personList,
@@ -61,9 +63,47 @@ type CreateTenant struct {
 }
 
 func (c *Console) tenantCreate(ctx context.Context, k *call) (any, error) {
+	f, err := k.founding()
+	if err != nil {
+		return nil, err
+	}
+	return c.Identity.Found(ctx, f)
+}
+
+// tenantCheck says whether a founding would be refused, before there is a kit.
+func (c *Console) tenantCheck(ctx context.Context, k *call) (any, error) {
+	f, err := k.founding()
+	if err != nil {
+		return nil, err
+	}
+	// A kit that nobody made is the last thing that Found looks at before it
+	// changes anything: what else is wrong comes first.
+	f.Kit, f.Words = mail.NewID(), nil
+	if _, err := c.Identity.Found(ctx, f); fault.Of(err) != fault.NotFound {
+		return nil, err
+	}
+	list, err := c.Identity.Tenants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range list {
+		if t.Name == f.Name {
+			return nil, fault.Newf(fault.Conflict, "there is a tenant %q already", f.Name)
+		}
+		for _, d := range f.Domains {
+			if slices.Contains(t.Domains, d) {
+				return nil, fault.Newf(fault.Conflict, "the domain %s belongs to a tenant already", d)
+			}
+		}
+	}
+	return done{}, nil
+}
+
+// founding reads a founding ceremony.
+func (k *call) founding() (identity.Founding, error) {
 	var r CreateTenant
 	if err := k.read(&r); err != nil {
-		return nil, err
+		return identity.Founding{}, err
 	}
 	f := identity.Founding{
 		Name: r.Name, Kit: r.Kit, Words: r.Words, Administrators: addresses(r.Administrators),
@@ -72,7 +112,7 @@ func (c *Console) tenantCreate(ctx context.Context, k *call) (any, error) {
 	for _, d := range r.Domains {
 		f.Domains = append(f.Domains, mail.NewDomain(d))
 	}
-	return c.Identity.Found(ctx, f)
+	return f, nil
 }
 
 func addresses(list []string) (out []mail.Address) {

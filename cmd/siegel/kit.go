@@ -1,0 +1,162 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"siegel/internal/front/console"
+	"siegel/internal/kit/durable"
+)
+
+// create writes a file that must not exist.
+func (c *cli) create(file string, b []byte) error {
+	err := durable.CreateFile(file, b, 0o400)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrExist):
+		return c.exists(file)
+	default:
+		return usage(c.say("the file %s cannot be written; check the folder and its mode", file))
+	}
+}
+
+// exists is the error of a file that is in the way.
+func (c *cli) exists(file string) error {
+	return &console.Error{Kind: "conflict", Text: c.say("the file %s exists already; remove it or name another", file)}
+}
+
+// absent fails where one of the files exists.
+func (c *cli) absent(files ...string) error {
+	for _, file := range files {
+		if _, err := os.Lstat(file); err == nil {
+			return c.exists(file)
+		}
+		if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {
+			return usage(c.say("the file %s cannot be written; check the folder and its mode", file))
+		}
+	}
+	return nil
+}
+
+// codeFile is where the code of a person is written to.
+func codeFile(dir, email string) string {
+	return filepath.Join(dir, strings.ReplaceAll(email, "/", "_")+".code")
+}
+
+// checkCodes fails where the codes of some people could not be written to a
+// folder. It is asked before anything is done that makes the codes.
+func (c *cli) checkCodes(dir string, emails ...string) error {
+	if dir == "" {
+		return nil
+	}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return c.absent(dir)
+	}
+	for _, email := range emails {
+		if err := c.absent(codeFile(dir, email), codeFile(dir, normal(email))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// normal is an address as the server writes it: the domain in lower case.
+func normal(email string) string {
+	at := strings.LastIndexByte(email, '@')
+	return email[:at+1] + strings.ToLower(email[at+1:])
+}
+
+func (c *cli) writeCodes(dir string, list []invitation) error {
+	if err := durable.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	for _, inv := range list {
+		if err := c.create(codeFile(dir, inv.Email), []byte(inv.Code+"\n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkFounding looks for files that are in the way of a founding.
+func (c *cli) checkFounding(f founding, kitFile string) error {
+	files := []string{kitFile}
+	if f.recoveryFile != "" {
+		files = append(files, kitFile+".words")
+	}
+	if err := c.absent(files...); err != nil {
+		return err
+	}
+	var emails []string
+	for _, list := range [][]string{f.Administrators, f.Keepers, f.Auditors, f.Readers} {
+		emails = append(emails, list...)
+	}
+	return c.checkCodes(f.codesDir, emails...)
+}
+
+// writeKit writes the kit for a script and answers for it. It returns the files
+// that it wrote, also where it fails.
+func (c *cli) writeKit(file string, k kit) (words, written []string, err error) {
+	if err := c.create(file, k.File); err != nil {
+		return nil, nil, err
+	}
+	if err := c.create(file+".words", []byte(strings.Join(k.Words, " ")+"\n")); err != nil {
+		return nil, []string{file}, err
+	}
+	for _, at := range k.Ask {
+		words = append(words, k.Words[at-1])
+	}
+	return words, []string{file, file + ".words"}, nil
+}
+
+// showKit shows the kit once and has two words typed back. It returns the files
+// that it wrote, also where it fails.
+func (c *cli) showKit(k kit, file string) (words, written []string, err error) {
+	if err := c.create(file, k.File); err != nil {
+		return nil, nil, err
+	}
+	written = []string{file}
+	fmt.Fprintln(c.err, c.say("The recovery kit is the last way to the archive. The file %s is one half; print it or keep it in a safe.", file))
+	fmt.Fprintln(c.err, c.say("The words are the other half. Write them down now, apart from the file; they are not shown again:"))
+	for i, w := range k.Words {
+		fmt.Fprintf(c.err, "  %2d %s\n", i+1, w)
+	}
+	for _, at := range k.Ask {
+		if err := c.askWord(at, k.Words[at-1]); err != nil {
+			return nil, written, err
+		}
+		words = append(words, k.Words[at-1])
+	}
+	return words, written, nil
+}
+
+// wordTries is how often a word of the kit may be typed.
+const wordTries = 3
+
+// askWord has a word of the kit typed back.
+func (c *cli) askWord(at int, want string) error {
+	for range wordTries {
+		w, err := c.ask(c.say("Type word %d: ", at))
+		if err != nil {
+			return err
+		}
+		if strings.EqualFold(w, want) {
+			return nil
+		}
+		fmt.Fprintln(c.err, c.say("That is another word; look at what you wrote down."))
+	}
+	return usage(c.say("word %d was not typed back; nothing was founded", at))
+}
+
+func removeAll(files []string) error {
+	var errs []error
+	for _, file := range files {
+		errs = append(errs, os.Remove(file))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,126 @@
+package app
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"siegel/internal/kit/durable"
+	"siegel/internal/kit/fault"
+)
+
+// contents says what lies in a directory that is to be, or should be, a data
+// directory.
+type contents int
+
+const (
+	nothing     contents = iota // it is missing or empty
+	whole                       // a data directory
+	headless                    // an archive whose instance.json is missing
+	interrupted                 // init began here and did not end: nothing was archived
+	foreign                     // files of somebody else
+)
+
+// look tells what lies in a directory. It changes nothing.
+func look(dir string) (contents, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || (err == nil && len(entries) == 0) {
+		return nothing, nil
+	}
+	if err != nil {
+		return nothing, err
+	}
+	has := func(name string) bool {
+		return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == name })
+	}
+	kept, err := holds(filepath.Join(dir, dirObjects))
+	switch {
+	case err != nil:
+		return nothing, err
+	case has(fileInstance):
+		return whole, nil
+	case has(fileControl) || has(fileMaster) && kept:
+		return headless, nil
+	}
+	for _, e := range entries {
+		ours := []string{fileMaster, fileConfig, fileLedgerKey, fileLedgerPub, fileLedgerPEM, fileDemo, dirObjects, dirIndex, dirTemp, dirTest}
+		if !slices.Contains(ours, e.Name()) && !strings.HasPrefix(e.Name(), durable.TempPrefix) {
+			return foreign, nil
+		}
+	}
+	if kept {
+		return headless, nil // the packs of an archive whose keys lie elsewhere
+	}
+	return interrupted, nil
+}
+
+// holds reports whether a directory has anything in it; one that is missing has
+// nothing.
+func holds(dir string) (bool, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return len(entries) > 0, err
+}
+
+// refuse says why a directory is not what it has to be: a data directory, or
+// nothing that init would spoil.
+func refuse(dir string, wanted bool) error {
+	c, err := look(dir)
+	switch {
+	case err != nil:
+		return err
+	case c == nothing && wanted:
+		return fault.Newf(fault.NotFound, "there is no Siegel in %s; make one with siegel init", dir)
+	case c == nothing:
+		return nil
+	case c == headless:
+		return fault.Newf(fault.Damaged, "%s holds an archive, but instance.json is missing: delete nothing; docs/operations.md shows how to write that file", dir)
+	case c == interrupted:
+		return fault.Newf(fault.Conflict, "an init of %s was interrupted; nothing is archived there: move the directory away and run siegel init again", dir)
+	case c == foreign && wanted:
+		return fault.Newf(fault.NotFound, "there is no Siegel in %s, but files of something else; name the right directory with --data", dir)
+	case c == foreign:
+		return fault.Newf(fault.Conflict, "%s has files of something else; choose another directory", dir)
+	default:
+		return fault.Newf(fault.Conflict, "there is a Siegel in %s already; init makes new ones only", dir)
+	}
+}
+
+// checkDatabase refuses to begin an empty control database where the old one
+// is missing: there are objects that only the old one opens.
+func (a *App) checkDatabase() error {
+	_, err := os.Stat(a.path(fileControl))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	kept, err := holds(a.path(dirObjects))
+	if err == nil && kept {
+		err = fault.New(fault.Damaged, "control.db is missing, but there are sealed messages: delete nothing, put the database back from a copy")
+	}
+	return err
+}
+
+// unopened explains a control database that does not open.
+func unopened(err error) error {
+	if fault.Of(err) != fault.Damaged {
+		return err
+	}
+	return fault.Because(fault.Damaged, "the control database does not open: master.key is not the one of this database, or the database is damaged", err)
+}
+
+// Demo reports whether the demo made a data directory for itself.
+func Demo(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, fileDemo))
+	return err == nil
+}
+
+// Fresh reports whether nothing lies in a directory yet: it is missing or empty.
+func Fresh(dir string) bool {
+	c, err := look(dir)
+	return err == nil && c == nothing
+}

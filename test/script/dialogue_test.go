@@ -1,0 +1,166 @@
+package script_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// terminal is a pseudo terminal: what a person types goes into screen, what the
+// program prints comes out of it.
+type terminal struct {
+	screen, line *os.File
+	shown        chan []byte
+	all          bytes.Buffer
+}
+
+func newTerminal(t *testing.T) *terminal {
+	t.Helper()
+	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("there are no pseudo terminals: %v", err)
+	}
+	if err := unix.IoctlSetPointerInt(int(screen.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(int(screen.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	term := &terminal{screen: screen, line: line, shown: make(chan []byte)}
+	t.Cleanup(func() { _, _ = screen.Close(), line.Close() }) // the process is gone
+	go func() {
+		for {
+			b := make([]byte, 4096)
+			n, err := screen.Read(b)
+			if err != nil {
+				return
+			}
+			select {
+			case term.shown <- b[:n]:
+			case <-t.Context().Done():
+				return
+			}
+		}
+	}()
+	return term
+}
+
+// echo reports whether the terminal shows what is typed.
+func (term *terminal) echo(t *testing.T) bool {
+	t.Helper()
+	s, err := unix.IoctlGetTermios(int(term.line.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Lflag&unix.ECHO != 0
+}
+
+// until waits for what the program prints.
+func (term *terminal) until(t *testing.T, want string) {
+	t.Helper()
+	late := time.After(30 * time.Second)
+	for !strings.Contains(term.all.String(), want) {
+		select {
+		case b := <-term.shown:
+			term.all.Write(b)
+		case <-late:
+			t.Fatalf("%q does not come: %q", want, term.all.String())
+		}
+	}
+}
+
+// start runs a command at the terminal.
+func (term *terminal) start(t *testing.T, dir, program string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, term.line, term.line, term.line
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd
+}
+
+// ended waits for the exit status.
+func (term *terminal) ended(t *testing.T, cmd *exec.Cmd) int {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	late := time.After(20 * time.Second)
+	for {
+		select {
+		case b := <-term.shown:
+			term.all.Write(b)
+		case <-done:
+			return cmd.ProcessState.ExitCode()
+		case <-late:
+			t.Fatal("the program hangs")
+		}
+	}
+}
+
+// A signal ends a dialogue at once, and the terminal shows again what is typed.
+func TestSignalsEndDialogues(t *testing.T) {
+	siegel := filepath.Join(programs(t), "siegel")
+	dir := t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), siegel, "init", "--data", filepath.Join(dir, "data"), "--name", "a.example", "--environment", "test").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	found := []string{"tenant", "create", "firm", "--data", "data", "--domain", "f.example", "--administrator", "a@f.example", "--keeper", "k@f.example"}
+	for _, c := range []struct {
+		name, prompt string
+		args         []string
+		echo         bool
+	}{
+		{"password", "Password of k@f.example: ", []string{"person", "list", "--data", "data", "--as", "k@f.example"}, false},
+		{"word", "Type word ", found, true},
+	} {
+		for _, signal := range []string{"Ctrl-C", "SIGTERM"} {
+			t.Run(c.name+" "+signal, func(t *testing.T) {
+				term := newTerminal(t)
+				cmd := term.start(t, dir, siegel, c.args...)
+				term.until(t, c.prompt)
+				for i := 0; term.echo(t) != c.echo && i < 100; i++ {
+					time.Sleep(10 * time.Millisecond) // the prompt comes before the echo goes
+				}
+				if term.echo(t) != c.echo {
+					t.Fatalf("echo %v, want %v", !c.echo, c.echo)
+				}
+				if signal == "SIGTERM" {
+					if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+						t.Fatal(err)
+					}
+				} else if _, err := term.screen.WriteString("\x03"); err != nil {
+					t.Fatal(err)
+				}
+				if got := term.ended(t, cmd); got != 130 {
+					t.Errorf("exit status %d, want 130: %q", got, term.all.String())
+				}
+				if !term.echo(t) {
+					t.Error("the terminal does not show what is typed")
+				}
+				if s := term.all.String(); strings.Contains(s, "goroutine") {
+					t.Error(s)
+				}
+				left, err := filepath.Glob(filepath.Join(dir, "*recovery.age*"))
+				if err != nil || len(left) > 0 {
+					t.Errorf("left behind: %v, error %v", left, err)
+				}
+			})
+		}
+	}
+}
