@@ -10,6 +10,7 @@ import (
 
 	"siegel/internal/audit"
 	"siegel/internal/identity/credential"
+	"siegel/internal/identity/bound"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
@@ -63,6 +64,9 @@ const (
 	kitFor   = time.Hour
 	maxKits  = 16
 	kitWords = 10
+
+	maxDomains = 1000 // of a tenant
+	maxPeople  = 1000 // of a founding ceremony
 )
 
 // NewKit makes a recovery kit. It is remembered for an hour, until Found uses
@@ -169,8 +173,8 @@ type invited struct {
 
 func checkFounding(f Founding) error {
 	switch {
-	case checkName(f.Name) != nil:
-		return checkName(f.Name)
+	case bound.Name(f.Name) != nil:
+		return bound.Name(f.Name)
 	case len(f.Domains) == 0:
 		return fault.New(fault.Invalid, "a tenant needs a domain")
 	case len(f.Administrators) == 0:
@@ -185,7 +189,7 @@ func checkFounding(f Founding) error {
 		return fault.Newf(fault.Invalid, "the founding ceremony takes at most %d people; invite the others afterwards", maxPeople)
 	}
 	for _, d := range f.Domains {
-		if err := checkDomain(d); err != nil {
+		if err := bound.Domain(d); err != nil {
 			return err
 		}
 	}
@@ -198,7 +202,7 @@ func checkFounders(f Founding) error {
 	seen := make(map[mail.Address]bool)
 	for _, list := range [][]mail.Address{f.Administrators, f.Keepers, f.Auditors, f.Readers} {
 		for _, a := range list {
-			if err := checkAddress(a); err != nil {
+			if err := bound.Address(a); err != nil {
 				return err
 			}
 			if seen[a] {
@@ -278,7 +282,7 @@ func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Found
 			}
 		}
 		if one.Role == Reader {
-			if err := i.assign(ctx, tx, p, p.Email); err != nil {
+			if _, err := i.assign(ctx, tx, p, p.Email); err != nil {
 				return err
 			}
 		}

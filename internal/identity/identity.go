@@ -367,36 +367,37 @@ func (a assignment) text() ([]byte, error) {
 	}.Text()
 }
 
-// assign begins sealing mail with an address to a person.
-func (i *Identity) assign(ctx context.Context, tx *db.Tx, p Person, a mail.Address) error {
+// assign begins sealing mail with an address to a person and returns the
+// assignment's id.
+func (i *Identity) assign(ctx context.Context, tx *db.Tx, p Person, a mail.Address) (mail.ID, error) {
 	one := assignment{id: mail.NewID(), holder: p.Holder, address: a, salt: seal.NewSalt(), created: mail.Micros(i.Now())}
 	text, err := one.text()
 	if err != nil {
-		return err
+		return one.id, err
 	}
 	leaf, err := i.Log.Append(ctx, tx, seal.AuditLog, []flow.Leaf{{Log: seal.AuditLog, Entry: text, Sealed: entry.Nothing()}})
 	if err != nil {
-		return err
+		return one.id, err
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, a.String(), p.ID.Bytes(), p.Holder.Bytes(), one.id.Bytes(), one.salt[:], leaf, one.created)
-	return err
+	return one.id, err
 }
 
-// unassign ends it. What was sealed to the person stays so.
-func (i *Identity) unassign(ctx context.Context, tx *db.Tx, p Person, a mail.Address) error {
+// unassign ends it and returns the assignment's id. What was sealed to the person
+// stays so.
+func (i *Identity) unassign(ctx context.Context, tx *db.Tx, p Person, a mail.Address) (id mail.ID, err error) {
 	var b []byte
-	err := tx.QueryRow(ctx, `DELETE FROM identity_address WHERE tenant = $1 AND address = $2 AND person = $3 RETURNING id`,
+	err = tx.QueryRow(ctx, `DELETE FROM identity_address WHERE tenant = $1 AND address = $2 AND person = $3 RETURNING id`,
 		a.String(), p.ID.Bytes()).Scan(&b)
 	if errors.Is(err, db.ErrNoRows) {
-		return fault.Newf(fault.NotFound, "%s is not an address of this person", a)
+		return id, fault.Newf(fault.NotFound, "%s is not an address of this person", a)
 	}
 	if err != nil {
-		return err
+		return id, err
 	}
-	id, err := mail.IDFrom(b)
-	if err != nil {
-		return err
+	if id, err = mail.IDFrom(b); err != nil {
+		return id, err
 	}
-	return i.Vault.End(ctx, tx, id)
+	return id, i.Vault.End(ctx, tx, id)
 }
