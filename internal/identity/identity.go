@@ -6,12 +6,12 @@ import (
 	"embed"
 	"errors"
 	"io/fs"
-	"sync"
 	"time"
 
 	"siegel/internal/audit"
 	"siegel/internal/flow"
 	"siegel/internal/identity/attempt"
+	"siegel/internal/identity/recovery"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/proto/entry"
@@ -82,15 +82,13 @@ type Identity struct {
 
 	open     *register        // of sessions
 	attempts *attempt.Counter // that were refused
-
-	mu   sync.Mutex
-	kits map[mail.ID]*kit // recovery kits shown and not yet confirmed; guarded by mu
+	kits     *recovery.Shelf  // recovery kits shown and not yet confirmed
 }
 
 // New returns the room.
 func New(d Deps) *Identity {
 	return &Identity{
-		Deps: d, open: newRegister(), kits: make(map[mail.ID]*kit),
+		Deps: d, open: newRegister(), kits: recovery.New(d.Vault, d.Now),
 		attempts: attempt.New(attempt.Deps{DB: d.DB, Trail: d.Trail, MAC: d.MAC, Now: d.Now}),
 	}
 }

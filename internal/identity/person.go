@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"siegel/internal/audit"
-	"siegel/internal/identity/credential"
 	"siegel/internal/identity/bound"
+	"siegel/internal/identity/credential"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"

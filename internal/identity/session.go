@@ -8,8 +8,8 @@ import (
 
 	"siegel/internal/audit"
 	"siegel/internal/identity/attempt"
-	"siegel/internal/identity/credential"
 	"siegel/internal/identity/bound"
+	"siegel/internal/identity/credential"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"

@@ -13,9 +13,9 @@ import (
 
 // Bounds of what is kept of what people type.
 const (
-	maxName    = 100  // of a tenant, in characters
-	maxAddress = 998  // in octets, as the door for mail has it
-	maxDomain  = 253  // in octets (RFC 1035 section 2.3.4, as text)
+	maxName    = 100 // of a tenant, in characters
+	maxAddress = 998 // in octets, as the door for mail has it
+	maxDomain  = 253 // in octets (RFC 1035 section 2.3.4, as text)
 )
 
 // unfit reports whether a text has what no name or address has, and what would
