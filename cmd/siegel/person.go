@@ -76,13 +76,16 @@ func (c *cli) personInvite() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) invited(inv invitation, dir string) error {
+func (c *cli) invited(inv invitation, dir string) error { return c.invitedAs(inv, dir, inv) }
+
+// invitedAs prints an invitation, or v as JSON.
+func (c *cli) invitedAs(inv invitation, dir string, v any) error {
 	if dir != "" {
 		if err := c.writeCodes(dir, []invitation{inv}); err != nil {
 			return err
 		}
 	}
-	return c.result(inv, func() {
+	return c.result(v, func() {
 		c.printCodes([]invitation{inv}, dir)
 		if inv.Role == "reader" {
 			c.print("No mail is sealed to her yet. A keeper assigns an address with: siegel person addresses %s --add ADDRESS", inv.Email)
@@ -150,23 +153,35 @@ func (c *cli) personPassword() *cobra.Command {
 	return cmd
 }
 
+// reset is an account that was reset.
+type reset struct {
+	invitation
+	Ended []string `json:"ended"`
+}
+
 func (c *cli) personReset() *cobra.Command {
 	var dir string
 	cmd := c.person(&cobra.Command{
 		Use: "reset ADDRESS", Args: c.words("ADDRESS"), Short: c.say("give an account a new key and code: for who forgot the password"),
+		Long: c.say("Give an account a new key and code: for who forgot the password. Her role that reads the archive and her addresses end: no mail is sealed to her until a keeper assigns them again, and older mail stays unreadable for her until a keeper re-grants it."),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var inv invitation
+			var r reset
 			if err := c.checkCodes(dir, args[0]); err != nil {
 				return err
 			}
-			if err := c.about(cmd, "person/reset", console.Person{Email: args[0]}, &inv, nil); err != nil {
+			if err := c.about(cmd, "person/reset", console.Person{Email: args[0]}, &r, nil); err != nil {
 				return err
 			}
-			if !c.json {
-				c.print("What was sealed to %s so far stays unreadable for her until a keeper runs: siegel person regrant %s", args[0], args[0])
-				c.print("A role that reads the archive has to be requested anew.")
+			if c.json {
+				return c.invitedAs(r.invitation, dir, r)
 			}
-			return c.invited(inv, dir)
+			if len(r.Ended) > 0 {
+				c.print("No mail is sealed to %s any more. A keeper assigns her addresses again:", args[0])
+				_, _ = fmt.Fprintf(c.out, "    siegel person addresses %s --add %s\n", args[0], strings.Join(r.Ended, " --add "))
+			}
+			c.print("What was sealed to %s so far stays unreadable for her until a keeper runs: siegel person regrant %s", args[0], args[0])
+			c.print("A role that reads the archive has to be requested anew.")
+			return c.invited(r.invitation, dir)
 		},
 	})
 	cmd.Flags().StringVar(&dir, "codes", "", c.say("write each invitation's code to a file in this folder instead of printing it"))

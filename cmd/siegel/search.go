@@ -26,6 +26,7 @@ type found struct {
 	Indexed int64         `json:"indexed"`
 	Pending int64         `json:"pending"`
 	Damaged int64         `json:"damaged"`
+	Former  int64         `json:"former"`
 	Took    time.Duration `json:"took"`
 }
 
@@ -63,6 +64,9 @@ func (c *cli) printFound(f found) {
 	c.print("%d of %d hits in %d messages, %d ms", len(f.Hits), f.Total, f.Indexed, f.Took.Milliseconds())
 	if f.Pending > 0 {
 		c.print("%d messages are not in the index yet", f.Pending)
+	}
+	if f.Former > 0 {
+		c.print("%d messages are sealed to a former key of yours; a keeper can re-grant them", f.Former)
 	}
 	if f.Damaged > 0 {
 		c.print("%d index records did not open; run siegel ledger verify", f.Damaged)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"siegel/internal/audit"
+	"siegel/internal/identity/bound"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
@@ -192,7 +193,8 @@ func (i *Identity) carryOut(ctx context.Context, tx *db.Tx, s *Session, r Reques
 		if err := i.localAddress(ctx, tx.ID(), mail.Address(r.Value)); err != nil {
 			return err
 		}
-		return i.assign(ctx, tx, p, mail.Address(r.Value))
+		_, err := i.assign(ctx, tx, p, mail.Address(r.Value))
+		return err
 	}
 	role, err := ParseRole(r.Value)
 	if err != nil {
@@ -318,13 +320,16 @@ func (i *Identity) AddAddress(ctx context.Context, s *Session, email, address ma
 		if err := still(ctx, tx, &p); err != nil {
 			return err
 		}
-		if err := i.assign(ctx, tx, p, address); err != nil {
+		id, err := i.assign(ctx, tx, p, address)
+		if err != nil {
 			if fault.Of(err) == fault.Conflict {
 				return fault.Newf(fault.Conflict, "%s is an address of this person already", address)
 			}
 			return err
 		}
-		return i.Trail.RecordIn(ctx, tx, audit.Event{What: "person.address.add", Who: s.person.ID.String(), Object: p.ID.String()})
+		return i.Trail.RecordIn(ctx, tx, audit.Event{
+			What: "person.address.add", Who: s.person.ID.String(), Object: p.ID.String(), Detail: map[string]any{"assignment": id.String()},
+		})
 	})
 	return nil, err
 }
@@ -332,7 +337,7 @@ func (i *Identity) AddAddress(ctx context.Context, s *Session, email, address ma
 // localAddress fails with kind Invalid where mail with an address would never be
 // sealed in the tenant: it is another's, or nobody's here.
 func (i *Identity) localAddress(ctx context.Context, tenant mail.TenantID, address mail.Address) error {
-	if err := checkAddress(address); err != nil {
+	if err := bound.Address(address); err != nil {
 		return err
 	}
 	list, err := i.domains(ctx, tenant)
@@ -358,12 +363,7 @@ func (i *Identity) RemoveAddress(ctx context.Context, s *Session, email, address
 	if err != nil {
 		return err
 	}
-	return s.tenant.Update(ctx, func(tx *db.Tx) error {
-		if err := i.unassign(ctx, tx, p, address); err != nil {
-			return err
-		}
-		return i.Trail.RecordIn(ctx, tx, audit.Event{What: "person.address.remove", Who: s.person.ID.String(), Object: p.ID.String()})
-	})
+	return s.tenant.Update(ctx, func(tx *db.Tx) error { return i.removeAddress(ctx, tx, p, address, s.person.ID) })
 }
 
 // Owner returns a person as a reader of mail, for a keeper who re-grants older

@@ -290,7 +290,7 @@ func TestInvitations(t *testing.T) {
 	}
 	h.same("an expired one with a wrong code", accept("late@a.test", wrong), unknown)
 	// A reset makes a new code, and the old one dies.
-	fresh := must(h.id.Reset(ctx, admin, "late@a.test"))
+	fresh := must(h.id.Reset(ctx, admin, "late@a.test")).Code
 	h.same("the old code after a reset", accept("late@a.test", late), unknown)
 	h.advance(identity.InvitationFor)
 	h.ok(accept("late@a.test", fresh))
@@ -457,7 +457,7 @@ func TestReset(t *testing.T) {
 	admin := h.in("admin@a.test")
 	open := h.in("auditor@a.test")
 	old := h.sealed()
-	code := must(h.id.Reset(ctx, admin, "auditor@a.test"))
+	code := must(h.id.Reset(ctx, admin, "auditor@a.test")).Code
 	fresh := h.sealed(open.Account().Holder)
 	if opens(open, fresh) {
 		t.Error("the open session reads what comes after the reset")

@@ -6,6 +6,7 @@ import (
 
 	"siegel/internal/identity/attempt"
 	"siegel/internal/identity/credential"
+	"siegel/internal/identity/recovery"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/seal"
@@ -15,8 +16,8 @@ import (
 const (
 	InvitationFor = invitationFor
 	CoolDown      = coolDown
-	KitFor        = kitFor
-	MaxKits       = maxKits
+	KitFor        = recovery.For
+	MaxKits       = recovery.Max
 	AttemptWindow = attempt.Window
 	MaxStrangers  = attempt.MaxStrangers
 	StrangersFor  = attempt.StrangersFor
@@ -46,21 +47,17 @@ func CheckPassword(p string) error { return credential.CheckPassword([]byte(p)) 
 
 // PutKit remembers a kit whose words are known, without making its file.
 func (i *Identity) PutKit(id mail.ID, made time.Time) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.forgetKits()
-	i.kits[id] = &kit{words: []string{"a", "b"}, asked: []int{1, 2}, until: made.Add(kitFor)}
+	i.kits.Put(id, &recovery.Held{Words: []string{"a", "b"}, Asked: []int{1, 2}, Until: made.Add(recovery.For)})
 }
 
 // HasKit reports whether a kit is remembered.
 func (i *Identity) HasKit(id mail.ID) bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.kits[id] != nil
+	_, err := i.kits.Take(id, nil)
+	return fault.Of(err) != fault.NotFound
 }
 
 // AskFor draws the words that are to be typed back.
-func AskFor(n int) []int { return askFor(n) }
+func AskFor(n int) []int { return recovery.AskFor(n) }
 
 // Proquints writes octets as words.
 func Proquints(b []byte) []string { return credential.Proquints(b) }

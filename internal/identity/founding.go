@@ -1,15 +1,13 @@
 package identity
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"slices"
-	"strings"
-	"time"
 
 	"siegel/internal/audit"
+	"siegel/internal/identity/bound"
 	"siegel/internal/identity/credential"
+	"siegel/internal/identity/recovery"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
@@ -43,81 +41,18 @@ type Invitation struct {
 	Code  string       `json:"code"`
 }
 
-// Kit is a recovery kit as it is shown, once: a file and the words that open it.
-type Kit struct {
-	ID         mail.ID  `json:"id"`
-	File       []byte   `json:"file"`  // age, encrypted to the words joined by single spaces
-	Words      []string `json:"words"` // keep them apart from the file
-	WordsAsked []int    `json:"ask"`   // positions, from 1, to type back
-}
-
-// kit is a recovery kit that waits to be confirmed.
-type kit struct {
-	lock  seal.Lock
-	words []string
-	asked []int
-	until time.Time
-}
-
+// Bounds of a founding ceremony.
 const (
-	kitFor   = time.Hour
-	maxKits  = 16
-	kitWords = 10
+	maxDomains = 1000 // of a tenant
+	maxPeople  = 1000
 )
+
+// Kit is a recovery kit as it is shown, once.
+type Kit = recovery.Kit
 
 // NewKit makes a recovery kit. It is remembered for an hour, until Found uses
 // it; the code inside opens the recovery holder's lock.
-func (i *Identity) NewKit(ctx context.Context) (Kit, error) {
-	raw := credential.Random(seal.CodeSize)
-	defer clear(raw)
-	words := credential.Proquints(credential.Random(2 * kitWords))
-	lock, err := i.Vault.PrepareLock(ctx, seal.ByRecovery, raw)
-	if err != nil {
-		return Kit{}, err
-	}
-	k := Kit{ID: mail.NewID(), Words: words, WordsAsked: askFor(len(words))}
-	if k.File, err = credential.KitFile(words, credential.FormatCode(raw)); err != nil {
-		return Kit{}, err
-	}
-	// A kit that does not open is found out now, not on the day it is needed.
-	got, err := credential.OpenKit(k.File, strings.Join(words, " "))
-	if err != nil {
-		return Kit{}, err
-	}
-	if !bytes.Equal(got, raw) {
-		return Kit{}, errors.New("identity: the new recovery kit holds another code")
-	}
-	clear(got)
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.forgetKits()
-	i.kits[k.ID] = &kit{lock: lock, words: words, asked: k.WordsAsked, until: i.Now().Add(kitFor)}
-	return k, nil
-}
-
-// forgetKits drops kits that are too old, and the oldest where there are too
-// many. The caller holds mu.
-func (i *Identity) forgetKits() {
-	var oldest mail.ID
-	for id, k := range i.kits {
-		if i.Now().After(k.until) {
-			delete(i.kits, id)
-		} else if old := i.kits[oldest]; old == nil || k.until.Before(old.until) {
-			oldest = id
-		}
-	}
-	if len(i.kits) >= maxKits {
-		delete(i.kits, oldest)
-	}
-}
-
-// askFor draws two positions, in order.
-func askFor(n int) []int {
-	b := credential.Random(2)
-	first := int(b[0]) % (n / 2)
-	second := n/2 + int(b[1])%(n-n/2)
-	return []int{first + 1, second + 1}
-}
+func (i *Identity) NewKit(ctx context.Context) (Kit, error) { return i.kits.Make(ctx) }
 
 // Found makes a tenant: domains, an administrator who holds nothing, one or two
 // keepers, and the recovery kit. Whom it invites is exempt from the cooling-off
@@ -126,15 +61,13 @@ func (i *Identity) Found(ctx context.Context, f Founding) (_ *Founded, err error
 	if err := checkFounding(f); err != nil {
 		return nil, err
 	}
-	k, err := i.confirm(f.Kit, f.Words)
+	k, err := i.kits.Take(f.Kit, f.Words)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil { // the kit serves another try
-			i.mu.Lock()
-			defer i.mu.Unlock()
-			i.kits[f.Kit] = k
+			i.kits.Put(f.Kit, k)
 		}
 	}()
 	var people []invited
@@ -169,8 +102,8 @@ type invited struct {
 
 func checkFounding(f Founding) error {
 	switch {
-	case checkName(f.Name) != nil:
-		return checkName(f.Name)
+	case bound.Name(f.Name) != nil:
+		return bound.Name(f.Name)
 	case len(f.Domains) == 0:
 		return fault.New(fault.Invalid, "a tenant needs a domain")
 	case len(f.Administrators) == 0:
@@ -185,7 +118,7 @@ func checkFounding(f Founding) error {
 		return fault.Newf(fault.Invalid, "the founding ceremony takes at most %d people; invite the others afterwards", maxPeople)
 	}
 	for _, d := range f.Domains {
-		if err := checkDomain(d); err != nil {
+		if err := bound.Domain(d); err != nil {
 			return err
 		}
 	}
@@ -198,7 +131,7 @@ func checkFounders(f Founding) error {
 	seen := make(map[mail.Address]bool)
 	for _, list := range [][]mail.Address{f.Administrators, f.Keepers, f.Auditors, f.Readers} {
 		for _, a := range list {
-			if err := checkAddress(a); err != nil {
+			if err := bound.Address(a); err != nil {
 				return err
 			}
 			if seen[a] {
@@ -215,27 +148,7 @@ func checkFounders(f Founding) error {
 	return nil
 }
 
-// confirm takes the kit whose words were typed back: it serves one tenant.
-func (i *Identity) confirm(id mail.ID, typed []string) (*kit, error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	k := i.kits[id]
-	if k == nil || i.Now().After(k.until) {
-		return nil, fault.New(fault.NotFound, "this recovery kit is not known any more; begin again")
-	}
-	if len(typed) != len(k.asked) {
-		return nil, fault.New(fault.Invalid, "type back the words of the recovery kit that are asked for")
-	}
-	for n, at := range k.asked {
-		if !strings.EqualFold(strings.TrimSpace(typed[n]), k.words[at-1]) {
-			return nil, fault.Newf(fault.Invalid, "word %d of the recovery kit is another one", at)
-		}
-	}
-	delete(i.kits, id)
-	return k, nil
-}
-
-func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Founding, k *kit, people []invited) error {
+func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Founding, k *recovery.Held, people []invited) error {
 	t := &out.Tenant
 	instance, tx := b.Tenant(mail.TenantID{}), b.Tenant(t.ID)
 	for _, log := range []string{"message", seal.AuditLog} {
@@ -254,7 +167,7 @@ func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Found
 	}
 	defer recovery.Wipe()
 	t.Archive, t.Recovery = archive.Holder, recovery.Holder
-	if err := i.Vault.Put(ctx, tx, k.lock, recovery); err != nil {
+	if err := i.Vault.Put(ctx, tx, k.Lock, recovery); err != nil {
 		return err
 	}
 	give := func(to mail.HolderID) error {
@@ -278,7 +191,7 @@ func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Found
 			}
 		}
 		if one.Role == Reader {
-			if err := i.assign(ctx, tx, p, p.Email); err != nil {
+			if _, err := i.assign(ctx, tx, p, p.Email); err != nil {
 				return err
 			}
 		}

@@ -6,12 +6,12 @@ import (
 	"embed"
 	"errors"
 	"io/fs"
-	"sync"
 	"time"
 
 	"siegel/internal/audit"
 	"siegel/internal/flow"
 	"siegel/internal/identity/attempt"
+	"siegel/internal/identity/recovery"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/proto/entry"
@@ -82,15 +82,13 @@ type Identity struct {
 
 	open     *register        // of sessions
 	attempts *attempt.Counter // that were refused
-
-	mu   sync.Mutex
-	kits map[mail.ID]*kit // recovery kits shown and not yet confirmed; guarded by mu
+	kits     *recovery.Shelf  // recovery kits shown and not yet confirmed
 }
 
 // New returns the room.
 func New(d Deps) *Identity {
 	return &Identity{
-		Deps: d, open: newRegister(), kits: make(map[mail.ID]*kit),
+		Deps: d, open: newRegister(), kits: recovery.New(d.Vault, d.Now),
 		attempts: attempt.New(attempt.Deps{DB: d.DB, Trail: d.Trail, MAC: d.MAC, Now: d.Now}),
 	}
 }
@@ -367,36 +365,37 @@ func (a assignment) text() ([]byte, error) {
 	}.Text()
 }
 
-// assign begins sealing mail with an address to a person.
-func (i *Identity) assign(ctx context.Context, tx *db.Tx, p Person, a mail.Address) error {
+// assign begins sealing mail with an address to a person and returns the
+// assignment's id.
+func (i *Identity) assign(ctx context.Context, tx *db.Tx, p Person, a mail.Address) (mail.ID, error) {
 	one := assignment{id: mail.NewID(), holder: p.Holder, address: a, salt: seal.NewSalt(), created: mail.Micros(i.Now())}
 	text, err := one.text()
 	if err != nil {
-		return err
+		return one.id, err
 	}
 	leaf, err := i.Log.Append(ctx, tx, seal.AuditLog, []flow.Leaf{{Log: seal.AuditLog, Entry: text, Sealed: entry.Nothing()}})
 	if err != nil {
-		return err
+		return one.id, err
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, a.String(), p.ID.Bytes(), p.Holder.Bytes(), one.id.Bytes(), one.salt[:], leaf, one.created)
-	return err
+	return one.id, err
 }
 
-// unassign ends it. What was sealed to the person stays so.
-func (i *Identity) unassign(ctx context.Context, tx *db.Tx, p Person, a mail.Address) error {
+// unassign ends it and returns the assignment's id. What was sealed to the person
+// stays so.
+func (i *Identity) unassign(ctx context.Context, tx *db.Tx, p Person, a mail.Address) (id mail.ID, err error) {
 	var b []byte
-	err := tx.QueryRow(ctx, `DELETE FROM identity_address WHERE tenant = $1 AND address = $2 AND person = $3 RETURNING id`,
+	err = tx.QueryRow(ctx, `DELETE FROM identity_address WHERE tenant = $1 AND address = $2 AND person = $3 RETURNING id`,
 		a.String(), p.ID.Bytes()).Scan(&b)
 	if errors.Is(err, db.ErrNoRows) {
-		return fault.Newf(fault.NotFound, "%s is not an address of this person", a)
+		return id, fault.Newf(fault.NotFound, "%s is not an address of this person", a)
 	}
 	if err != nil {
-		return err
+		return id, err
 	}
-	id, err := mail.IDFrom(b)
-	if err != nil {
-		return err
+	if id, err = mail.IDFrom(b); err != nil {
+		return id, err
 	}
-	return i.Vault.End(ctx, tx, id)
+	return id, i.Vault.End(ctx, tx, id)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"siegel/internal/audit"
+	"siegel/internal/identity/bound"
 	"siegel/internal/identity/credential"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
@@ -132,7 +133,7 @@ type newPerson struct {
 
 // create writes the account and returns it.
 func (i *Identity) create(ctx context.Context, b *db.Batch, tenant mail.TenantID, n newPerson) (Person, error) {
-	if err := checkAddress(n.email); err != nil {
+	if err := bound.Address(n.email); err != nil {
 		return Person{}, err
 	}
 	now := i.Now()
@@ -208,24 +209,33 @@ func (i *Identity) invitation(ctx context.Context) (string, seal.Lock, error) {
 	return code, lock, err
 }
 
+// Renewed is an account after its reset.
+type Renewed struct {
+	Code  string         // that the person sets a new password with
+	Ended []mail.Address // whose mail is sealed to her no longer
+}
+
 // Reset gives a person a new account key under a fresh code: for who forgot the
 // password. What was sealed to her alone stays unreadable until a keeper
-// re-grants it, and archive access has to be given anew.
-func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (code string, err error) {
+// re-grants it, archive access has to be given anew, and no new mail is sealed to
+// her until a keeper assigns her addresses again: who resets an account could
+// take the code himself.
+func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (out Renewed, err error) {
 	if err := i.must(ctx, s, Administrator); err != nil {
-		return "", err
+		return out, err
 	}
 	p, err := i.person(ctx, s.tenant, email)
 	if err != nil {
-		return "", err
+		return out, err
 	}
 	if p.ID == s.person.ID {
-		return "", fault.New(fault.Denied, "nobody resets his own account; change your password instead")
+		return out, fault.New(fault.Denied, "nobody resets his own account; change your password instead")
 	}
 	code, lock, err := i.invitation(ctx)
 	if err != nil {
-		return "", err
+		return out, err
 	}
+	out.Code = code
 	err = s.tenant.Update(ctx, func(tx *db.Tx) error {
 		if err := still(ctx, tx, &p); err != nil {
 			return err
@@ -244,6 +254,9 @@ func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (c
 		if err := i.Vault.Put(ctx, tx, lock, seed); err != nil {
 			return err
 		}
+		if out.Ended, err = i.unassignAll(ctx, tx, p, s.person.ID); err != nil {
+			return err
+		}
 		role := p.Role
 		if role.holdsArchive() {
 			role = Reader
@@ -260,7 +273,7 @@ func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (c
 			Old: string(p.Role), New: string(role),
 		})
 	})
-	return code, i.endIf(err, s, p)
+	return out, i.endIf(err, s, p)
 }
 
 // endIf closes the sessions of a person whose account a transaction has changed,
@@ -309,14 +322,8 @@ func (i *Identity) remove(ctx context.Context, b *db.Batch, s *Session, p *Perso
 			return err
 		}
 	}
-	list, err := addressesIn(ctx, tx, p.ID)
-	if err != nil {
+	if _, err := i.unassignAll(ctx, tx, *p, s.person.ID); err != nil {
 		return err
-	}
-	for _, a := range list {
-		if err := i.unassign(ctx, tx, *p, a); err != nil {
-			return err
-		}
 	}
 	if _, err := tx.Exec(ctx, `UPDATE identity_person SET tenant = $1, state = 'removed' WHERE tenant = $1 AND id = $2`, p.ID.Bytes()); err != nil {
 		return err
@@ -324,12 +331,34 @@ func (i *Identity) remove(ctx context.Context, b *db.Batch, s *Session, p *Perso
 	return i.Trail.RecordIn(ctx, tx, audit.Event{What: "person.remove", Who: s.person.ID.String(), Object: p.ID.String(), Old: string(p.Role)})
 }
 
-func addressesIn(ctx context.Context, tx *db.Tx, person mail.ID) (list []mail.Address, err error) {
-	rows, err := tx.Query(ctx, `SELECT address FROM identity_address WHERE tenant = $1 AND person = $2`, person.Bytes())
+// unassignAll ends that mail is sealed to a person and returns which addresses
+// she had. Each end is an event.
+func (i *Identity) unassignAll(ctx context.Context, tx *db.Tx, p Person, by mail.ID) ([]mail.Address, error) {
+	rows, err := tx.Query(ctx, `SELECT address FROM identity_address WHERE tenant = $1 AND person = $2 ORDER BY address`, p.ID.Bytes())
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, scanAddress)
+	list, err := collect(rows, scanAddress)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range list {
+		if err := i.removeAddress(ctx, tx, p, a, by); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// removeAddress ends that mail with one address is sealed to a person.
+func (i *Identity) removeAddress(ctx context.Context, tx *db.Tx, p Person, a mail.Address, by mail.ID) error {
+	id, err := i.unassign(ctx, tx, p, a)
+	if err != nil {
+		return err
+	}
+	return i.Trail.RecordIn(ctx, tx, audit.Event{
+		What: "person.address.remove", Who: by.String(), Object: p.ID.String(), Detail: map[string]any{"assignment": id.String()},
+	})
 }
 
 // lastOfRole refuses to take away the last keeper or the last administrator;

@@ -8,6 +8,7 @@ import (
 
 	"siegel/internal/audit"
 	"siegel/internal/identity/attempt"
+	"siegel/internal/identity/bound"
 	"siegel/internal/identity/credential"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
@@ -129,7 +130,7 @@ var errNoKey = errors.New("identity: wrong password or code")
 // why it does not open, it takes the same steps: two reads, one derivation, one
 // transaction with the same statements.
 func (i *Identity) unlock(ctx context.Context, tenant string, email mail.Address, kind seal.LockKind, given []byte) (*Session, error) {
-	if checkAddress(email) != nil {
+	if bound.Address(email) != nil {
 		email = "" // nobody has it, and it may be anything
 	}
 	t, p, err := i.login(ctx, tenant, email)

@@ -20,12 +20,13 @@ import (
 
 // version of the projections' tables and of the folding. A file of another
 // version is made again.
-const version = 1
+const version = 2
 
 const schema = `
 CREATE TABLE index_state (version INTEGER NOT NULL, seq INTEGER NOT NULL);
 CREATE TABLE index_doc (seq INTEGER PRIMARY KEY, message BLOB NOT NULL UNIQUE, date INTEGER NOT NULL, sent INTEGER NOT NULL,
-  size INTEGER NOT NULL, subject TEXT NOT NULL, sender TEXT NOT NULL, opaque INTEGER NOT NULL, damaged INTEGER NOT NULL);
+  size INTEGER NOT NULL, subject TEXT NOT NULL, sender TEXT NOT NULL, opaque INTEGER NOT NULL,
+  damaged INTEGER NOT NULL, former INTEGER NOT NULL);
 CREATE INDEX index_doc_sent ON index_doc (sent);
 CREATE VIRTUAL TABLE index_words USING fts5(subject, sender, recipient, body, filename,
   subject_alt, sender_alt, recipient_alt, body_alt, filename_alt,
@@ -208,6 +209,41 @@ type entry struct {
 	message mail.ID
 	record  record
 	damaged bool
+	former  int // term of the key it is sealed to, where the session does not reach that; 0 where it does
+}
+
+// again forgets how far the projection is where records are pending that were
+// sealed to keys that the session did not reach then, and reaches now.
+func (p *projection) again(ctx context.Context, terms []int) error {
+	for _, term := range terms {
+		var first int64
+		// no tenant: a projection is one holder's file
+		err := p.sql.QueryRowContext(ctx, `SELECT COALESCE(MIN(seq), 0) FROM index_doc WHERE former = $1`, term).Scan(&first)
+		if err != nil {
+			return err
+		}
+		if first > 0 {
+			p.seq = min(p.seq, first-1)
+		}
+	}
+	return nil
+}
+
+// forget deletes a message from the projection: what was re-granted has another
+// sequence number than before.
+func forget(ctx context.Context, tx *sql.Tx, message mail.ID) error {
+	var seq int64
+	// no tenant: a projection is one holder's file
+	err := tx.QueryRowContext(ctx, `DELETE FROM index_doc WHERE message = $1 RETURNING seq`, message.Bytes()).Scan(&seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	// no tenant: a projection is one holder's file
+	_, err = tx.ExecContext(ctx, `DELETE FROM index_words WHERE rowid = $1`, seq)
+	return err
 }
 
 func insert(ctx context.Context, tx *sql.Tx, e entry) error {
@@ -220,9 +256,13 @@ func insert(ctx context.Context, tx *sql.Tx, e entry) error {
 	if len(r.From) > 0 {
 		sender = r.From[0]
 	}
+	if err := forget(ctx, tx, e.message); err != nil {
+		return err
+	}
 	// no tenant: a projection is one holder's file
-	_, err := tx.ExecContext(ctx, `INSERT INTO index_doc (seq, message, date, sent, size, subject, sender, opaque, damaged)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, e.seq, e.message.Bytes(), r.Date, sent, r.Size, r.Subject, sender, truth(r.Opaque), truth(e.damaged))
+	_, err := tx.ExecContext(ctx, `INSERT INTO index_doc (seq, message, date, sent, size, subject, sender, opaque, damaged, former)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, e.seq, e.message.Bytes(), r.Date, sent, r.Size, r.Subject, sender,
+		truth(r.Opaque), truth(e.damaged), e.former)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func TestParseQueryDates(t *testing.T) {
 		t.Fatalf("%+v, error %v", q, err)
 	}
 	where, args := q.where()
-	if where != "damaged = 0 AND sent >= $1 AND sent < $2" || len(args) != 2 {
+	if where != "damaged = 0 AND former = 0 AND sent >= $1 AND sent < $2" || len(args) != 2 {
 		t.Fatalf("%s %v", where, args)
 	}
 }

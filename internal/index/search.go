@@ -33,9 +33,10 @@ type Hit struct {
 type Result struct {
 	Hits    []Hit         `json:"hits"` // newest first by Sent
 	Total   int           `json:"total"`
-	Indexed int64         `json:"indexed"` // messages that were searched
+	Indexed int64         `json:"indexed"` // messages that were looked at
 	Pending int64         `json:"pending"` // messages that are not in the index yet
 	Damaged int64         `json:"damaged"` // messages whose index record did not open
+	Former  int64         `json:"former"`  // messages sealed to a former key, which the session does not reach
 	Took    time.Duration `json:"took"`    // nanoseconds
 }
 
@@ -104,13 +105,15 @@ func (x *Index) month(ctx context.Context, s Session, m seal.Month, q query, r R
 	if err := x.catchUp(ctx, s, p, m, r.Progress); err != nil {
 		return err
 	}
-	var indexed, damaged int64
+	var indexed, damaged, former int64
 	// no tenant: a projection is one holder's file
-	if err := p.sql.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(SUM(damaged), 0) FROM index_doc`).Scan(&indexed, &damaged); err != nil {
+	if err := p.sql.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(SUM(damaged), 0), COALESCE(SUM(former > 0), 0) FROM index_doc`).
+		Scan(&indexed, &damaged, &former); err != nil {
 		return err
 	}
-	out.Indexed += indexed
+	out.Indexed += indexed - former
 	out.Damaged += damaged
+	out.Former += former
 	out.Pending += max(0, m.Count-indexed)
 	hits, total, err := p.find(ctx, q, r.Offset+r.Limit)
 	out.Total += total
@@ -155,7 +158,7 @@ func collect(rows *sql.Rows) (hits []Hit, err error) {
 
 // where returns the condition of a query and its arguments.
 func (q query) where() (string, []any) {
-	conditions := []string{"damaged = 0"}
+	conditions := []string{"damaged = 0", "former = 0"}
 	var args []any
 	add := func(condition string, arg any) {
 		args = append(args, arg)
@@ -177,8 +180,8 @@ func (q query) where() (string, []any) {
 // catchUp takes what is pending of a month into its projection. The audit log
 // has it before the first record is opened.
 func (x *Index) catchUp(ctx context.Context, s Session, p *projection, m seal.Month, progress func(done, total int64)) error {
-	if m.Last <= p.seq {
-		return nil
+	if err := p.again(ctx, s.Unlocked().Terms(p.key.holder)); err != nil || m.Last <= p.seq {
+		return err
 	}
 	event := audit.Event{
 		What: "index.catch-up", Who: s.Person().String(),
@@ -215,10 +218,14 @@ func (x *Index) catchUp(ctx context.Context, s Session, p *projection, m seal.Mo
 	return nil
 }
 
-// read opens one index record. A damaged one, and one whose key the session
-// does not reach, is noted as such and stops nobody.
+// read opens one index record. A damaged one, and one whose key the session does
+// not reach since the account was reset, is noted as such and stops nobody.
 func (x *Index) read(ctx context.Context, s Session, w seal.Wrap) (entry, error) {
 	e := entry{seq: w.Seq, message: w.Message}
+	if !slices.Contains(s.Unlocked().Terms(w.Holder), w.Term) && s.Unlocked().Holds(w.Holder) {
+		e.former = w.Term
+		return e, nil
+	}
 	opened, err := s.Unlocked().OpenWrap(ctx, w, w.Holder == s.Archive())
 	if err == nil {
 		defer opened.Close()

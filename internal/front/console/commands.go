@@ -202,10 +202,16 @@ func (c *Console) personPassword(ctx context.Context, k *call) (any, error) {
 	})
 }
 
+// Reset is an account that was reset, and whose mail is sealed to her no longer.
+type Reset struct {
+	identity.Invitation
+	Ended []mail.Address `json:"ended"`
+}
+
 func (c *Console) personReset(ctx context.Context, k *call) (any, error) {
 	return c.person(ctx, k, func(s *identity.Session, _ Person, email mail.Address) (any, error) {
-		code, err := c.Identity.Reset(ctx, s, email)
-		return identity.Invitation{Email: email, Code: code}, err
+		out, err := c.Identity.Reset(ctx, s, email)
+		return Reset{identity.Invitation{Email: email, Code: out.Code}, out.Ended}, err
 	})
 }
 

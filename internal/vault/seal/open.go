@@ -39,7 +39,7 @@ func (s *Session) Open(ctx context.Context, message mail.ID, archive mail.Holder
 	}
 	var best *Wrap
 	for i := range wraps {
-		if err := s.reaches(wraps[i].Holder, wraps[i].term); err == nil && (best == nil || wraps[i].Holder == archive) {
+		if err := s.reaches(wraps[i].Holder, wraps[i].Term); err == nil && (best == nil || wraps[i].Holder == archive) {
 			best = &wraps[i]
 		}
 	}
@@ -58,15 +58,15 @@ type Wrap struct {
 	Seq     int64 // in the holder's sequence
 	Message mail.ID
 	Month   int
+	Term    int // of the holder, whose key it is under
 
-	term  int
 	batch mail.ID
 	wrap  []byte
 }
 
 // OpenWrap opens a wrap. archive says that the wrap is the archive holder's.
 func (s *Session) OpenWrap(ctx context.Context, w Wrap, archive bool) (*Opened, error) {
-	b := batch{id: w.batch, holder: w.Holder, term: w.term}
+	b := batch{id: w.batch, holder: w.Holder, term: w.Term}
 	k, err := s.wrapping(ctx, w, b)
 	if err != nil {
 		return nil, err
@@ -100,8 +100,8 @@ func (s *Session) wrapping(ctx context.Context, w Wrap, b batch) (k secret.Key, 
 	case len(w.wrap) == 0:
 		return k, stream.ErrDamaged("a key of the message")
 	case w.wrap[0] == localWrap:
-		err = s.lend(w.Holder, w.term, func(seed secret.Key) error {
-			k = seed.Derive(purposeLocal, nil, id[:], w.Holder[:], number(w.term))
+		err = s.lend(w.Holder, w.Term, func(seed secret.Key) error {
+			k = seed.Derive(purposeLocal, nil, id[:], w.Holder[:], number(w.Term))
 			return nil
 		})
 		return k, err
@@ -111,7 +111,7 @@ func (s *Session) wrapping(ctx context.Context, w Wrap, b batch) (k secret.Key, 
 	if k, ok := s.remembered(b); ok {
 		return k, nil
 	}
-	if err := s.reaches(w.Holder, w.term); err != nil {
+	if err := s.reaches(w.Holder, w.Term); err != nil {
 		return k, err
 	}
 	var sealed []byte
@@ -123,7 +123,7 @@ func (s *Session) wrapping(ctx context.Context, w Wrap, b batch) (k secret.Key, 
 	if err != nil {
 		return k, err
 	}
-	err = s.lend(w.Holder, w.term, func(seed secret.Key) error {
+	err = s.lend(w.Holder, w.Term, func(seed secret.Key) error {
 		plain, err := hybrid.Open(seed, "a batch key", batchInfo(id, b), sealed)
 		if err != nil {
 			return err
@@ -185,7 +185,7 @@ func collectWraps(rows interface {
 	for rows.Next() {
 		w := Wrap{Message: message}
 		var holder, batch []byte
-		if err := rows.Scan(&holder, &w.term, &batch, &w.wrap, &w.Seq); err != nil {
+		if err := rows.Scan(&holder, &w.Term, &batch, &w.wrap, &w.Seq); err != nil {
 			return nil, err
 		}
 		if w.Holder, err = mail.IDFrom(holder); err != nil {
@@ -212,7 +212,7 @@ func (s *Session) Wraps(ctx context.Context, holder mail.HolderID, month int, af
 	for rows.Next() {
 		w := Wrap{Holder: holder, Month: month}
 		var message, batch []byte
-		if err := rows.Scan(&message, &w.term, &batch, &w.wrap, &w.Seq); err != nil {
+		if err := rows.Scan(&message, &w.Term, &batch, &w.wrap, &w.Seq); err != nil {
 			return nil, err
 		}
 		if w.Message, err = mail.IDFrom(message); err != nil {
@@ -254,7 +254,9 @@ func (s *Session) Months(ctx context.Context, holder mail.HolderID) (months []Mo
 
 // Regrant wraps messages that the session opens for another holder, with the
 // holder's own extra each. It is one group of its own. Messages that the holder
-// has already are left out; it returns how many were new.
+// has under the current term are left out; a wrap for an earlier term, which an
+// account that was reset opens no more, gives way to the new one. It returns how
+// many were wrapped.
 func (s *Session) Regrant(ctx context.Context, to mail.HolderID, opened map[*Opened]Regranted) (int, error) {
 	var keys []flow.Key
 	for o, r := range opened {
@@ -267,13 +269,12 @@ func (s *Session) Regrant(ctx context.Context, to mail.HolderID, opened map[*Ope
 		n = 0
 		var missing []flow.Key
 		for _, k := range keys {
-			var one int
-			err := tx.QueryRow(ctx, `SELECT 1 FROM seal_wrap WHERE tenant = $1 AND message = $2 AND holder = $3`,
-				k.Object().Bytes(), to.Bytes()).Scan(&one)
-			if errors.Is(err, db.ErrNoRows) {
-				missing = append(missing, k)
-			} else if err != nil {
+			has, err := hasNow(ctx, tx, k.Object(), to)
+			if err != nil {
 				return err
+			}
+			if !has {
+				missing = append(missing, k)
 			}
 		}
 		w, err := s.vault.Wrap(ctx, s.tenant, missing)
@@ -284,6 +285,20 @@ func (s *Session) Regrant(ctx context.Context, to mail.HolderID, opened map[*Ope
 		return w.Write(ctx, tx, nil)
 	})
 	return n, err
+}
+
+// hasNow reports whether a message is wrapped for the current term of a holder,
+// and deletes the wrap for another term. [Wrapped.Write] fails, and nothing is
+// deleted, where the row does not have the term that the ledger has.
+func hasNow(ctx context.Context, tx *db.Tx, message mail.ID, holder mail.HolderID) (bool, error) {
+	var one int
+	err := tx.QueryRow(ctx, `SELECT 1 FROM seal_wrap w JOIN seal_holder h ON h.tenant = w.tenant AND h.id = w.holder
+		WHERE w.tenant = $1 AND w.message = $2 AND w.holder = $3 AND w.term = h.term`, message.Bytes(), holder.Bytes()).Scan(&one)
+	if !errors.Is(err, db.ErrNoRows) {
+		return err == nil, err
+	}
+	_, err = tx.Exec(ctx, `DELETE FROM seal_wrap WHERE tenant = $1 AND message = $2 AND holder = $3`, message.Bytes(), holder.Bytes())
+	return false, err
 }
 
 // Regranted is what [Session.Regrant] needs to know of a message.

@@ -412,6 +412,41 @@ func TestRegrant(t *testing.T) {
 	}
 }
 
+// A wrap for a former term of a person gives way: she opens it no more.
+func TestRegrantAfterNewTerm(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	keeper, reader := h.person(), h.person()
+	archive := h.archive(keeper)
+	list := h.seal(3, archive)
+	s := h.unlock(keeper)
+	give := make(map[*seal.Opened]seal.Regranted)
+	for _, m := range list {
+		o, err := s.Open(t.Context(), m.id, archive)
+		h.ok(err)
+		give[o] = seal.Regranted{Month: 202611}
+	}
+	if n, err := s.Regrant(t.Context(), reader.holder, give); n != 3 || err != nil {
+		t.Fatalf("%d gained, error %v", n, err)
+	}
+	h.newTerm(reader.holder)
+	for _, want := range []int{3, 0} {
+		if n, err := s.Regrant(t.Context(), reader.holder, give); n != want || err != nil {
+			t.Errorf("%d gained, error %v, want %d", n, err, want)
+		}
+	}
+	wraps, err := s.Wraps(t.Context(), reader.holder, 202611, 0, 10)
+	h.ok(err)
+	if len(wraps) != 3 {
+		t.Errorf("%d wraps", len(wraps))
+	}
+	for _, w := range wraps {
+		if w.Term != 2 || w.Seq <= 3 {
+			t.Errorf("wrap %d is for term %d", w.Seq, w.Term)
+		}
+	}
+}
+
 // A seed of an older term is not locked again.
 func TestOldSeedIsNotLocked(t *testing.T) {
 	t.Parallel()

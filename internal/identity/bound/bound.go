@@ -1,4 +1,6 @@
-package identity
+// Package bound says what names, domains and e-mail addresses may be, of what
+// people type.
+package bound
 
 import (
 	"strings"
@@ -11,19 +13,17 @@ import (
 
 // Bounds of what is kept of what people type.
 const (
-	maxName    = 100  // of a tenant, in characters
-	maxAddress = 998  // in octets, as the door for mail has it
-	maxDomain  = 253  // in octets (RFC 1035 section 2.3.4, as text)
-	maxDomains = 1000 // of a tenant
-	maxPeople  = 1000 // of a founding ceremony
+	maxName    = 100 // of a tenant, in characters
+	maxAddress = 998 // in octets, as the door for mail has it
+	maxDomain  = 253 // in octets (RFC 1035 section 2.3.4, as text)
 )
 
 // unfit reports whether a text has what no name or address has, and what would
 // break a line of a log or a terminal.
 func unfit(s string) bool { return !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) }
 
-// checkAddress fails with kind Invalid where an address cannot be one.
-func checkAddress(a mail.Address) error {
+// Address fails with kind Invalid where an address cannot be one.
+func Address(a mail.Address) error {
 	if len(a) > maxAddress {
 		return fault.Newf(fault.Invalid, "an e-mail address has at most %d octets", maxAddress)
 	}
@@ -34,7 +34,8 @@ func checkAddress(a mail.Address) error {
 	return nil
 }
 
-func checkDomain(d mail.Domain) error {
+// Domain fails with kind Invalid where a domain cannot be one.
+func Domain(d mail.Domain) error {
 	if len(d) > maxDomain {
 		return fault.Newf(fault.Invalid, "a domain has at most %d octets", maxDomain)
 	}
@@ -44,7 +45,8 @@ func checkDomain(d mail.Domain) error {
 	return nil
 }
 
-func checkName(name string) error {
+// Name fails with kind Invalid where a text is no name of a tenant.
+func Name(name string) error {
 	if strings.TrimSpace(name) == "" || utf8.RuneCountInString(name) > maxName || unfit(name) {
 		return fault.New(fault.Invalid, "a tenant needs a name of at most 100 characters")
 	}

@@ -1,0 +1,54 @@
+package identity_test
+
+import (
+	"slices"
+	"testing"
+
+	"siegel/internal/mail"
+	"siegel/internal/vault/seal"
+)
+
+// Who resets an account could take its code himself: no mail is sealed to it
+// until a keeper assigns its addresses again.
+func TestResetEndsAddresses(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	admin, keeper := h.in("admin@a.test"), h.in("keeper@a.test")
+	_, err := h.id.AddAddress(ctx, keeper, "reader@a.test", "office@a.test")
+	h.ok(err)
+	alpha := h.db.Tenant(h.tenant("alpha").ID)
+	reads := func(a mail.Address) bool {
+		_, owners, err := h.id.Sealing(ctx, alpha, []mail.Address{a})
+		h.ok(err)
+		return len(owners) > 0
+	}
+	both := []mail.Address{"office@a.test", "reader@a.test"}
+	if out := must(h.id.Reset(ctx, admin, "reader@a.test")); !slices.Equal(out.Ended, both) {
+		t.Errorf("ended: %v", out.Ended)
+	}
+	p, ended := h.person(admin, "reader@a.test"), 0
+	for _, e := range h.events(admin) {
+		if e.What == "person.address.remove" && e.Object == p.ID.String() && e.Who == admin.Person().String() && e.Detail["assignment"] != nil {
+			ended++
+		}
+	}
+	if reads(both[0]) || reads(both[1]) || len(p.Addresses) != 0 || ended != 2 {
+		t.Errorf("after the reset: %v, %v, addresses %v, %d events", reads(both[0]), reads(both[1]), p.Addresses, ended)
+	}
+	standing := must(h.log.Standing(ctx, alpha, seal.AuditLog))
+	if problems := must(h.id.VerifyRows(ctx, alpha, standing)); len(problems) != 0 {
+		t.Errorf("rows and ledger differ: %v", problems)
+	}
+	_, err = h.id.AddAddress(ctx, keeper, "reader@a.test", "reader@a.test")
+	h.ok(err)
+	if !reads("reader@a.test") {
+		t.Error("a keeper cannot assign the address again")
+	}
+	// An account without addresses has none to end.
+	if out := must(h.id.Reset(ctx, admin, "reader@a.test")); len(out.Ended) != 1 {
+		t.Errorf("ended: %v", out.Ended)
+	}
+	if out := must(h.id.Reset(ctx, admin, "reader@a.test")); len(out.Ended) != 0 {
+		t.Errorf("ended: %v", out.Ended)
+	}
+}
