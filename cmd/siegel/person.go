@@ -209,6 +209,10 @@ func (c *cli) requested(r requested, done string) error {
 			return
 		}
 		c.print("A keeper has to approve this: siegel access approve %s --as KEEPER", r.Request.ID)
+		if r.Request.NotBefore != nil {
+			c.print("You made or reset this account less than 7 days ago: it can be approved from %s on, or another administrator asks.",
+				r.Request.NotBefore.Local().Format(moment))
+		}
 	})
 }
 

@@ -246,7 +246,7 @@ func (i *Identity) Recover(ctx context.Context, tenant string, id mail.ID, file 
 		return err
 	}
 	defer unlocked.Close()
-	r, err := requestByID(ctx, handle, id)
+	r, err := i.requestByID(ctx, handle, id)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,9 @@ func (c *Console) commands() map[string]command {
 		"person/regrant":        c.personRegrant,
 		"access/list":           c.accessList,
 		"access/request":        c.accessRequest,
-		"access/approve":        c.accessApprove,
+		"access/approve":        c.decide(c.Identity.Approve),
+		"access/reject":         c.decide(c.Identity.Reject),
+		"access/withdraw":       c.decide(c.Identity.Withdraw),
 		"access/recover":        c.accessRecover,
 		"audit":                 c.audit,
 		"search":                c.search,
@@ -244,18 +246,21 @@ func (c *Console) accessRequest(ctx context.Context, k *call) (any, error) {
 	})
 }
 
-// Approve carries out a request.
-type Approve struct {
+// Decide ends a request.
+type Decide struct {
 	Credentials
 	Request mail.ID `json:"request"`
 }
 
-func (c *Console) accessApprove(ctx context.Context, k *call) (any, error) {
-	var r Approve
-	if err := k.read(&r); err != nil {
-		return nil, err
+// decide is a command that ends a request.
+func (c *Console) decide(f func(context.Context, *identity.Session, mail.ID) (identity.Request, error)) command {
+	return func(ctx context.Context, k *call) (any, error) {
+		var r Decide
+		if err := k.read(&r); err != nil {
+			return nil, err
+		}
+		return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) { return f(ctx, s, r.Request) })
 	}
-	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) { return c.Identity.Approve(ctx, s, r.Request) })
 }
 
 // Recover carries out a request with the recovery kit.
@@ -311,6 +316,9 @@ func (c *Console) search(ctx context.Context, k *call) (any, error) {
 		return nil, err
 	}
 	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) {
+		if s.Account().Role == identity.Administrator {
+			return nil, fault.New(fault.Denied, "the role administrator reads nothing, so there is nothing to search")
+		}
 		return c.Index.Search(ctx, s, index.Request{Text: r.Query, Limit: r.Limit, Offset: r.Offset, Progress: k.progress})
 	})
 }
