@@ -169,12 +169,13 @@ func (i *Identity) create(ctx context.Context, b *db.Batch, tenant mail.TenantID
 }
 
 func errThere(email mail.Address) error {
-	return fault.Newf(fault.Conflict, "there is or was a person %s already", email)
+	return fault.Newf(fault.Conflict, "there is a person %s already", email)
 }
 
 // Invite makes an account as an administrator and returns the code that the
 // person sets her password with. The account reads nothing yet: other roles
-// than reader and administrator, and addresses, are requested afterwards.
+// than reader and administrator, and addresses, are requested afterwards. Who was
+// removed may be invited again: as a new account, with a key of its own.
 func (i *Identity) Invite(ctx context.Context, s *Session, email mail.Address, role Role) (_ Person, code string, err error) {
 	if err := i.must(ctx, s, Administrator); err != nil {
 		return Person{}, "", err

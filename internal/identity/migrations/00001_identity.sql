@@ -50,7 +50,8 @@ CREATE TABLE identity_person (
   created BIGINT NOT NULL,
   PRIMARY KEY (tenant, id)
 );
-CREATE UNIQUE INDEX identity_person_email ON identity_person (tenant, email);
+-- Who was removed may be invited again, as another person with another holder.
+CREATE UNIQUE INDEX identity_person_email ON identity_person (tenant, email) WHERE state <> 'removed';
 CREATE TABLE identity_address (
   tenant BYTEA NOT NULL,
   address TEXT NOT NULL,
