@@ -144,13 +144,9 @@ func (i *Identity) localAddress(ctx context.Context, tenant mail.TenantID, addre
 		return err
 	}
 	if !slices.Contains(list, address.Domain()) {
-		return errForeign(address)
+		return bound.Foreign(address)
 	}
 	return nil
-}
-
-func errForeign(address mail.Address) error {
-	return fault.Newf(fault.Invalid, "%s is not in a domain of this tenant", address)
 }
 
 // RemoveAddress ends that mail with an address is sealed to a person.
@@ -177,6 +173,42 @@ func (i *Identity) Owner(ctx context.Context, s *Session, email mail.Address) (m
 	}
 	list, err := i.addresses(ctx, s.tenant, p.ID)
 	return mail.Owner{Holder: p.Holder, Addresses: list}, err
+}
+
+// Names returns the e-mail addresses of people by their ids and by those of their
+// holders, of who was removed too, for whoever may read the audit log.
+func (i *Identity) Names(ctx context.Context, s *Session) (map[mail.ID]mail.Address, error) {
+	if err := i.must(ctx, s, Administrator, Keeper, Auditor); err != nil {
+		return nil, err
+	}
+	rows, err := s.tenant.Query(ctx, selectPerson)
+	if err != nil {
+		return nil, err
+	}
+	list, err := db.Collect(rows, scanPerson)
+	names := make(map[mail.ID]mail.Address, 2*len(list))
+	for _, p := range list {
+		names[p.ID], names[p.Holder] = p.Email, p.Email
+	}
+	return names, err
+}
+
+// Assigned returns the addresses whose mail is sealed to somebody now, by the ids
+// of their assignments, for whoever may read the audit log.
+func (i *Identity) Assigned(ctx context.Context, s *Session) (map[mail.ID]mail.Address, error) {
+	if err := i.must(ctx, s, Administrator, Keeper, Auditor); err != nil {
+		return nil, err
+	}
+	rows, err := s.tenant.Query(ctx, selectAssignment)
+	if err != nil {
+		return nil, err
+	}
+	list, err := db.Collect(rows, scanAssignment)
+	assigned := make(map[mail.ID]mail.Address, len(list))
+	for _, a := range list {
+		assigned[a.id] = a.address
+	}
+	return assigned, err
 }
 
 // Audit lists the tenant's audit trail, newest first: administrators see

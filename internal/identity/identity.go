@@ -232,7 +232,7 @@ func addOwner(owners []mail.Owner, holder mail.HolderID, a mail.Address) []mail.
 // assigned returns the holders of an address after their assignment was found
 // in the ledger.
 func (i *Identity) assigned(ctx context.Context, t db.Tenant, a mail.Address) (holders []mail.HolderID, err error) {
-	rows, err := t.Query(ctx, `SELECT address, holder, id, salt, leaf, created FROM identity_address WHERE tenant = $1 AND address = $2`, a.String())
+	rows, err := t.Query(ctx, selectAssignment+` AND address = $2`, a.String())
 	if err != nil {
 		return nil, err
 	}
@@ -260,6 +260,8 @@ type assignment struct {
 	created int64
 	leaf    int64
 }
+
+const selectAssignment = `SELECT address, holder, id, salt, leaf, created FROM identity_address WHERE tenant = $1`
 
 func scanAssignment(row db.Scanner) (a assignment, err error) {
 	var holder, id, salt []byte
@@ -310,7 +312,7 @@ func (a assignment) is(p flow.Entered, text []byte) bool {
 // in the audit log: the newest entry of each id. It needs no key. What differs
 // comes back as problems of kind Damaged, which name ids and no addresses.
 func (i *Identity) VerifyRows(ctx context.Context, t db.Tenant, standing map[mail.ID]flow.Entered) (problems []error, err error) {
-	rows, err := t.Query(ctx, `SELECT address, holder, id, salt, leaf, created FROM identity_address WHERE tenant = $1`)
+	rows, err := t.Query(ctx, selectAssignment)
 	if err != nil {
 		return nil, err
 	}

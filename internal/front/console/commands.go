@@ -6,7 +6,6 @@ import (
 	"io"
 	"time"
 
-	"siegel/internal/audit"
 	"siegel/internal/identity"
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
@@ -277,29 +276,6 @@ func (c *Console) accessRecover(ctx context.Context, k *call) (any, error) {
 		return nil, err
 	}
 	return done{}, c.Identity.Recover(ctx, r.Tenant, r.Request, r.File, r.Words)
-}
-
-// Audit asks for the newest events.
-type Audit struct {
-	Credentials
-	Limit int `json:"limit"`
-}
-
-const maxEvents = 10_000
-
-func (c *Console) audit(ctx context.Context, k *call) (any, error) {
-	var r Audit
-	if err := k.read(&r); err != nil {
-		return nil, err
-	}
-	if r.Limit < 1 || r.Limit > maxEvents {
-		return nil, fault.Newf(fault.Invalid, "ask for 1 to %d events", maxEvents)
-	}
-	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) {
-		list := []audit.Entry{}
-		err := c.Identity.Audit(ctx, s, r.Limit, func(e audit.Entry) error { list = append(list, e); return nil })
-		return list, err
-	})
 }
 
 // Search asks for messages.

@@ -44,6 +44,11 @@ func Address(a mail.Address) error {
 	return nil
 }
 
+// Foreign is the error of kind Invalid for an address of no domain of the tenant.
+func Foreign(a mail.Address) error {
+	return fault.Newf(fault.Invalid, "%s is not in a domain of this tenant", a)
+}
+
 // Domain fails with kind Invalid where a domain cannot be one.
 func Domain(d mail.Domain) error {
 	if len(d) > maxDomain {
