@@ -25,6 +25,7 @@ type request struct {
 	DeciderEmail   string     `json:"decider_email,omitempty"`
 	Decided        *time.Time `json:"decided,omitempty"`
 	NotBefore      *time.Time `json:"not_before,omitempty"`
+	Keepers        int        `json:"keepers,omitempty"`
 }
 
 func (c *cli) accessCommand() *cobra.Command {
@@ -42,7 +43,7 @@ func (c *cli) accessRequest() *cobra.Command {
 			if err := c.about(cmd, "access/request", console.Person{Email: args[0], Role: role}, &r, nil); err != nil {
 				return err
 			}
-			return c.requested(requested{&r}, "")
+			return c.requested(requested{Request: &r}, "")
 		},
 	})
 	cmd.Flags().StringVar(&role, "role", "auditor", c.say("compliance or auditor"))
@@ -53,6 +54,7 @@ func (c *cli) accessApprove() *cobra.Command {
 	return c.decision(&cobra.Command{Use: "approve REQUEST", Short: c.say("carry out a request (a keeper)")}, func(r request) {
 		if r.Kind == "role" {
 			c.print("Approved and carried out: %s has the role %s now, as %s asked.", r.Email, c.say(r.Value), r.RequesterEmail)
+			c.fewKeepers(r.Keepers)
 		} else {
 			c.print("Approved and carried out: mail with %s is sealed to %s from now on, as %s asked.", r.Value, r.Email, r.RequesterEmail)
 		}

@@ -44,31 +44,38 @@ func setRole(ctx context.Context, tx *db.Tx, p Person, role Role) error {
 	return err
 }
 
+// Change is what became of a change of a role.
+type Change struct {
+	Request *Request `json:"request"`           // not nil where it was only requested
+	Took    bool     `json:"took_archive"`      // who had it reads the archive no longer
+	Keepers int      `json:"keepers,omitempty"` // that are left, where there is one less
+}
+
 // SetRole changes a role as an administrator. Roles that read the archive are
-// requested instead (the returned request is then not nil); taking such a role
+// requested instead; taking such a role
 // away works at once and starts a new term of the archive.
-func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, role Role) (*Request, error) {
+func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, role Role) (out Change, err error) {
 	if role.holdsArchive() {
 		r, err := i.RequestRole(ctx, s, email, role)
 		if err != nil {
-			return nil, err
+			return out, err
 		}
-		return &r, nil
+		return Change{Request: &r}, nil
 	}
 	if err := i.must(ctx, s, Administrator); err != nil {
-		return nil, err
+		return out, err
 	}
 	if _, err := ParseRole(string(role)); err != nil {
-		return nil, err
+		return out, err
 	}
 	p, err := i.person(ctx, s.tenant, email)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	if p.ID == s.person.ID {
-		return nil, fault.New(fault.Denied, "nobody changes his own role; another administrator can")
+		return out, fault.New(fault.Denied, "nobody changes his own role; another administrator can")
 	}
-	return nil, i.endIf(s.tenant.Update(ctx, func(tx *db.Tx) error {
+	return out, i.endIf(s.tenant.Update(ctx, func(tx *db.Tx) error {
 		if err := still(ctx, tx, &p); err != nil {
 			return err
 		}
@@ -84,11 +91,24 @@ func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, 
 		if err := setRole(ctx, tx, p, role); err != nil {
 			return err
 		}
+		out.Took = p.Role.holdsArchive()
+		if out.Keepers, err = fewer(ctx, tx, p); err != nil {
+			return err
+		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{
 			What: "person.role", Who: s.person.ID.String(), Object: p.ID.String(),
 			Old: string(p.Role), New: string(role),
 		})
 	}), s, p)
+}
+
+// fewer returns how many keepers are left where a person was one, else 0.
+func fewer(ctx context.Context, tx *db.Tx, was Person) (n int, err error) {
+	if was.Role != Keeper {
+		return 0, nil
+	}
+	err = tx.QueryRow(ctx, `SELECT COUNT(*) FROM identity_person WHERE tenant = $1 AND role = $2 AND state = 'active'`, string(Keeper)).Scan(&n)
+	return n, err
 }
 
 // AddAddress makes mail with an address readable for a person from now on. A

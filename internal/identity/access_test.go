@@ -421,7 +421,7 @@ func TestTakeRole(t *testing.T) {
 	ctx := t.Context()
 	admin, auditor, keeper := h.in("admin@a.test"), h.in("auditor@a.test"), h.in("keeper@a.test")
 	old := h.sealed()
-	if r, err := h.id.SetRole(ctx, admin, "auditor@a.test", identity.Reader); r != nil || err != nil {
+	if r, err := h.id.SetRole(ctx, admin, "auditor@a.test", identity.Reader); r.Request != nil || !r.Took || r.Keepers != 0 || err != nil {
 		t.Fatalf("%v, %v", r, err)
 	}
 	fresh := h.sealed()
@@ -439,10 +439,10 @@ func TestTakeRole(t *testing.T) {
 	}
 	// Given back, all terms come with it.
 	r, err := h.id.SetRole(ctx, admin, "auditor@a.test", identity.Auditor)
-	if err != nil || r == nil {
+	if err != nil || r.Request == nil {
 		t.Fatalf("%v, %v", r, err)
 	}
-	_, err = h.id.Approve(ctx, h.in("keeper@a.test"), r.ID)
+	_, err = h.id.Approve(ctx, h.in("keeper@a.test"), r.Request.ID)
 	h.ok(err)
 	if s := h.in("auditor@a.test"); !opens(s, old) || !opens(s, fresh) {
 		t.Error("the auditor does not read both terms again")

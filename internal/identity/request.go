@@ -27,6 +27,7 @@ type Request struct {
 	DeciderEmail   mail.Address `json:"decider_email,omitempty"` // of who decided; empty while it is open, and for the recovery kit
 	Decided        *time.Time   `json:"decided,omitempty"`       // nil while it is open
 	NotBefore      *time.Time   `json:"not_before,omitempty"`    // when the seven days of an open request end; nil where they do not apply
+	Keepers        int          `json:"keepers,omitempty"`       // that are left after approving, where there is one less
 }
 
 // Kinds of requests.
@@ -178,6 +179,11 @@ func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request
 		}
 		if err := i.carryOut(ctx, tx, s, r, p); err != nil {
 			return err
+		}
+		if r.Kind == forRole && Role(r.Value) != Keeper {
+			if r.Keepers, err = fewer(ctx, tx, p); err != nil {
+				return err
+			}
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{
 			What: "access.approve", Who: s.who(), Object: p.ID.String(),

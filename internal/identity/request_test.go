@@ -117,3 +117,21 @@ func TestRemoveEndsRequests(t *testing.T) {
 		t.Errorf("%d events", n)
 	}
 }
+
+// A change that leaves one keeper says so.
+func TestOneKeeperLeft(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	admin := h.in("admin@a.test")
+	r := must(h.id.RequestRole(ctx, admin, "keeper2@a.test", identity.Auditor))
+	if done := must(h.id.Approve(ctx, h.in("keeper@a.test"), r.ID)); done.Keepers != 1 {
+		t.Errorf("approved: %+v", done)
+	}
+	r = must(h.id.RequestRole(ctx, admin, "keeper2@a.test", identity.Keeper))
+	if done := must(h.id.Approve(ctx, h.in("keeper@a.test"), r.ID)); done.Keepers != 0 {
+		t.Errorf("one more: %+v", done)
+	}
+	if c := must(h.id.SetRole(ctx, admin, "keeper2@a.test", identity.Reader)); c.Keepers != 1 || !c.Took {
+		t.Errorf("set: %+v", c)
+	}
+}

@@ -193,8 +193,7 @@ func (c *Console) personRole(ctx context.Context, k *call) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		q, err := c.Identity.SetRole(ctx, s, email, role)
-		return Requested{q}, err
+		return c.Identity.SetRole(ctx, s, email, role)
 	})
 }
 
