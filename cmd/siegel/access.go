@@ -11,17 +11,25 @@ import (
 
 // request is a request as the console lists it.
 type request struct {
-	ID      string    `json:"id"`
-	Person  string    `json:"person"`
-	Kind    string    `json:"kind"`
-	Value   string    `json:"value"`
-	State   string    `json:"state"`
-	Created time.Time `json:"created"`
+	ID        string    `json:"id"`
+	Person    string    `json:"person"`
+	Requester string    `json:"requester"`
+	Kind      string    `json:"kind"`
+	Value     string    `json:"value"`
+	State     string    `json:"state"`
+	Created   time.Time `json:"created"`
+
+	Email          string     `json:"email"`
+	RequesterEmail string     `json:"requester_email"`
+	DeciderEmail   string     `json:"decider_email,omitempty"`
+	Decided        *time.Time `json:"decided,omitempty"`
+	NotBefore      *time.Time `json:"not_before,omitempty"`
+	Keepers        int        `json:"keepers,omitempty"`
 }
 
 func (c *cli) accessCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "access", Short: c.say("access to the archive: request, approve, recover"), Args: cobra.ArbitraryArgs, RunE: c.group}
-	cmd.AddCommand(c.accessRequest(), c.accessApprove(), c.accessList(), c.accessRecover())
+	cmd.AddCommand(c.accessRequest(), c.accessApprove(), c.accessReject(), c.accessWithdraw(), c.accessList(), c.accessRecover())
 	return cmd
 }
 
@@ -34,7 +42,7 @@ func (c *cli) accessRequest() *cobra.Command {
 			if err := c.about(cmd, "access/request", console.Person{Email: args[0], Role: role}, &r, nil); err != nil {
 				return err
 			}
-			return c.requested(requested{&r}, "")
+			return c.requested(requested{Request: &r}, "")
 		},
 	})
 	cmd.Flags().StringVar(&role, "role", "auditor", c.say("compliance or auditor"))
@@ -42,24 +50,55 @@ func (c *cli) accessRequest() *cobra.Command {
 }
 
 func (c *cli) accessApprove() *cobra.Command {
-	return c.person(&cobra.Command{
-		Use: "approve REQUEST", Args: c.words("REQUEST"), Short: c.say("carry out a request (a keeper)"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			cred, err := c.credentials()
-			if err != nil {
-				return err
-			}
-			body := console.Approve{Credentials: cred}
-			if err := body.Request.UnmarshalText([]byte(args[0])); err != nil {
-				return usage(c.say("%q is not the id of a request; siegel access list shows them", args[0]))
-			}
-			var r request
-			if err := c.call(cmd.Context(), "access/approve", body, &r, nil); err != nil {
-				return err
-			}
-			return c.result(r, func() { c.print("Approved and carried out.") })
-		},
+	return c.decision(&cobra.Command{Use: "approve REQUEST", Short: c.say("carry out a request (a keeper)")}, func(r request) {
+		if r.Kind == "role" {
+			c.print("Approved and carried out: %s has the role %s now, as %s asked.", r.Email, c.say(r.Value), r.RequesterEmail)
+			c.fewKeepers(r.Keepers)
+		} else {
+			c.print("Approved and carried out: mail with %s is sealed to %s from now on, as %s asked.", r.Value, r.Email, r.RequesterEmail)
+		}
 	})
+}
+
+func (c *cli) accessReject() *cobra.Command {
+	return c.decision(&cobra.Command{Use: "reject REQUEST", Short: c.say("end a request without carrying it out (a keeper)")}, func(r request) {
+		c.print("Rejected: %s for %s, as %s asked.", c.wish(r), r.Email, r.RequesterEmail)
+	})
+}
+
+func (c *cli) accessWithdraw() *cobra.Command {
+	return c.decision(&cobra.Command{Use: "withdraw REQUEST", Short: c.say("take back a request of your own")}, func(r request) {
+		c.print("Withdrawn: %s for %s.", c.wish(r), r.Email)
+	})
+}
+
+// wish is what a request asks for.
+func (c *cli) wish(r request) string {
+	if r.Kind == "role" {
+		return c.say(r.Kind) + " " + c.say(r.Value)
+	}
+	return c.say(r.Kind) + " " + r.Value
+}
+
+// decision completes a command that ends a request.
+func (c *cli) decision(cmd *cobra.Command, people func(request)) *cobra.Command {
+	cmd.Args = c.words("REQUEST")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		cred, err := c.credentials()
+		if err != nil {
+			return err
+		}
+		body := console.Decide{Credentials: cred}
+		if err := body.Request.UnmarshalText([]byte(args[0])); err != nil {
+			return usage(c.say("%q is not the id of a request; siegel access list shows them", args[0]))
+		}
+		var r request
+		if err := c.call(cmd.Context(), "access/"+cmd.Name(), body, &r, nil); err != nil {
+			return err
+		}
+		return c.result(r, func() { people(r) })
+	}
+	return c.person(cmd)
 }
 
 func (c *cli) accessList() *cobra.Command {
@@ -76,12 +115,26 @@ func (c *cli) accessList() *cobra.Command {
 			}
 			return c.result(list, func() {
 				for _, r := range list {
-					_, _ = fmt.Fprintf(c.out, "%s  %-9s %-8s %s  %s\n", r.ID, c.say(r.State), c.say(r.Kind), r.Value, r.Created.Local().Format(time.DateTime))
+					c.printRequest(r)
 				}
 			})
 		},
 	})
 }
+
+func (c *cli) printRequest(r request) {
+	_, _ = fmt.Fprintf(c.out, "%s  %s  %s\n", r.ID, r.Created.Local().Format(time.DateTime), c.say(r.State))
+	c.print("    %s for %s, asked by %s", c.wish(r), r.Email, r.RequesterEmail)
+	if r.DeciderEmail != "" && r.Decided != nil {
+		c.print("    %s by %s on %s", c.say(r.State), r.DeciderEmail, r.Decided.Local().Format(time.DateTime))
+	}
+	if r.NotBefore != nil {
+		c.print("    not before %s: who asked made or reset this account", r.NotBefore.Local().Format(moment))
+	}
+}
+
+// moment is how a time is said in a sentence.
+const moment = "2006-01-02 15:04 MST"
 
 func (c *cli) accessRecover() *cobra.Command {
 	var file, words, tenant string

@@ -1,8 +1,10 @@
 package main
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,10 +24,16 @@ type event struct {
 	New    string         `json:"new,omitempty"`
 	Detail map[string]any `json:"detail,omitempty"`
 	Note   string         `json:"note,omitempty"`
+
+	ID          string `json:"id"`
+	WhoEmail    string `json:"who_email,omitempty"`
+	ObjectEmail string `json:"object_email,omitempty"`
+	Address     string `json:"address,omitempty"`
 }
 
 func (c *cli) auditCommand() *cobra.Command {
-	var limit int
+	var body console.Audit
+	var since, until string
 	cmd := c.person(&cobra.Command{
 		Use: "audit", Args: c.words(), Short: c.say("who did what, newest first; each event is checked against the ledger"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -33,8 +41,15 @@ func (c *cli) auditCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			body.Credentials = cred
+			if body.Since, err = c.day(since, 0); err != nil {
+				return err
+			}
+			if body.Until, err = c.day(until, 1); err != nil {
+				return err
+			}
 			var list []event
-			if err := c.call(cmd.Context(), "audit", console.Audit{Credentials: cred, Limit: limit}, &list, nil); err != nil {
+			if err := c.call(cmd.Context(), "audit", body, &list, nil); err != nil {
 				return err
 			}
 			return c.result(list, func() {
@@ -44,23 +59,52 @@ func (c *cli) auditCommand() *cobra.Command {
 			})
 		},
 	})
-	cmd.Flags().IntVar(&limit, "limit", 50, c.say("events to show"))
+	l := cmd.Flags()
+	l.IntVar(&body.Limit, "limit", 50, c.say("events to show"))
+	l.StringVar(&body.Person, "person", "", c.say("only what this e-mail address did, or what was done to it"))
+	l.StringVar(&body.What, "what", "", c.say("only events that begin so, such as person. or message.open"))
+	l.StringVar(&since, "since", "", c.say("only from this day on: YYYY-MM-DD"))
+	l.StringVar(&until, "until", "", c.say("only up to this day: YYYY-MM-DD"))
 	return cmd
 }
 
-func (c *cli) printEvent(e event) {
-	var more []string
-	if e.Object != "" {
-		more = append(more, e.Object)
+// day reads a date and returns when the day begins that is so many days later;
+// the zero time for no date.
+func (c *cli) day(date string, later int) (time.Time, error) {
+	if date == "" {
+		return time.Time{}, nil
 	}
+	t, err := time.ParseInLocation(time.DateOnly, date, time.Local)
+	if err != nil {
+		return t, usage(c.say("%q is not a day; write it as 2026-11-22", date))
+	}
+	return t.AddDate(0, 0, later), nil
+}
+
+func (c *cli) printEvent(e event) {
+	who := cmp.Or(e.WhoEmail, e.Who)
+	line := fmt.Sprintf("%6d %s  %-22s %s", e.Index, e.Time.Local().Format(time.DateTime), e.What, who)
+	if e.Object != "" && e.Object != e.Who {
+		line += " > " + cmp.Or(e.ObjectEmail, e.Object)
+	}
+	_, _ = fmt.Fprintln(c.out, line)
+	var more []string
 	if e.Old != "" || e.New != "" {
-		more = append(more, e.Old+" -> "+e.New)
+		more = append(more, strings.TrimSpace(e.Old+" -> "+e.New))
+	}
+	if e.Address != "" {
+		more = append(more, e.Address)
 	}
 	if e.Note != "" {
 		more = append(more, fmt.Sprintf("%q", clip(e.Note, 100)))
 	}
-	if b, err := json.Marshal(e.Detail); err == nil && len(e.Detail) > 0 {
-		more = append(more, string(b))
+	for _, k := range slices.Sorted(maps.Keys(e.Detail)) {
+		// What the program needs and nobody reads stays in --json.
+		if !slices.Contains([]string{"note", "note-to", "holder", "requester", "assignment"}, k) {
+			more = append(more, fmt.Sprintf("%s=%v", k, e.Detail[k]))
+		}
 	}
-	_, _ = fmt.Fprintf(c.out, "%6d %s  %-20s %s  %s\n", e.Index, e.Time.Local().Format(time.DateTime), e.What, e.Who, strings.Join(more, "  "))
+	if len(more) > 0 {
+		_, _ = fmt.Fprintf(c.out, "       %s\n", strings.Join(more, "  "))
+	}
 }

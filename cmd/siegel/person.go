@@ -197,7 +197,14 @@ func (c *cli) personRole() *cobra.Command {
 			if err := c.about(cmd, "person/role", console.Person{Email: args[0], Role: args[1]}, &r, nil); err != nil {
 				return err
 			}
-			return c.requested(r, c.say("%s has the role %s now.", args[0], c.say(args[1])))
+			if err := c.requested(r, c.say("%s has the role %s now.", args[0], c.say(args[1]))); err != nil || c.json {
+				return err
+			}
+			if r.Took {
+				c.print("%s does not read the archive any more, and the archive has a new key.", args[0])
+			}
+			c.fewKeepers(r.Keepers)
+			return nil
 		},
 	})
 }
@@ -205,6 +212,15 @@ func (c *cli) personRole() *cobra.Command {
 // requested is the result of what may have become a request.
 type requested struct {
 	Request *request `json:"request"`
+	Took    bool     `json:"took_archive,omitempty"`
+	Keepers int      `json:"keepers,omitempty"`
+}
+
+// fewKeepers warns where one keeper is left.
+func (c *cli) fewKeepers(left int) {
+	if left == 1 {
+		c.print("Only one keeper is left: if that password is lost too, only the recovery kit helps. Request the role compliance for somebody else.")
+	}
 }
 
 // requested prints what was done, or that a keeper has to approve.
@@ -215,6 +231,10 @@ func (c *cli) requested(r requested, done string) error {
 			return
 		}
 		c.print("A keeper has to approve this: siegel access approve %s --as KEEPER", r.Request.ID)
+		if r.Request.NotBefore != nil {
+			c.print("You made or reset this account less than 7 days ago: it can be approved from %s on, or another administrator asks.",
+				r.Request.NotBefore.Local().Format(moment))
+		}
 	})
 }
 

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"strings"
+	"unicode"
 
 	"siegel/internal/audit"
 	"siegel/internal/kit/fault"
@@ -93,7 +95,8 @@ func (a *Archive) record(ctx context.Context, s Reader, o *opened, reason, what 
 	if err != nil {
 		return err
 	}
-	if !own && reason == "" {
+	reason = strings.TrimSpace(reason)
+	if !own && !strings.ContainsFunc(reason, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
 		return fault.New(fault.Invalid, "this message is not yours: opening it takes a reason, which is kept in the audit log")
 	}
 	return a.Trail.Record(ctx, s.Tenant(), s.Archive(), audit.Event{

@@ -46,6 +46,9 @@ const page = 1000
 // maxNamed is how many damaged events an error names.
 const maxNamed = 100
 
+// ErrEnough is what the caller of [Trail.List] returns to end the list.
+var ErrEnough = errors.New("audit: enough")
+
 // List calls f with the tenant's events from the newest to the oldest, at most
 // limit of them, with notes where o (which may be nil) can open them. The list is
 // that of the audit log, not of the rows: an event whose payload is gone, or is
@@ -82,7 +85,9 @@ func (a *Trail) List(ctx context.Context, t db.Tenant, o Opener, limit int, f fu
 				return errors.Join(append(bad, err)...)
 			case r != nil:
 				limit--
-				if err := f(*r); err != nil {
+				if err := f(*r); errors.Is(err, ErrEnough) {
+					return errors.Join(bad...)
+				} else if err != nil {
 					return err
 				}
 			}

@@ -15,18 +15,7 @@ import (
 )
 
 // Founding is what the founding ceremony decides.
-type Founding struct {
-	Name           string
-	Domains        []mail.Domain
-	Administrators []mail.Address
-	Keepers        []mail.Address // one or two
-	Auditors       []mail.Address
-	Readers        []mail.Address // each reads what bears the address she signs in with, which is in one of the domains
-	// Kit is the recovery kit that was shown, and Words two of its words typed
-	// back: the WordsAsked of the kit.
-	Kit   mail.ID
-	Words []string
-}
+type Founding = bound.Founding
 
 // Founded is the outcome.
 type Founded struct {
@@ -41,12 +30,6 @@ type Invitation struct {
 	Code  string       `json:"code"`
 }
 
-// Bounds of a founding ceremony.
-const (
-	maxDomains = 1000 // of a tenant
-	maxPeople  = 1000
-)
-
 // Kit is a recovery kit as it is shown, once.
 type Kit = recovery.Kit
 
@@ -58,7 +41,7 @@ func (i *Identity) NewKit(ctx context.Context) (Kit, error) { return i.kits.Make
 // keepers, and the recovery kit. Whom it invites is exempt from the cooling-off
 // of requests.
 func (i *Identity) Found(ctx context.Context, f Founding) (_ *Founded, err error) {
-	if err := checkFounding(f); err != nil {
+	if err := f.Check(); err != nil {
 		return nil, err
 	}
 	k, err := i.kits.Take(f.Kit, f.Words)
@@ -98,54 +81,6 @@ func (i *Identity) Found(ctx context.Context, f Founding) (_ *Founded, err error
 type invited struct {
 	Invitation
 	lock seal.Lock
-}
-
-func checkFounding(f Founding) error {
-	switch {
-	case bound.Name(f.Name) != nil:
-		return bound.Name(f.Name)
-	case len(f.Domains) == 0:
-		return fault.New(fault.Invalid, "a tenant needs a domain")
-	case len(f.Administrators) == 0:
-		return fault.New(fault.Invalid, "a tenant needs an administrator")
-	case len(f.Keepers) == 0:
-		return fault.New(fault.Invalid, "a tenant needs a keeper: without one nobody could give anybody access")
-	case len(f.Keepers) > 2:
-		return fault.New(fault.Invalid, "the founding ceremony takes one or two keepers; more are requested afterwards")
-	case len(f.Domains) > maxDomains:
-		return fault.Newf(fault.Invalid, "a tenant has at most %d domains", maxDomains)
-	case len(f.Administrators)+len(f.Keepers)+len(f.Auditors)+len(f.Readers) > maxPeople:
-		return fault.Newf(fault.Invalid, "the founding ceremony takes at most %d people; invite the others afterwards", maxPeople)
-	}
-	for _, d := range f.Domains {
-		if err := bound.Domain(d); err != nil {
-			return err
-		}
-	}
-	return checkFounders(f)
-}
-
-// checkFounders checks the people: each has one role, and the address of each
-// reader is one whose mail the tenant takes.
-func checkFounders(f Founding) error {
-	seen := make(map[mail.Address]bool)
-	for _, list := range [][]mail.Address{f.Administrators, f.Keepers, f.Auditors, f.Readers} {
-		for _, a := range list {
-			if err := bound.Address(a); err != nil {
-				return err
-			}
-			if seen[a] {
-				return fault.Newf(fault.Invalid, "%s is named twice; everybody has one role", a)
-			}
-			seen[a] = true
-		}
-	}
-	for _, a := range f.Readers {
-		if !slices.Contains(f.Domains, a.Domain()) {
-			return errForeign(a)
-		}
-	}
-	return nil
 }
 
 func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Founding, k *recovery.Held, people []invited) error {
@@ -246,7 +181,7 @@ func (i *Identity) Recover(ctx context.Context, tenant string, id mail.ID, file 
 		return err
 	}
 	defer unlocked.Close()
-	r, err := requestByID(ctx, handle, id)
+	r, err := i.requestByID(ctx, handle, id)
 	if err != nil {
 		return err
 	}

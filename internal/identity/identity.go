@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"io/fs"
@@ -115,7 +114,7 @@ func (i *Identity) Tenants(ctx context.Context) (list []Tenant, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if list, err = collect(rows, scanTenant); err != nil {
+	if list, err = db.Collect(rows, scanTenant); err != nil {
 		return nil, err
 	}
 	for k := range list {
@@ -126,25 +125,7 @@ func (i *Identity) Tenants(ctx context.Context) (list []Tenant, err error) {
 	return list, nil
 }
 
-// scanner is a row, or the one that a cursor stands on.
-type scanner interface{ Scan(dest ...any) error }
-
-// collect reads all rows and gives their connection back before anybody asks
-// the next question: with a question inside an open cursor a few callers could
-// hold all connections and wait for each other.
-func collect[T any](rows *sql.Rows, scan func(scanner) (T, error)) (list []T, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		one, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, one)
-	}
-	return list, rows.Err()
-}
-
-func scanTenant(row scanner) (t Tenant, err error) {
+func scanTenant(row db.Scanner) (t Tenant, err error) {
 	var id, archive, recovery []byte
 	if err := row.Scan(&id, &t.Name, &archive, &recovery); err != nil {
 		return t, err
@@ -187,7 +168,7 @@ func (i *Identity) domains(ctx context.Context, owner mail.TenantID) (list []mai
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(row scanner) (d mail.Domain, err error) { return d, row.Scan(&d) })
+	return db.Collect(rows, func(row db.Scanner) (d mail.Domain, err error) { return d, row.Scan(&d) })
 }
 
 // Tenant returns the tenant that takes mail for a domain. It fails with kind
@@ -251,11 +232,11 @@ func addOwner(owners []mail.Owner, holder mail.HolderID, a mail.Address) []mail.
 // assigned returns the holders of an address after their assignment was found
 // in the ledger.
 func (i *Identity) assigned(ctx context.Context, t db.Tenant, a mail.Address) (holders []mail.HolderID, err error) {
-	rows, err := t.Query(ctx, `SELECT address, holder, id, salt, leaf, created FROM identity_address WHERE tenant = $1 AND address = $2`, a.String())
+	rows, err := t.Query(ctx, selectAssignment+` AND address = $2`, a.String())
 	if err != nil {
 		return nil, err
 	}
-	list, err := collect(rows, scanAssignment)
+	list, err := db.Collect(rows, scanAssignment)
 	if err != nil {
 		return nil, err
 	}
@@ -280,7 +261,9 @@ type assignment struct {
 	leaf    int64
 }
 
-func scanAssignment(row scanner) (a assignment, err error) {
+const selectAssignment = `SELECT address, holder, id, salt, leaf, created FROM identity_address WHERE tenant = $1`
+
+func scanAssignment(row db.Scanner) (a assignment, err error) {
 	var holder, id, salt []byte
 	if err := row.Scan(&a.address, &holder, &id, &salt, &a.leaf, &a.created); err != nil {
 		return a, err
@@ -329,11 +312,11 @@ func (a assignment) is(p flow.Entered, text []byte) bool {
 // in the audit log: the newest entry of each id. It needs no key. What differs
 // comes back as problems of kind Damaged, which name ids and no addresses.
 func (i *Identity) VerifyRows(ctx context.Context, t db.Tenant, standing map[mail.ID]flow.Entered) (problems []error, err error) {
-	rows, err := t.Query(ctx, `SELECT address, holder, id, salt, leaf, created FROM identity_address WHERE tenant = $1`)
+	rows, err := t.Query(ctx, selectAssignment)
 	if err != nil {
 		return nil, err
 	}
-	list, err := collect(rows, scanAssignment)
+	list, err := db.Collect(rows, scanAssignment)
 	if err != nil {
 		return nil, err
 	}

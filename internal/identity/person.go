@@ -41,7 +41,7 @@ type Person struct {
 
 const selectPerson = `SELECT id, email, holder, role, state, made_by, made_at, invited_until FROM identity_person WHERE tenant = $1`
 
-func scanPerson(row scanner) (p Person, err error) {
+func scanPerson(row db.Scanner) (p Person, err error) {
 	var id, holder, madeBy []byte
 	var email, role, state string
 	var madeAt, until int64
@@ -86,10 +86,12 @@ func still(ctx context.Context, tx *db.Tx, p *Person) (err error) {
 		return err
 	}
 	if p.State == Removed {
-		return fault.New(fault.Conflict, "this person has been removed")
+		return errRemoved()
 	}
 	return nil
 }
+
+func errRemoved() error { return fault.New(fault.Conflict, "this person has been removed") }
 
 // People lists the tenant's accounts, removed ones too, for those who manage
 // them.
@@ -102,7 +104,7 @@ func (i *Identity) People(ctx context.Context, s *Session) (list []Person, err e
 	if err != nil {
 		return nil, err
 	}
-	if list, err = collect(rows, scanPerson); err != nil {
+	if list, err = db.Collect(rows, scanPerson); err != nil {
 		return nil, err
 	}
 	for k := range list {
@@ -118,10 +120,10 @@ func (i *Identity) addresses(ctx context.Context, t db.Tenant, person mail.ID) (
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, scanAddress)
+	return db.Collect(rows, scanAddress)
 }
 
-func scanAddress(row scanner) (a mail.Address, err error) { return a, row.Scan(&a) }
+func scanAddress(row db.Scanner) (a mail.Address, err error) { return a, row.Scan(&a) }
 
 // newPerson makes an account whose seed lies under an invitation's code.
 type newPerson struct {
@@ -167,12 +169,13 @@ func (i *Identity) create(ctx context.Context, b *db.Batch, tenant mail.TenantID
 }
 
 func errThere(email mail.Address) error {
-	return fault.Newf(fault.Conflict, "there is or was a person %s already", email)
+	return fault.Newf(fault.Conflict, "there is a person %s already", email)
 }
 
 // Invite makes an account as an administrator and returns the code that the
 // person sets her password with. The account reads nothing yet: other roles
-// than reader and administrator, and addresses, are requested afterwards.
+// than reader and administrator, and addresses, are requested afterwards. Who was
+// removed may be invited again: as a new account, with a key of its own.
 func (i *Identity) Invite(ctx context.Context, s *Session, email mail.Address, role Role) (_ Person, code string, err error) {
 	if err := i.must(ctx, s, Administrator); err != nil {
 		return Person{}, "", err
@@ -325,6 +328,9 @@ func (i *Identity) remove(ctx context.Context, b *db.Batch, s *Session, p *Perso
 	if _, err := i.unassignAll(ctx, tx, *p, s.person.ID); err != nil {
 		return err
 	}
+	if err := i.withdrawAll(ctx, tx, s, *p); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(ctx, `UPDATE identity_person SET tenant = $1, state = 'removed' WHERE tenant = $1 AND id = $2`, p.ID.Bytes()); err != nil {
 		return err
 	}
@@ -338,7 +344,7 @@ func (i *Identity) unassignAll(ctx context.Context, tx *db.Tx, p Person, by mail
 	if err != nil {
 		return nil, err
 	}
-	list, err := collect(rows, scanAddress)
+	list, err := db.Collect(rows, scanAddress)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 
+	"siegel/internal/identity"
+	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/seal"
 )
@@ -51,4 +53,42 @@ func TestResetEndsAddresses(t *testing.T) {
 	if out := must(h.id.Reset(ctx, admin, "reader@a.test")); len(out.Ended) != 0 {
 		t.Errorf("ended: %v", out.Ended)
 	}
+}
+
+// Who was removed comes back as somebody new: what was sealed to the former
+// account stays closed, and the former one stays listed.
+func TestInviteAgain(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	admin, keeper := h.in("admin@a.test"), h.in("keeper@a.test")
+	was := h.person(admin, "reader@a.test")
+	old := h.sealed(was.Holder)
+	h.ok(h.id.Remove(ctx, admin, "reader@a.test"))
+	p, code, err := h.id.Invite(ctx, admin, "reader@a.test", identity.Reader)
+	h.ok(err)
+	if p.ID == was.ID || p.Holder == was.Holder {
+		t.Errorf("the new account is the old one: %+v", p)
+	}
+	_, _, err = h.id.Invite(ctx, admin, "reader@a.test", identity.Reader)
+	h.want("twice", err, fault.Conflict)
+	h.ok(h.id.Accept(ctx, "alpha", "reader@a.test", code, []byte(password)))
+	_, err = h.id.AddAddress(ctx, keeper, "reader@a.test", "reader@a.test")
+	h.ok(err)
+	s := h.in("reader@a.test")
+	if opens(s, old) || !opens(s, h.sealed(p.Holder)) {
+		t.Error("the new account reads old mail, or none")
+	}
+	var states []identity.State
+	for _, one := range must(h.id.People(ctx, admin)) {
+		if one.Email == "reader@a.test" {
+			states = append(states, one.State)
+		}
+	}
+	slices.Sort(states)
+	if !slices.Equal(states, []identity.State{identity.Active, identity.Removed}) {
+		t.Errorf("listed: %v", states)
+	}
+	h.ok(h.id.Remove(ctx, admin, "reader@a.test"))
+	_, _, err = h.id.Invite(ctx, admin, "reader@a.test", identity.Reader)
+	h.ok(err)
 }

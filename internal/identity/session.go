@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"siegel/internal/audit"
 	"siegel/internal/identity/attempt"
@@ -67,11 +66,7 @@ func (s *Session) Close() {
 // longer who signed in: removed, reset, with another role.
 func (i *Identity) must(ctx context.Context, s *Session, roles ...Role) error {
 	if !slices.Contains(roles, s.person.Role) {
-		var names []string
-		for _, r := range roles {
-			names = append(names, string(r))
-		}
-		return fault.Newf(fault.Denied, "this needs the role %s; you have the role %s", fault.Word(strings.Join(names, ", ")), fault.Word(s.person.Role))
+		return errRole(s.person.Role, roles)
 	}
 	if s.recovery {
 		return nil
@@ -84,6 +79,21 @@ func (i *Identity) must(ctx context.Context, s *Session, roles ...Role) error {
 		return errChanged()
 	}
 	return nil
+}
+
+func errRole(has Role, needed []Role) error {
+	var args []any
+	for _, r := range append(slices.Clone(needed), has) {
+		args = append(args, fault.Word(r))
+	}
+	switch len(needed) {
+	case 1:
+		return fault.Newf(fault.Denied, "this needs the role %s; you have the role %s", args...)
+	case 2:
+		return fault.Newf(fault.Denied, "this needs the role %s or %s; you have the role %s", args...)
+	default:
+		return fault.Newf(fault.Denied, "this needs the role %s, %s or %s; you have the role %s", args...)
+	}
 }
 
 // same reports whether an account is still what it was.
@@ -233,7 +243,7 @@ func (i *Identity) logins(ctx context.Context, email mail.Address) ([]Tenant, er
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, scanTenant)
+	return db.Collect(rows, scanTenant)
 }
 
 // Accept takes an invitation: the code opens the seed, a password of the

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"siegel/internal/archive"
 	"siegel/internal/identity"
@@ -129,8 +130,33 @@ func (c *Console) fail(k *call, err error) {
 
 // Explain turns an error into what a user reads.
 func Explain(texts *text.Catalog, l text.Lang, err error) *Error {
-	sentence, args := fault.Sentence(err)
-	return &Error{Kind: fault.Of(err).String(), Text: texts.Say(l, sentence, args...)}
+	var lines []string
+	for _, one := range faults(err) {
+		sentence, args := fault.Sentence(one)
+		lines = append(lines, texts.Say(l, sentence, args...))
+	}
+	return &Error{Kind: fault.Of(err).String(), Text: strings.Join(lines, "\n")}
+}
+
+// faults returns the faults of a request that were joined, such as the rules
+// that a password breaks, and otherwise the error alone.
+func faults(err error) []error {
+	outer, _ := errors.AsType[*fault.Error](err)
+	joined, ok := errors.AsType[interface {
+		error
+		Unwrap() []error
+	}](err)
+	if !ok || outer == nil {
+		return []error{err}
+	}
+	list := joined.Unwrap()
+	for i, one := range list {
+		f, ok := one.(*fault.Error) //nolint:errorlint // what is wrapped has a context of its own
+		if !ok || f.Kind != fault.Invalid || (i == 0 && f != outer) {
+			return []error{err}
+		}
+	}
+	return list
 }
 
 func (k *call) write(l line) {

@@ -9,6 +9,7 @@ import (
 
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/internal/proto/smtp"
 )
 
 // Bounds of what is kept of what people type.
@@ -20,18 +21,32 @@ const (
 
 // unfit reports whether a text has what no name or address has, and what would
 // break a line of a log or a terminal.
-func unfit(s string) bool { return !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) }
+func unfit(s string) bool { return !utf8.ValidString(s) || strings.ContainsFunc(s, moves) }
 
-// Address fails with kind Invalid where an address cannot be one.
+// moves reports whether a character moves the cursor or turns the direction of
+// what follows.
+func moves(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
+
+// Address fails with kind Invalid where an address cannot be one: its local part
+// is a Dot-string or a Quoted-string of RFC 5321 section 4.1.2, with letters
+// beyond ASCII as in RFC 6531 section 3.3. An asterisk alone would be one too;
+// who types it means all addresses, which is not what would happen.
 func Address(a mail.Address) error {
 	if len(a) > maxAddress {
 		return fault.Newf(fault.Invalid, "an e-mail address has at most %d octets", maxAddress)
 	}
-	at := strings.LastIndexByte(a.String(), '@')
-	if at < 1 || a.Domain() == "" || unfit(a.String()) {
+	if strings.HasPrefix(a.String(), "*@") {
+		return fault.Newf(fault.Invalid, "wildcards are not supported: %s would be one address of that name; name each address", a)
+	}
+	if _, err := smtp.ParseAddress(a.String()); err != nil || unfit(a.String()) {
 		return fault.Newf(fault.Invalid, "%q is not an e-mail address", a)
 	}
 	return nil
+}
+
+// Foreign is the error of kind Invalid for an address of no domain of the tenant.
+func Foreign(a mail.Address) error {
+	return fault.Newf(fault.Invalid, "%s is not in a domain of this tenant", a)
 }
 
 // Domain fails with kind Invalid where a domain cannot be one.

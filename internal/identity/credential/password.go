@@ -1,6 +1,7 @@
 package credential
 
 import (
+	"errors"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -16,8 +17,9 @@ const minPassword = 10
 // MaxPassword bounds the work with a password, in octets.
 const MaxPassword = 1024
 
-// CheckPassword fails with kind Invalid and the rule that a new password breaks
-// (requirements AU-02 and AU-03). Letters of every script count.
+// CheckPassword fails with kind Invalid and the rules that a new password breaks,
+// joined, a fault for each (requirements AU-02 and AU-03). Letters of every script
+// count.
 func CheckPassword(p []byte) error {
 	if len(p) > MaxPassword || !utf8.Valid(p) {
 		return fault.Newf(fault.Invalid, "the password must be text of at most %d octets", MaxPassword)
@@ -29,15 +31,16 @@ func CheckPassword(p []byte) error {
 		return fault.Newf(fault.Invalid, "the password must be text of at most %d octets", MaxPassword)
 	}
 	defer clear(prepared)
+	var broken []error
 	if utf8.RuneCount(prepared) < minPassword {
-		return fault.Newf(fault.Invalid, "the password must have at least %d characters", minPassword)
+		broken = append(broken, fault.Newf(fault.Invalid, "the password must have at least %d characters", minPassword))
 	}
 	for _, r := range rules() {
 		if !strings.ContainsFunc(string(prepared), r.has) {
-			return r.broken
+			broken = append(broken, r.broken)
 		}
 	}
-	return nil
+	return errors.Join(broken...)
 }
 
 // rule is a kind of character that a password must have (AU-03).

@@ -50,7 +50,8 @@ CREATE TABLE identity_person (
   created BIGINT NOT NULL,
   PRIMARY KEY (tenant, id)
 );
-CREATE UNIQUE INDEX identity_person_email ON identity_person (tenant, email);
+-- Who was removed may be invited again, as another person with another holder.
+CREATE UNIQUE INDEX identity_person_email ON identity_person (tenant, email) WHERE state <> 'removed';
 CREATE TABLE identity_address (
   tenant BYTEA NOT NULL,
   address TEXT NOT NULL,
@@ -69,9 +70,11 @@ CREATE TABLE identity_request (
   requester BYTEA NOT NULL,
   kind TEXT NOT NULL,          -- role, address
   value TEXT NOT NULL,
-  state TEXT NOT NULL,         -- open, approved, withdrawn
+  state TEXT NOT NULL,         -- open, approved, rejected, withdrawn
   created BIGINT NOT NULL,
   decided BIGINT NOT NULL,
   decided_by BYTEA NOT NULL,
   PRIMARY KEY (tenant, id)
 );
+-- Who asks for the same again hears that she did.
+CREATE UNIQUE INDEX identity_request_open ON identity_request (tenant, person, requester, kind, value) WHERE state = 'open';

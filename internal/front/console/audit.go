@@ -1,0 +1,87 @@
+package console
+
+import (
+	"context"
+	"math"
+	"strings"
+	"time"
+
+	"siegel/internal/audit"
+	"siegel/internal/identity"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+)
+
+// Audit asks for the newest events.
+type Audit struct {
+	Credentials
+	Limit  int       `json:"limit"`
+	Person string    `json:"person,omitempty"` // e-mail address of who did it or to whom it was done
+	What   string    `json:"what,omitempty"`   // how the events begin, such as "person."
+	Since  time.Time `json:"since,omitzero"`   // the earliest
+	Until  time.Time `json:"until,omitzero"`   // and before when; zero for now
+}
+
+const maxEvents = 10_000
+
+// Event is an event with the addresses of the people in it, as they are now:
+// events themselves have ids only.
+type Event struct {
+	audit.Entry
+	WhoEmail    mail.Address `json:"who_email,omitempty"`
+	ObjectEmail mail.Address `json:"object_email,omitempty"`
+	Address     mail.Address `json:"address,omitempty"` // of the assignment, while there is one
+}
+
+func (c *Console) audit(ctx context.Context, k *call) (any, error) {
+	var r Audit
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	if r.Limit < 1 || r.Limit > maxEvents {
+		return nil, fault.Newf(fault.Invalid, "ask for 1 to %d events", maxEvents)
+	}
+	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) { return c.events(ctx, s, r) })
+}
+
+func (c *Console) events(ctx context.Context, s *identity.Session, r Audit) ([]Event, error) {
+	names, err := c.Identity.Names(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	assigned, err := c.Identity.Assigned(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	person := mail.NewAddress(r.Person)
+	list := []Event{}
+	err = c.Identity.Audit(ctx, s, math.MaxInt, func(e audit.Entry) error {
+		if e.Time.Before(r.Since) {
+			return audit.ErrEnough
+		}
+		one := Event{Entry: e, WhoEmail: named(names, e.Who), ObjectEmail: named(names, e.Object)}
+		if id, ok := e.Detail["assignment"].(string); ok {
+			one.Address = named(assigned, id)
+		}
+		switch {
+		case !strings.HasPrefix(e.What, r.What), !r.Until.IsZero() && !e.Time.Before(r.Until):
+			return nil
+		case r.Person != "" && one.WhoEmail != person && one.ObjectEmail != person:
+			return nil
+		}
+		if list = append(list, one); len(list) == r.Limit {
+			return audit.ErrEnough
+		}
+		return nil
+	})
+	return list, err
+}
+
+// named returns the address of an id, empty where it has none.
+func named(names map[mail.ID]mail.Address, id string) mail.Address {
+	parsed, err := mail.ParseID(id)
+	if err != nil {
+		return ""
+	}
+	return names[parsed]
+}

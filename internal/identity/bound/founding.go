@@ -1,0 +1,77 @@
+package bound
+
+import (
+	"slices"
+
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+)
+
+// Bounds of a founding ceremony.
+const (
+	maxDomains = 1000 // of a tenant
+	maxPeople  = 1000
+)
+
+// Founding is what the founding ceremony decides.
+type Founding struct {
+	Name           string
+	Domains        []mail.Domain
+	Administrators []mail.Address
+	Keepers        []mail.Address // one or two
+	Auditors       []mail.Address
+	Readers        []mail.Address // each reads what bears the address she signs in with, which is in one of the domains
+	// Kit is the recovery kit that was shown, and Words two of its words typed
+	// back: the WordsAsked of the kit.
+	Kit   mail.ID
+	Words []string
+}
+
+// Check fails with kind Invalid where a founding cannot be.
+func (f Founding) Check() error {
+	switch {
+	case Name(f.Name) != nil:
+		return Name(f.Name)
+	case len(f.Domains) == 0:
+		return fault.New(fault.Invalid, "a tenant needs a domain")
+	case len(f.Administrators) == 0:
+		return fault.New(fault.Invalid, "a tenant needs an administrator")
+	case len(f.Keepers) == 0:
+		return fault.New(fault.Invalid, "a tenant needs a keeper: without one nobody could give anybody access")
+	case len(f.Keepers) > 2:
+		return fault.New(fault.Invalid, "the founding ceremony takes one or two keepers; more are requested afterwards")
+	case len(f.Domains) > maxDomains:
+		return fault.Newf(fault.Invalid, "a tenant has at most %d domains", maxDomains)
+	case len(f.Administrators)+len(f.Keepers)+len(f.Auditors)+len(f.Readers) > maxPeople:
+		return fault.Newf(fault.Invalid, "the founding ceremony takes at most %d people; invite the others afterwards", maxPeople)
+	}
+	for _, d := range f.Domains {
+		if err := Domain(d); err != nil {
+			return err
+		}
+	}
+	return f.checkPeople()
+}
+
+// checkPeople checks the people: each has one role, and the address of each
+// reader is one whose mail the tenant takes.
+func (f Founding) checkPeople() error {
+	seen := make(map[mail.Address]bool)
+	for _, list := range [][]mail.Address{f.Administrators, f.Keepers, f.Auditors, f.Readers} {
+		for _, a := range list {
+			if err := Address(a); err != nil {
+				return err
+			}
+			if seen[a] {
+				return fault.Newf(fault.Invalid, "%s is named twice; everybody has one role", a)
+			}
+			seen[a] = true
+		}
+	}
+	for _, a := range f.Readers {
+		if !slices.Contains(f.Domains, a.Domain()) {
+			return Foreign(a)
+		}
+	}
+	return nil
+}
