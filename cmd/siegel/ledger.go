@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -66,16 +68,38 @@ func (c *cli) printVerified(list []console.Verified) {
 }
 
 func (c *cli) ledgerExport() *cobra.Command {
-	return c.tenantFlag(&cobra.Command{
+	var force bool
+	cmd := c.tenantFlag(&cobra.Command{
 		Use: "export FOLDER", Args: c.words("FOLDER"), Short: c.say("write a tenant's ledger for siegel-verify ledger FOLDER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := filepath.Abs(args[0])
 			if err != nil {
 				return err
 			}
+			if err := c.folder(dir, force); err != nil {
+				return err
+			}
 			return c.export(cmd.Context(), dir)
 		},
 	})
+	cmd.Flags().BoolVar(&force, "force", false, c.say("write over what is there"))
+	return cmd
+}
+
+// folder fails where an export would make folders above its own, or write over
+// something.
+func (c *cli) folder(dir string, force bool) error {
+	if info, err := os.Stat(filepath.Dir(dir)); err != nil || !info.IsDir() {
+		return usage(c.say("the folder %s is not there; make it first", filepath.Dir(dir)))
+	}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || force {
+		return nil
+	}
+	if err != nil || len(entries) > 0 {
+		return &console.Error{Kind: "conflict", Text: c.say("%s exists already; name another, or write over it with --force", dir)}
+	}
+	return nil
 }
 
 func (c *cli) export(ctx context.Context, dir string) error {

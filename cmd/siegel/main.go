@@ -61,7 +61,7 @@ type cli struct {
 	texts *text.Catalog
 	lang  text.Lang
 	in    *os.File
-	out   *os.File
+	out   *sink
 	err   io.Writer
 	stop  <-chan struct{} // closed when a signal ends the program
 	lines *bufio.Reader   // over in, once a line was asked for
@@ -76,7 +76,7 @@ type cli struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	c := &cli{texts: text.New(), lang: text.FromEnv(os.Getenv), in: os.Stdin, out: os.Stdout, err: os.Stderr, stop: ctx.Done()}
+	c := &cli{texts: text.New(), lang: text.FromEnv(os.Getenv), in: os.Stdin, out: &sink{file: os.Stdout}, err: os.Stderr, stop: ctx.Done()}
 	if err := harden(); err != nil {
 		fmt.Fprintln(c.err, c.say("core dumps cannot be switched off: %v", err))
 	}
@@ -98,7 +98,7 @@ func (c *cli) say(sentence string, args ...any) string { return c.texts.Say(c.la
 
 // print writes a sentence to the standard output.
 func (c *cli) print(sentence string, args ...any) {
-	_, _ = fmt.Fprintln(c.out, c.say(sentence, args...)) // a closed pipe stops nothing
+	_, _ = fmt.Fprintln(c.out, c.say(sentence, args...)) // the sink keeps the error
 }
 
 // root is the command without a name.
@@ -108,6 +108,7 @@ func (c *cli) root() *cobra.Command {
 		Short:             c.say("Siegel archives mail: sealed on arrival, found by its owners only, proven to strangers"),
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Args:              cobra.ArbitraryArgs,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return c.checkConfigFile() },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage(c.say("there is no command %q; siegel --help lists them", args[0]))
@@ -191,8 +192,25 @@ func (c *cli) atLeastNothing(names []string) []string {
 	return nil
 }
 
-// finish prints an error and returns the exit status.
+// finish prints an error and returns the exit status. What could not be printed
+// is an error, too: whoever reads the output must not take a part for the whole.
 func (c *cli) finish(err error) int {
+	if c.out.err == nil {
+		got := c.explain(err)
+		if c.out.err == nil {
+			return got
+		}
+	}
+	c.json = false // it went where nothing can be written
+	lost := errors.Is(err, c.out.err)
+	fmt.Fprintln(c.err, "siegel: "+c.say("the output cannot be written: %v", c.out.err))
+	if err == nil || lost {
+		return 1
+	}
+	return c.explain(err)
+}
+
+func (c *cli) explain(err error) int {
 	if err == nil {
 		return 0
 	}

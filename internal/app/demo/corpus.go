@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -321,7 +322,11 @@ func (b *bar) draw(begin string) {
 		strings.Repeat(".", width-full), b.done, b.total, float64(b.octets)/1e6, float64(b.done)/max(took, 0.001))
 }
 
-func terminal(f *os.File) bool {
+func terminal(w io.Writer) bool {
+	f, ok := w.(interface{ Stat() (os.FileInfo, error) })
+	if !ok {
+		return false
+	}
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -27,11 +28,11 @@ import (
 // Options say what to run with.
 type Options struct {
 	Dir      string
-	Messages string // folder of messages; empty: the corpus of the checkout
-	Once     bool   // end after the walk-through
-	JSON     bool   // one line of JSON after the walk-through, nothing else on Out
-	Verifier string // path of siegel-verify
-	Out      *os.File
+	Messages string    // folder of messages; empty: the corpus of the checkout
+	Once     bool      // end after the walk-through
+	JSON     bool      // one line of JSON after the walk-through, nothing else on Out
+	Verifier string    // path of siegel-verify
+	Out      io.Writer // a terminal where it has a Stat that says so
 	Say      func(sentence string, args ...any) string
 	Lang     text.Lang
 	Log      *slog.Logger
