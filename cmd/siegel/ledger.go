@@ -42,7 +42,7 @@ func (c *cli) ledgerVerify() *cobra.Command {
 			}
 			err := c.result(list, func() { c.printVerified(list) })
 			if problems > 0 {
-				return errors.Join(fault.Newf(fault.Damaged, "%d problems were found", problems), err)
+				return errors.Join(problemsFound(problems), err)
 			}
 			return err
 		},
@@ -56,7 +56,11 @@ func (c *cli) printVerified(list []console.Verified) {
 			tenant = "-"
 		}
 		_, _ = fmt.Fprintf(c.out, "%-16s %-9s %-7s ", tenant, v.Log, c.say(v.Depth))
-		c.print("%d entries, %d checkpoints, %d timestamps: %d problems", v.Entries, v.Checkpoints, v.Stamps, len(v.Problems))
+		_, _ = fmt.Fprintf(c.out, "%s, %s, %s: %s\n",
+			plural(v.Entries, c.say("1 entry"), c.say("%d entries", v.Entries)),
+			plural(v.Checkpoints, c.say("1 checkpoint"), c.say("%d checkpoints", v.Checkpoints)),
+			plural(v.Stamps, c.say("1 timestamp"), c.say("%d timestamps", v.Stamps)),
+			plural(len(v.Problems), c.say("1 problem"), c.say("%d problems", len(v.Problems))))
 		for _, p := range v.Problems {
 			what := p.What
 			if p.Message != "" {
@@ -114,4 +118,12 @@ func (c *cli) export(ctx context.Context, dir string) error {
 func (c *cli) tenantFlag(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVar(&c.tenant, "tenant", "", c.say("tenant, where there are several"))
 	return cmd
+}
+
+// problemsFound is the error of a check that found something.
+func problemsFound(n int) error {
+	if n == 1 {
+		return fault.New(fault.Damaged, "1 problem was found")
+	}
+	return fault.Newf(fault.Damaged, "%d problems were found", n)
 }

@@ -19,6 +19,9 @@ func (c *cli) showCommand() *cobra.Command {
 		Use: "show MESSAGE", Args: c.words("MESSAGE"),
 		Short: c.say("open a message: its octets as received (the opening is audited)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if c.json && to.file == "" {
+				return usage(c.say("a message is octets and not JSON; with --json name a file with --output"))
+			}
 			return c.open(cmd, "show", console.Proof{Show: console.Show{ID: args[0], Reason: reason}}, to)
 		},
 	})

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"siegel/internal/app"
@@ -193,6 +194,7 @@ func (d *demo) walk(ctx context.Context, messages []*message) error {
 		return fmt.Errorf("people: %w", err)
 	}
 	d.sum.Found = len(messages)
+	fresh := slices.ContainsFunc(messages, func(m *message) bool { return m.id == "" })
 	if err := d.deliver(ctx, messages); err != nil {
 		return fmt.Errorf("deliver: %w", err)
 	}
@@ -201,7 +203,7 @@ func (d *demo) walk(ctx context.Context, messages []*message) error {
 		different[m.id] = m.id != ""
 	}
 	d.sum.Entries = len(different)
-	if len(different) < d.sum.Archived {
+	if fresh && len(different) < d.sum.Archived {
 		d.tell("%d of them came twice, the same octets from the same sender to the same person: counted, kept once", d.sum.Archived-len(different))
 	}
 	keeper, err := d.session(ctx, identity.Keeper)
@@ -352,7 +354,9 @@ func (d *demo) report(ctx context.Context, _ *identity.Session) error {
 	}
 	d.plain("")
 	d.tell("Addresses")
-	d.tell("  mail (LMTP):      %s and %s", d.sum.LMTP, d.sum.Socket)
+	if !d.Once { // nobody listens there any more
+		d.tell("  mail (LMTP):      %s and %s", d.sum.LMTP, d.sum.Socket)
+	}
 	d.tell("  data directory:   %s", d.Dir)
 	d.tell("Sign-ins (the passwords are in the files)")
 	for _, p := range d.sum.People {
@@ -377,7 +381,11 @@ func (d *demo) ideas(context.Context) error {
 		return ""
 	}
 	d.plain("")
-	d.tell("Five things to try, in another window")
+	if d.Once {
+		d.tell("Five things to try")
+	} else {
+		d.tell("Five things to try, in another window")
+	}
 	d.tell("  1. Search as the keeper, who reads everything:")
 	d.plain("     %s search %s subject:linux", keeper, as(identity.Keeper))
 	d.tell("  2. Search as the reader, who finds her own mail only:")
