@@ -10,10 +10,9 @@ import (
 	"strings"
 
 	"golang.org/x/term"
-)
 
-// errInterrupted says that a signal ended the program.
-var errInterrupted = errors.New("interrupted")
+	"siegel/cmd/siegel/prompt"
+)
 
 // interruptedStatus is the exit status of a program that Ctrl-C ended, as
 // shells have it.
@@ -24,7 +23,7 @@ const maxSecret = 64 << 10
 
 // secret reads a secret from the file that an option names, "-" for the standard
 // input, or asks for it. The last line break is not part of it.
-func (c *cli) secret(option, file, prompt string) (string, error) {
+func (c *cli) secret(option, file, question string) (string, error) {
 	var b []byte
 	var err error
 	switch {
@@ -34,8 +33,8 @@ func (c *cli) secret(option, file, prompt string) (string, error) {
 		c.warnReadable(option, file)
 		b, err = c.input(option, file)
 	case term.IsTerminal(int(c.in.Fd())):
-		fmt.Fprint(c.err, prompt)
-		b, err = c.hidden()
+		fmt.Fprint(c.err, question)
+		b, err = prompt.Hidden(c.in, c.stop)
 		fmt.Fprintln(c.err)
 	default:
 		return "", usage(c.say("there is no terminal to ask at; name a file with %s", option))
@@ -75,50 +74,14 @@ func (c *cli) warnReadable(option, file string) {
 	}
 }
 
-// hidden reads a line without echo. A signal ends it and puts the terminal back
-// as it was.
-func (c *cli) hidden() ([]byte, error) {
-	fd := int(c.in.Fd())
-	before, err := term.GetState(fd)
-	if err != nil {
-		return nil, err
-	}
-	b, err := interruptible(c.stop, func() ([]byte, error) { return term.ReadPassword(fd) })
-	if errors.Is(err, errInterrupted) {
-		err = errors.Join(err, term.Restore(fd, before))
-	}
-	return b, err
-}
-
-// interruptible reads until a signal ends the program. What still reads then
-// ends with the process.
-func interruptible[T any](stop <-chan struct{}, read func() (T, error)) (T, error) {
-	type answer struct {
-		value T
-		err   error
-	}
-	got := make(chan answer, 1)
-	go func() {
-		v, err := read()
-		got <- answer{v, err}
-	}()
-	select {
-	case a := <-got:
-		return a.value, a.err
-	case <-stop:
-		var none T
-		return none, errInterrupted
-	}
-}
-
 // ask reads a line from the terminal.
-func (c *cli) ask(prompt string) (string, error) {
-	fmt.Fprint(c.err, prompt)
+func (c *cli) ask(question string) (string, error) {
+	fmt.Fprint(c.err, question)
 	if c.lines == nil {
 		c.lines = bufio.NewReader(c.in)
 	}
-	s, err := interruptible(c.stop, func() (string, error) { return c.lines.ReadString('\n') })
-	if errors.Is(err, errInterrupted) {
+	s, err := prompt.Until(c.stop, func() (string, error) { return c.lines.ReadString('\n') })
+	if errors.Is(err, prompt.ErrInterrupted) {
 		fmt.Fprintln(c.err)
 		return "", err
 	}

@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"siegel/internal/front/console"
-	"siegel/internal/kit/fault"
 )
 
 func (c *cli) doctorCommand() *cobra.Command {
@@ -24,15 +24,19 @@ func (c *cli) doctorCommand() *cobra.Command {
 				}
 			}
 			err := c.result(list, func() {
+				state, name := 0, 0 // widths, which differ between languages
 				for _, k := range list {
-					_, _ = fmt.Fprintf(c.out, "%-5s %-12s %s\n", c.say(k.State), c.say(k.Name), k.What)
+					state, name = max(state, utf8.RuneCountInString(c.say(k.State))), max(name, utf8.RuneCountInString(c.say(k.Name)))
+				}
+				for _, k := range list {
+					_, _ = fmt.Fprintf(c.out, "%-*s  %-*s  %s\n", state, c.say(k.State), name, c.say(k.Name), k.What)
 					if k.Remedy != "" {
-						_, _ = fmt.Fprintf(c.out, "%18s -> %s\n", "", k.Remedy)
+						_, _ = fmt.Fprintf(c.out, "%*s-> %s\n", state+name+4, "", k.Remedy)
 					}
 				}
 			})
 			if err == nil && problems > 0 {
-				err = fault.Newf(fault.Damaged, "%d problems were found", problems)
+				err = problemsFound(problems)
 			}
 			return err
 		},

@@ -13,15 +13,19 @@ func (c *cli) initCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "init", Args: c.words(),
 		Short: c.say("make a data directory: keys, configuration, instance name"),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := app.Init(app.InitOptions{Dir: c.data, Name: name, Environment: app.Environment(environment), Now: time.Now})
 			if err != nil {
 				return err
 			}
 			return c.result(map[string]string{"data": c.data, "name": name, "environment": environment}, func() {
 				c.print("The data directory %s is ready.", c.data)
-				c.print("Keep a copy of master.key apart from the data: without it nothing can be read again, with it and the data the server's own part can.")
-				c.print("Next: siegel serve, and siegel tenant create.")
+				c.print("Keep a copy of master.key, but not beside the data: without this key the archive never opens again. Whoever has both the key and the data sees what the server itself knows, such as people and addresses; reading mail takes a person's password as well.")
+				where := ""
+				if cmd.Flags().Changed("data") {
+					where = " --data " + c.data
+				}
+				c.print("Next: siegel serve%s, then siegel tenant create NAME%s; both say more with --help.", where, where)
 			})
 		},
 	}

@@ -10,6 +10,7 @@ import (
 
 	"siegel/internal/front/console"
 	"siegel/internal/kit/durable"
+	"siegel/internal/kit/fault"
 )
 
 // create writes a file that must not exist.
@@ -72,15 +73,27 @@ func normal(email string) string {
 }
 
 func (c *cli) writeCodes(dir string, list []invitation) error {
-	if err := durable.Mkdir(dir, 0o700); err != nil {
-		return err
-	}
-	for _, inv := range list {
-		if err := c.create(codeFile(dir, inv.Email), []byte(inv.Code+"\n")); err != nil {
+	made := durable.Mkdir(dir, 0o700)
+	for i, inv := range list {
+		err := made
+		if err == nil {
+			err = c.create(codeFile(dir, inv.Email), []byte(inv.Code+"\n"))
+		}
+		if err != nil {
+			for _, lost := range list[i:] { // there is no second copy of a code
+				fmt.Fprintf(c.err, "%s  %s\n", lost.Email, lost.Code)
+			}
 			return err
 		}
 	}
 	return nil
+}
+
+// refused reports whether the server answered that it did not do what it was
+// asked for. Another error may have come after it was done.
+func refused(err error) bool {
+	e, ok := errors.AsType[*console.Error](err)
+	return ok && e.Kind != fault.Internal.String()
 }
 
 // checkFounding looks for files that are in the way of a founding.

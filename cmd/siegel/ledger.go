@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -40,7 +42,7 @@ func (c *cli) ledgerVerify() *cobra.Command {
 			}
 			err := c.result(list, func() { c.printVerified(list) })
 			if problems > 0 {
-				return errors.Join(fault.Newf(fault.Damaged, "%d problems were found", problems), err)
+				return errors.Join(problemsFound(problems), err)
 			}
 			return err
 		},
@@ -54,7 +56,11 @@ func (c *cli) printVerified(list []console.Verified) {
 			tenant = "-"
 		}
 		_, _ = fmt.Fprintf(c.out, "%-16s %-9s %-7s ", tenant, v.Log, c.say(v.Depth))
-		c.print("%d entries, %d checkpoints, %d timestamps: %d problems", v.Entries, v.Checkpoints, v.Stamps, len(v.Problems))
+		_, _ = fmt.Fprintf(c.out, "%s, %s, %s: %s\n",
+			plural(v.Entries, c.say("1 entry"), c.say("%d entries", v.Entries)),
+			plural(v.Checkpoints, c.say("1 checkpoint"), c.say("%d checkpoints", v.Checkpoints)),
+			plural(v.Stamps, c.say("1 timestamp"), c.say("%d timestamps", v.Stamps)),
+			plural(len(v.Problems), c.say("1 problem"), c.say("%d problems", len(v.Problems))))
 		for _, p := range v.Problems {
 			what := p.What
 			if p.Message != "" {
@@ -66,16 +72,38 @@ func (c *cli) printVerified(list []console.Verified) {
 }
 
 func (c *cli) ledgerExport() *cobra.Command {
-	return c.tenantFlag(&cobra.Command{
+	var force bool
+	cmd := c.tenantFlag(&cobra.Command{
 		Use: "export FOLDER", Args: c.words("FOLDER"), Short: c.say("write a tenant's ledger for siegel-verify ledger FOLDER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := filepath.Abs(args[0])
 			if err != nil {
 				return err
 			}
+			if err := c.folder(dir, force); err != nil {
+				return err
+			}
 			return c.export(cmd.Context(), dir)
 		},
 	})
+	cmd.Flags().BoolVar(&force, "force", false, c.say("write over what is there"))
+	return cmd
+}
+
+// folder fails where an export would make folders above its own, or write over
+// something.
+func (c *cli) folder(dir string, force bool) error {
+	if info, err := os.Stat(filepath.Dir(dir)); err != nil || !info.IsDir() {
+		return usage(c.say("the folder %s is not there; make it first", filepath.Dir(dir)))
+	}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || force {
+		return nil
+	}
+	if err != nil || len(entries) > 0 {
+		return &console.Error{Kind: "conflict", Text: c.say("%s exists already; name another, or write over it with --force", dir)}
+	}
+	return nil
 }
 
 func (c *cli) export(ctx context.Context, dir string) error {
@@ -90,4 +118,12 @@ func (c *cli) export(ctx context.Context, dir string) error {
 func (c *cli) tenantFlag(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVar(&c.tenant, "tenant", "", c.say("tenant, where there are several"))
 	return cmd
+}
+
+// problemsFound is the error of a check that found something.
+func problemsFound(n int) error {
+	if n == 1 {
+		return fault.New(fault.Damaged, "1 problem was found")
+	}
+	return fault.Newf(fault.Damaged, "%d problems were found", n)
 }

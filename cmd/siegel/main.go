@@ -22,6 +22,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"siegel/cmd/siegel/output"
+	"siegel/cmd/siegel/prompt"
 	"siegel/internal/app"
 	"siegel/internal/front/console"
 	"siegel/internal/kit/fault"
@@ -61,7 +63,7 @@ type cli struct {
 	texts *text.Catalog
 	lang  text.Lang
 	in    *os.File
-	out   *os.File
+	out   *output.Sink
 	err   io.Writer
 	stop  <-chan struct{} // closed when a signal ends the program
 	lines *bufio.Reader   // over in, once a line was asked for
@@ -76,14 +78,14 @@ type cli struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	c := &cli{texts: text.New(), lang: text.FromEnv(os.Getenv), in: os.Stdin, out: os.Stdout, err: os.Stderr, stop: ctx.Done()}
+	c := &cli{texts: text.New(), lang: text.FromEnv(os.Getenv), in: os.Stdin, out: &output.Sink{File: os.Stdout}, err: os.Stderr, stop: ctx.Done()}
 	if err := harden(); err != nil {
 		fmt.Fprintln(c.err, c.say("core dumps cannot be switched off: %v", err))
 	}
 	root := c.root()
 	err := root.ExecuteContext(ctx)
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = errors.Join(errInterrupted, err)
+		err = errors.Join(prompt.ErrInterrupted, err)
 	}
 	stop()
 	os.Exit(c.finish(err))
@@ -98,7 +100,7 @@ func (c *cli) say(sentence string, args ...any) string { return c.texts.Say(c.la
 
 // print writes a sentence to the standard output.
 func (c *cli) print(sentence string, args ...any) {
-	_, _ = fmt.Fprintln(c.out, c.say(sentence, args...)) // a closed pipe stops nothing
+	_, _ = fmt.Fprintln(c.out, c.say(sentence, args...)) // the sink keeps the error
 }
 
 // root is the command without a name.
@@ -108,9 +110,10 @@ func (c *cli) root() *cobra.Command {
 		Short:             c.say("Siegel archives mail: sealed on arrival, found by its owners only, proven to strangers"),
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Args:              cobra.ArbitraryArgs,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return c.checkConfigFile() },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage(c.say("there is no command %q; siegel --help lists them", args[0]))
+				return c.unknown(cmd, args[0])
 			}
 			return cmd.Help()
 		},
@@ -121,11 +124,11 @@ func (c *cli) root() *cobra.Command {
 	f.BoolVar(&c.json, "json", false, c.say("print JSON for programs"))
 	root.AddCommand(c.initCommand(), c.serveCommand(), c.demoCommand(), c.configCommand(), c.doctorCommand(),
 		c.tenantCommand(), c.personCommand(), c.accessCommand(), c.searchCommand(), c.showCommand(), c.proofCommand(),
-		c.ledgerCommand(), c.auditCommand())
+		c.ledgerCommand(), c.auditCommand(), c.versionCommand())
 	root.SetOut(c.out)
 	root.SetErr(c.err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage(c.say("the command line cannot be read: %v; %s --help says what it takes", err, cmd.CommandPath()))
+		return usage(c.say("the command line cannot be read: %s; %s --help says what it takes", c.flagError(err), cmd.CommandPath()))
 	})
 	c.translate(root)
 	return root
@@ -141,34 +144,6 @@ func defaultData() string {
 		return "siegel-data"
 	}
 	return filepath.Join(home, ".local", "share", "siegel")
-}
-
-// translate puts cobra's own words into the user's language.
-func (c *cli) translate(root *cobra.Command) {
-	root.InitDefaultHelpFlag()
-	root.InitDefaultVersionFlag()
-	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
-	template := root.UsageTemplate()
-	for _, s := range []string{"Usage:", "Available Commands:", "Global Flags:", "Flags:", "Examples:"} {
-		template = strings.ReplaceAll(template, s, c.say(s))
-	}
-	template = strings.ReplaceAll(template, `Use "{{.CommandPath}} [command] --help" for more information about a command.`,
-		c.say(`{{.CommandPath}} [command] --help says more about a command.`))
-	root.SetUsageTemplate(template)
-	var each func(*cobra.Command)
-	each = func(cmd *cobra.Command) {
-		cmd.InitDefaultHelpFlag()
-		if h := cmd.Flags().Lookup("help"); h != nil {
-			h.Usage = c.say("say what the command does")
-		}
-		for _, sub := range cmd.Commands() {
-			each(sub)
-		}
-	}
-	each(root)
-	if v := root.Flags().Lookup("version"); v != nil {
-		v.Usage = c.say("print the version")
-	}
 }
 
 // usage is a command line that cannot be read.
@@ -191,12 +166,29 @@ func (c *cli) atLeastNothing(names []string) []string {
 	return nil
 }
 
-// finish prints an error and returns the exit status.
+// finish prints an error and returns the exit status. What could not be printed
+// is an error, too: whoever reads the output must not take a part for the whole.
 func (c *cli) finish(err error) int {
+	if c.out.Err() == nil {
+		got := c.explain(err)
+		if c.out.Err() == nil {
+			return got
+		}
+	}
+	c.json = false // it went where nothing can be written
+	lost := errors.Is(err, c.out.Err())
+	fmt.Fprintln(c.err, "siegel: "+c.say("the output cannot be written: %v", c.out.Err()))
+	if err == nil || lost {
+		return 1
+	}
+	return c.explain(err)
+}
+
+func (c *cli) explain(err error) int {
 	if err == nil {
 		return 0
 	}
-	if errors.Is(err, errInterrupted) {
+	if errors.Is(err, prompt.ErrInterrupted) {
 		fmt.Fprintln(c.err, c.say("interrupted"))
 		return interruptedStatus
 	}
@@ -250,7 +242,7 @@ func (c *cli) result(v any, people func()) error {
 		people()
 		return nil
 	}
-	return json.NewEncoder(c.out).Encode(v)
+	return json.NewEncoder(c.out).Encode(output.Whole(v))
 }
 
 // client returns a client of the running server, or of the data directory

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -9,23 +10,25 @@ import (
 )
 
 func (c *cli) proofCommand() *cobra.Command {
-	var reason, file string
+	var reason string
+	var to target
 	var wait time.Duration
 	var without bool
 	cmd := c.person(&cobra.Command{
 		Use: "proof MESSAGE", Args: c.words("MESSAGE"),
 		Short: c.say("write a proof bundle that a stranger can check (the opening is audited)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if file == "" {
-				file = args[0] + ".zip"
+			if to.file == "" {
+				to.file = strings.ReplaceAll(args[0], "/", "_") + ".zip"
 			}
 			return c.open(cmd, "proof", console.Proof{
 				Show: console.Show{ID: args[0], Reason: reason}, WaitSeconds: int(wait.Seconds()), WithoutMessage: without,
-			}, file)
+			}, to)
 		},
 	})
 	cmd.Flags().StringVar(&reason, "reason", "", c.say("why you open what is not yours; kept in the audit log"))
-	cmd.Flags().StringVar(&file, "output", "", c.say("file to write to (default: the id and .zip)"))
+	cmd.Flags().StringVar(&to.file, "output", "", c.say("file to write to (default: the id and .zip)"))
+	cmd.Flags().BoolVar(&to.force, "force", false, c.say("write over what is there"))
 	cmd.Flags().DurationVar(&wait, "wait", 0, c.say("wait so long for the timestamp (default: say that it is not there yet)"))
 	cmd.Flags().BoolVar(&without, "without-message", false, c.say("leave the message out: only what was committed to, for whoever has it already"))
 	return cmd

@@ -38,6 +38,9 @@ func (c *cli) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if a.Evidence.Stamper == nil {
+		log.Warn("no timestamp authority is configured: nothing can be proven to strangers; set timestamps.url and timestamps.roots")
+	}
 	for _, addr := range s.Addrs() {
 		log.Info("door open", "protocol", "lmtp", "address", addr.String())
 	}

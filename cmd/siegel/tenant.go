@@ -21,7 +21,7 @@ func (c *cli) tenantCommand() *cobra.Command {
 // group is a command that only has others below it.
 func (c *cli) group(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usage(c.say("there is no command %q; %s --help lists them", args[0], cmd.CommandPath()))
+		return c.unknown(cmd, args[0])
 	}
 	return cmd.Help()
 }
@@ -113,6 +113,10 @@ func (c *cli) found(ctx context.Context, f founding) (err error) {
 		Invitations []invitation
 	}
 	if err := client.Call(ctx, "tenant/create", f.CreateTenant, &out, nil); err != nil {
+		if !refused(err) { // the kit may be the tenant's: it stays
+			written = nil
+			fmt.Fprintln(c.err, c.say("It is not known whether the tenant was founded. Keep %s, and see with siegel tenant list.", kitFile))
+		}
 		return err
 	}
 	written = nil // commit point: from here on the kit is the tenant's

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -104,6 +106,9 @@ func LoadConfig(path string) (Config, error) {
 		return c, nil
 	}
 	if err := yaml.UnmarshalWithOptions(b, &c, yaml.Strict()); err != nil {
+		if p, ok := wrongKind(b, err); ok {
+			return c, p
+		}
 		return c, fmt.Errorf("%s: %s%s", filepath.Base(path), wrongDuration(b), yaml.FormatError(err, false, true))
 	}
 	return c, nil
@@ -129,19 +134,7 @@ func (p Problem) Error() string { return p.Field + ": " + p.What.String() + "; "
 func (c Config) Check(environment Environment) error {
 	var bad []error
 	problem := func(field string, what, remedy Sentence) { bad = append(bad, Problem{field, what, remedy}) }
-	for _, a := range c.LMTP.Listen {
-		host, _, err := net.SplitHostPort(a)
-		if err != nil {
-			problem("lmtp.listen", say("%q is no address", a), say("write host:port, for example 127.0.0.1:2003"))
-			continue
-		}
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && c.TLS.Certificate == "" && environment == Production {
-			problem("lmtp.listen", say("%s is not loopback and there is no certificate", a), say("set tls.certificate and tls.key, or listen on 127.0.0.1 or a socket"))
-		}
-	}
-	if len(c.LMTP.Listen)+len(c.LMTP.Sockets) == 0 {
-		problem("lmtp", say("there is no door for mail"), say("set lmtp.listen or lmtp.sockets"))
-	}
+	c.checkDoors(environment, problem)
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		problem("tls", say("certificate and key go together"), say("set both or none"))
 	}
@@ -155,6 +148,31 @@ func (c Config) Check(environment Environment) error {
 		problem("log.format", say("there is no format %q", c.Log.Format), say("write text or json"))
 	}
 	return errors.Join(bad...)
+}
+
+// hostForm is what a greeting may have as its name.
+var hostForm = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9])?$`)
+
+func (c Config) checkDoors(environment Environment, problem func(field string, what, remedy Sentence)) {
+	if h := c.LMTP.Hostname; h != "" && !hostForm.MatchString(h) {
+		problem("lmtp.hostname", say("%q is no host name", h), say("write a name like mail.example.org"))
+	}
+	for _, a := range c.LMTP.Listen {
+		host, port, err := net.SplitHostPort(a)
+		if err != nil {
+			problem("lmtp.listen", say("%q is no address", a), say("write host:port, for example 127.0.0.1:2003"))
+			continue
+		}
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			problem("lmtp.listen", say("%q is no port", port), say("write a number from 1 to 65535; 0 takes a free one"))
+		}
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && c.TLS.Certificate == "" && environment == Production {
+			problem("lmtp.listen", say("%s is not loopback and there is no certificate", a), say("set tls.certificate and tls.key, or listen on 127.0.0.1 or a socket"))
+		}
+	}
+	if len(c.LMTP.Listen)+len(c.LMTP.Sockets) == 0 {
+		problem("lmtp", say("there is no door for mail"), say("set lmtp.listen or lmtp.sockets"))
+	}
 }
 
 func (c Config) checkNumbers(problem func(field string, what, remedy Sentence)) {

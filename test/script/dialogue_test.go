@@ -98,8 +98,11 @@ func (term *terminal) start(t *testing.T, dir, program string, args ...string) *
 // ended waits for the exit status.
 func (term *terminal) ended(t *testing.T, cmd *exec.Cmd) int {
 	t.Helper()
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
+	done := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // the state has the status
+		close(done)
+	}()
 	late := time.After(20 * time.Second)
 	for {
 		select {

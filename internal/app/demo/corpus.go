@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -184,7 +185,16 @@ func (d *demo) delivered() (map[string]string, error) {
 // deliver sends what has not been delivered yet through the door. What was
 // delivered and not noted, because the demo was killed in between, is recognised
 // by the server and not kept twice.
-func (d *demo) deliver(ctx context.Context, list []*message) (err error) {
+func (d *demo) deliver(ctx context.Context, all []*message) (err error) {
+	list := slices.DeleteFunc(slices.Clone(all), func(m *message) bool { return m.id != "" })
+	d.sum.Archived = len(all) - len(list)
+	if len(list) == 0 {
+		d.tell("All %d messages are there already; nothing is delivered again", len(all))
+		return nil
+	}
+	if d.sum.Archived > 0 {
+		d.tell("%d messages are there already", d.sum.Archived)
+	}
 	note, err := os.OpenFile(d.path("delivered.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -205,10 +215,8 @@ func (d *demo) deliver(ctx context.Context, list []*message) (err error) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if m.id == "" {
-			if err := send(c, m); err != nil {
-				return fmt.Errorf("%s: %w", filepath.Base(m.path), err)
-			}
+		if err := send(c, m); err != nil {
+			return fmt.Errorf("%s: %w", filepath.Base(m.path), err)
 		}
 		if m.id == "" {
 			d.sum.Refused++
@@ -321,7 +329,11 @@ func (b *bar) draw(begin string) {
 		strings.Repeat(".", width-full), b.done, b.total, float64(b.octets)/1e6, float64(b.done)/max(took, 0.001))
 }
 
-func terminal(f *os.File) bool {
+func terminal(w io.Writer) bool {
+	f, ok := w.(interface{ Stat() (os.FileInfo, error) })
+	if !ok {
+		return false
+	}
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -10,9 +10,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"siegel/internal/app"
@@ -27,11 +29,11 @@ import (
 // Options say what to run with.
 type Options struct {
 	Dir      string
-	Messages string // folder of messages; empty: the corpus of the checkout
-	Once     bool   // end after the walk-through
-	JSON     bool   // one line of JSON after the walk-through, nothing else on Out
-	Verifier string // path of siegel-verify
-	Out      *os.File
+	Messages string    // folder of messages; empty: the corpus of the checkout
+	Once     bool      // end after the walk-through
+	JSON     bool      // one line of JSON after the walk-through, nothing else on Out
+	Verifier string    // path of siegel-verify
+	Out      io.Writer // a terminal where it has a Stat that says so
 	Say      func(sentence string, args ...any) string
 	Lang     text.Lang
 	Log      *slog.Logger
@@ -192,6 +194,7 @@ func (d *demo) walk(ctx context.Context, messages []*message) error {
 		return fmt.Errorf("people: %w", err)
 	}
 	d.sum.Found = len(messages)
+	fresh := slices.ContainsFunc(messages, func(m *message) bool { return m.id == "" })
 	if err := d.deliver(ctx, messages); err != nil {
 		return fmt.Errorf("deliver: %w", err)
 	}
@@ -200,7 +203,7 @@ func (d *demo) walk(ctx context.Context, messages []*message) error {
 		different[m.id] = m.id != ""
 	}
 	d.sum.Entries = len(different)
-	if len(different) < d.sum.Archived {
+	if fresh && len(different) < d.sum.Archived {
 		d.tell("%d of them came twice, the same octets from the same sender to the same person: counted, kept once", d.sum.Archived-len(different))
 	}
 	keeper, err := d.session(ctx, identity.Keeper)
@@ -351,7 +354,9 @@ func (d *demo) report(ctx context.Context, _ *identity.Session) error {
 	}
 	d.plain("")
 	d.tell("Addresses")
-	d.tell("  mail (LMTP):      %s and %s", d.sum.LMTP, d.sum.Socket)
+	if !d.Once { // nobody listens there any more
+		d.tell("  mail (LMTP):      %s and %s", d.sum.LMTP, d.sum.Socket)
+	}
 	d.tell("  data directory:   %s", d.Dir)
 	d.tell("Sign-ins (the passwords are in the files)")
 	for _, p := range d.sum.People {
@@ -376,7 +381,11 @@ func (d *demo) ideas(context.Context) error {
 		return ""
 	}
 	d.plain("")
-	d.tell("Five things to try, in another window")
+	if d.Once {
+		d.tell("Five things to try")
+	} else {
+		d.tell("Five things to try, in another window")
+	}
 	d.tell("  1. Search as the keeper, who reads everything:")
 	d.plain("     %s search %s subject:linux", keeper, as(identity.Keeper))
 	d.tell("  2. Search as the reader, who finds her own mail only:")

@@ -348,9 +348,9 @@ type Show struct {
 // Shown is what is known of a shown message.
 type Shown struct {
 	ID      mail.ID   `json:"id"`
-	Size    int64     `json:"size"`
-	SHA256  string    `json:"sha256"`
-	Arrived time.Time `json:"arrived"`
+	Size    int64     `json:"size,omitzero"`
+	SHA256  string    `json:"sha256,omitzero"`
+	Arrived time.Time `json:"arrived,omitzero"`
 }
 
 func (c *Console) show(ctx context.Context, k *call) (any, error) {

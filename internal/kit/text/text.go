@@ -22,14 +22,25 @@ const (
 )
 
 // FromEnv returns the language that LC_ALL, LC_MESSAGES and LANG ask for, in
-// that order; English where they ask for none that we have.
+// that order; English where they ask for none that we have. LANGUAGE, a list of
+// languages, comes before them unless they ask for the locale C, as gettext has
+// it.
 func FromEnv(get func(string) string) Lang {
+	var locale string
 	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
-		if v := get(name); v != "" {
-			return Parse(v)
+		if locale = get(name); locale != "" {
+			break
 		}
 	}
-	return English
+	if plain := strings.ToUpper(locale); plain == "C" || plain == "POSIX" {
+		return English
+	}
+	for tag := range strings.SplitSeq(get("LANGUAGE"), ":") {
+		if l := Parse(tag); l == German || strings.HasPrefix(strings.ToLower(tag), "en") {
+			return l
+		}
+	}
+	return Parse(locale)
 }
 
 // Parse reads a locale or a language tag.

@@ -16,6 +16,11 @@ func TestFromEnv(t *testing.T) {
 		{map[string]string{"LANG": "de_DE", "LC_ALL": "C"}, text.English},
 		{map[string]string{"LANG": "C", "LC_MESSAGES": "de"}, text.German},
 		{map[string]string{"LANG": "fr_FR.UTF-8"}, text.English},
+		{map[string]string{"LANGUAGE": "de"}, text.German},
+		{map[string]string{"LANGUAGE": "fr:de:en", "LANG": "en_US.UTF-8"}, text.German},
+		{map[string]string{"LANGUAGE": "en", "LANG": "de_DE.UTF-8"}, text.English},
+		{map[string]string{"LANGUAGE": "fr", "LANG": "de_DE.UTF-8"}, text.German},
+		{map[string]string{"LANGUAGE": "de", "LC_ALL": "C"}, text.English},
 	} {
 		if got := text.FromEnv(func(name string) string { return c.env[name] }); got != c.want {
 			t.Errorf("%v: %q, want %q", c.env, got, c.want)
