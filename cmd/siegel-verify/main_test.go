@@ -121,7 +121,10 @@ func TestLedger(t *testing.T) {
 	}
 	run(0, "3 entries, 2 signed checkpoints", "--ledger-key", key)
 	run(0, `"audit": 3`, "--ledger-key", key, "--json")
+	run(0, "warning  message: this log is not in the folder", "--ledger-key", key)
+	run(0, "that you gave: audit\n", "--ledger-key", key)
 	run(3, i.Key.Fingerprint())
+	run(3, "NOT AUTHENTICATED: audit.")
 	put("audit/more", nil)
 	run(1, "more does not belong", "--ledger-key", key)
 	if err := os.Remove(filepath.Join(dir, "audit", "more")); err != nil {

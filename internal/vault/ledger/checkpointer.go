@@ -60,9 +60,7 @@ func NewCheckpointer(d CheckpointerDeps) *Checkpointer {
 	if d.Watch == nil {
 		d.Watch = func(string, bool, time.Duration) {}
 	}
-	return &Checkpointer{
-		CheckpointerDeps: d, alarms: make(map[string]error),
-	}
+	return &Checkpointer{CheckpointerDeps: d, alarms: make(map[string]error)}
 }
 
 // Logs are the names of those of a tenant, in the order in which they are locked.
