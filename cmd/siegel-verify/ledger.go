@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"siegel/internal/proto/bundle"
 	"siegel/internal/proto/checkpoint"
@@ -17,6 +18,7 @@ type ledgerReport struct {
 	Verdict   bundle.Verdict `json:"verdict"`
 	KeySHA256 string         `json:"key_sha256"`
 	Logs      []logReport    `json:"logs"`
+	Missing   []string       `json:"missing"` // logs of a tenant that are not there
 }
 
 // logReport is one log of it.
@@ -71,10 +73,32 @@ func (c *cli) ledger(dir string, key *checkpoint.Key) int {
 	if len(r.Logs) == 0 || slices.ContainsFunc(r.Logs, func(l logReport) bool { return l.Error != "" }) {
 		r.Verdict = bundle.Refused
 	}
+	r.Missing = missing(r.Logs)
 	if c.json {
 		return c.print(r, r.Verdict.Status())
 	}
 	return c.printLogs(r)
+}
+
+// missing returns which of a tenant's two logs are not there. The instance has
+// one log of its own.
+func missing(logs []logReport) []string {
+	list := []string{}
+	for _, name := range []string{"message", "audit"} {
+		if !slices.ContainsFunc(logs, func(l logReport) bool { return l.Log == name || l.Log == "instance" }) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// names lists the logs that were seen.
+func (r *ledgerReport) names() string {
+	var list []string
+	for _, l := range r.Logs {
+		list = append(list, l.Log)
+	}
+	return strings.Join(list, ", ")
 }
 
 func (c *cli) printLogs(r ledgerReport) int {
@@ -87,13 +111,18 @@ func (c *cli) printLogs(r ledgerReport) int {
 			c.say("%[1]s: %[2]d entries, %[3]d signed checkpoints, %[4]s", "%[1]s: %[2]d Einträge, %[3]d unterschriebene Prüfpunkte, %[4]s"),
 			l.Log, l.Size, l.Checkpoints, l.Origin))
 	}
+	for _, name := range r.Missing {
+		fmt.Fprintf(c.out, "%-8s %s: %s\n", c.outcome(bundle.Warning), name, c.say(
+			"this log is not in the folder, and nothing is proven about it; a log is exported when it has a checkpoint",
+			"dieses Log liegt nicht im Ordner, und über es ist nichts bewiesen; ausgegeben wird ein Log, sobald es einen Prüfpunkt hat"))
+	}
 	fmt.Fprintln(c.out)
 	switch r.Verdict {
 	case bundle.Verified:
-		fmt.Fprintln(c.out, c.say("VERIFIED against the key that you gave.", "BESTÄTIGT mit dem Schlüssel, den Sie angegeben haben."))
+		fmt.Fprintf(c.out, c.say("VERIFIED against the key that you gave: %s\n", "BESTÄTIGT mit dem Schlüssel, den Sie angegeben haben: %s\n"), r.names())
 	case bundle.Consistent:
-		fmt.Fprintf(c.out, "%s\n  --ledger-key   SHA-256 %s\n", c.say("CONSISTENT, NOT AUTHENTICATED. Compare this with what you know from elsewhere:",
-			"IN SICH STIMMIG, NICHT BEGLAUBIGT. Vergleichen Sie dies mit dem, was Sie von anderswo wissen:"), r.KeySHA256)
+		fmt.Fprintf(c.out, "%s\n  --ledger-key   SHA-256 %s\n", c.say("CONSISTENT, NOT AUTHENTICATED: "+r.names()+". Compare this with what you know from elsewhere:",
+			"IN SICH STIMMIG, NICHT BEGLAUBIGT: "+r.names()+". Vergleichen Sie dies mit dem, was Sie von anderswo wissen:"), r.KeySHA256)
 	default:
 		fmt.Fprintln(c.out, c.say("REFUSED.", "ABGELEHNT."))
 	}

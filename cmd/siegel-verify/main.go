@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -152,7 +153,7 @@ func (c *cli) wrong(err error) int {
 
 // file says that a file is wrong.
 func (c *cli) file(err error) int {
-	fmt.Fprintf(c.err, "siegel-verify: %s: %v\n", c.say("this file is of no use", "diese Datei taugt nicht"), err)
+	fmt.Fprintf(c.err, "siegel-verify: %s: %v\n", c.say("this file cannot be used", "diese Datei ist nicht verwendbar"), err)
 	return statusUsage
 }
 
@@ -166,6 +167,10 @@ func (c *cli) readKey() (*checkpoint.Key, error) {
 		return nil, err
 	}
 	k, err := checkpoint.ParseKey(string(b))
+	if err != nil && bytes.HasPrefix(bytes.TrimSpace(b), []byte("-----BEGIN")) {
+		return nil, fmt.Errorf("%s: %s", c.key, c.say("this is a PEM file; give ledger.pub, which lies beside ledger.pem and has the name of the archive in it",
+			"das ist eine PEM-Datei; geben Sie ledger.pub an, das neben ledger.pem liegt und den Namen des Archivs enthält"))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.key, err)
 	}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -121,7 +123,10 @@ func TestLedger(t *testing.T) {
 	}
 	run(0, "3 entries, 2 signed checkpoints", "--ledger-key", key)
 	run(0, `"audit": 3`, "--ledger-key", key, "--json")
+	run(0, "warning  message: this log is not in the folder", "--ledger-key", key)
+	run(0, "that you gave: audit\n", "--ledger-key", key)
 	run(3, i.Key.Fingerprint())
+	run(3, "NOT AUTHENTICATED: audit.")
 	put("audit/more", nil)
 	run(1, "more does not belong", "--ledger-key", key)
 	if err := os.Remove(filepath.Join(dir, "audit", "more")); err != nil {
@@ -134,8 +139,81 @@ func TestLedger(t *testing.T) {
 	lang = text.German
 	run(1, "Eintrag 0 ist nicht der eingetragene", "--ledger-key", key)
 	run(1, "ABGELEHNT", "--ledger-key", key)
-	run(2, "diese Datei taugt nicht", "--ledger-key", "absent")
+	run(2, "diese Datei ist nicht verwendbar", "--ledger-key", "absent")
 	run(2, "der Aufruf ist nicht zu verstehen", "--nonsense")
+}
+
+// packedAgain is a bundle as a program for ZIP files writes it.
+func packedAgain(t *testing.T, b []byte, keep func(name string) bool) []byte {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for _, f := range z.File {
+		if !keep(f.Name) {
+			continue
+		}
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		to, err := w.Create(f.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(to, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// What is no bundle is told apart, so that who has it knows what to do.
+func TestWhatItIs(t *testing.T) {
+	i := verifier.NewInstance("archive.example.org", "ledger", authority.Options{})
+	good := verifier.Zip(i.Bundle(verifier.Sample{}))
+	flipped := bytes.Clone(good)
+	flipped[bytes.Index(good, []byte("Hello, this is"))] ^= 1
+	damaged := bytes.Clone(good)
+	damaged[bytes.Index(good, []byte("siegel/v1 message"))] ^= 1
+	all := func(string) bool { return true }
+	pem, err := i.Key.PEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		octets []byte
+		en, de string
+	}{
+		{"text", []byte("root:x:0:0:root:/root:/bin/bash\n"), "This is no ZIP file", "keine ZIP-Datei"},
+		{"nothing", nil, "This is no ZIP file", "keine ZIP-Datei"},
+		{"cut", good[:len(good)-9], "cut or damaged", "gekürzt oder beschädigt"},
+		{"again", packedAgain(t, good, all), "take the original", "nehmen Sie das Original"},
+		{"other", packedAgain(t, good, func(n string) bool { return n == "entry.txt" }), "no proof bundle", "aber kein Beweispaket"},
+		{"damaged", damaged, "entry.txt", "unterwegs beschädigt"},
+		{"message", flipped, "The message is not the one", "Die Nachricht ist nicht die"},
+	} {
+		path := write(t, tt.name+".zip", tt.octets)
+		for lang, want := range map[text.Lang]string{text.English: tt.en, text.German: tt.de} {
+			var out bytes.Buffer
+			c := &cli{out: &out, err: &out, lang: lang}
+			if got := c.run([]string{path}); got != 1 || !strings.Contains(out.String(), want) {
+				t.Errorf("%s: status %d, want 1 with %q:\n%s", tt.name, got, want, out.String())
+			}
+		}
+	}
+	var out bytes.Buffer
+	c := &cli{out: &out, err: &out, lang: text.English}
+	if got := c.run([]string{write(t, "b.zip", good), "--ledger-key", write(t, "ledger.pem", pem)}); got != 2 || !strings.Contains(out.String(), "give ledger.pub") {
+		t.Errorf("status %d: %s", got, out.String())
+	}
 }
 
 // The verifier has no connections and no C, and what it imports is short enough

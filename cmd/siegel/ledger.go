@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -108,10 +109,20 @@ func (c *cli) folder(dir string, force bool) error {
 
 func (c *cli) export(ctx context.Context, dir string) error {
 	body := console.Ledger{Credentials: console.Credentials{Tenant: c.tenant}, Dir: dir}
-	if err := c.call(ctx, "ledger/export", body, nil, nil); err != nil {
+	var out console.Exported
+	if err := c.call(ctx, "ledger/export", body, &out, nil); err != nil {
 		return err
 	}
-	return c.result(map[string]string{"dir": dir}, func() { c.print("The ledger is in %s.", dir) })
+	return c.result(out, func() {
+		c.print("The ledger is in %s.", dir)
+		for _, u := range out.Unsigned {
+			if u.Due == nil {
+				c.print("The log %s is not in it: it has no entries yet.", u.Log)
+				continue
+			}
+			c.print("The log %s is not in it: it has no checkpoint yet. The first is due at %s; export again then.", u.Log, u.Due.Local().Format(time.RFC3339))
+		}
+	})
 }
 
 // tenantFlag adds the flag that names a tenant, to a command of the operator.

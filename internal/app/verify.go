@@ -13,6 +13,7 @@ import (
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/internal/proto/entry"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/export"
 )
@@ -199,6 +200,26 @@ func single(err error) []error {
 const allEvents = 1 << 40
 
 // Export implements [console.Evidence].
-func (a *App) Export(ctx context.Context, tenant mail.TenantID, dir string) error {
-	return export.Write(ctx, a.Ledger, a.DB.Tenant(tenant), a.Evidence.Signer.Key(), dir)
+func (a *App) Export(ctx context.Context, tenant mail.TenantID, dir string) (console.Exported, error) {
+	out := console.Exported{Dir: dir, Unsigned: []console.Unsigned{}}
+	unsigned, err := export.Write(ctx, a.Ledger, a.DB.Tenant(tenant), a.Evidence.Signer.Key(), dir)
+	if err != nil {
+		return out, err
+	}
+	for _, log := range unsigned {
+		u := console.Unsigned{Log: log}
+		text, _, err := a.Ledger.Entry(ctx, a.DB.Tenant(tenant), log, 0)
+		if err == nil {
+			e, err := entry.Parse(text)
+			if err != nil {
+				return out, err
+			}
+			due := e.Time.Add(a.Config.Ledger.CheckpointEvery)
+			u.Due = &due
+		} else if fault.Of(err) != fault.NotFound {
+			return out, err
+		}
+		out.Unsigned = append(out.Unsigned, u)
+	}
+	return out, nil
 }

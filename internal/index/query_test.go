@@ -22,6 +22,13 @@ func TestParseQuery(t *testing.T) {
 		"filename:plan.pdf body:x*": `({filename filename_alt} : "plan pdf") AND ({body body_alt} : "x" *)`,
 		"http://example.org":        "(" + all + ` : "http example org")`,
 		`") OR subject : (`:         "",
+		"a or b":                    "(" + all + ` : "a") AND (` + all + ` : "or") AND (` + all + ` : "b")`,
+		"a OR b OR c d":             "(((" + all + ` : "a") OR (` + all + ` : "b")) OR (` + all + ` : "c")) AND (` + all + ` : "d")`,
+		"a -b -from:c":              "((" + all + ` : "a")) NOT ((` + all + ` : "b") OR ({sender sender_alt} : "c"))`,
+		`a -"b c"`:                  "((" + all + ` : "a")) NOT ((` + all + ` : "b c"))`,
+		`a "OR" b-c`:                "(" + all + ` : "a") AND (` + all + ` : "or") AND (` + all + ` : "b c")`,
+		`"foo:bar"`:                 "(" + all + ` : "foo bar")`,
+		"12:30":                     "(" + all + ` : "12 30")`,
 		`a"b c"d`:                   "(" + all + ` : "a") AND (` + all + ` : "b c") AND (` + all + ` : "d")`,
 	}
 	for text, want := range cases {
@@ -58,7 +65,20 @@ func TestParseQueryErrors(t *testing.T) {
 		`abc "def`:                "position 5",
 		"abc before:yesterday":    "position 5",
 		"abc ---":                 "position 5",
-		"subject:":                "position 1",
+		"subject:":                "behind …:",
+		"x from: anna":            "position 3: write what to search for behind …:",
+		"before:":                 "behind …:",
+		"abc foo:bar":             "position 5: there is no …:, there are from: to:",
+		"-foo:bar":                "there is no …:",
+		"-abc":                    "a search needs a word",
+		"-abc before:2002":        "a search needs a word",
+		"a -before:2002":          "position 3: a date",
+		"OR b":                    "position 1: OR",
+		"a OR":                    "position 3: OR",
+		"a OR OR b":               "position 6: OR",
+		"a OR -b":                 "position 3: OR",
+		"a OR before:2002 b":      "position 3: OR",
+		"a before:2002 OR b":      "position 15: OR",
 		strings.Repeat("a ", 65):  "at most 64",
 		strings.Repeat("a", 2000): "at most 1000",
 	} {
@@ -72,7 +92,7 @@ func TestParseQueryErrors(t *testing.T) {
 // Whatever people type, what reaches FTS5 has only our own syntax around words
 // of letters and digits.
 func FuzzQuery(f *testing.F) {
-	for _, s := range []string{`a "b c" d*`, "from:x subject:\"y z\"", `"`, "before:2002", "*", "a\x00b", `") OR (`} {
+	for _, s := range []string{`a "b c" d*`, "from:x subject:\"y z\"", `"`, "before:2002", "*", "a OR b -c", "-\"x", "a\x00b", `") OR (`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

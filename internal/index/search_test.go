@@ -291,6 +291,11 @@ func TestSearchAgreesWithScan(t *testing.T) {
 			one + " " + other:             func(t string) bool { return strings.Contains(t, " "+one+" ") && strings.Contains(t, " "+other+" ") },
 			`"` + one + " " + other + `"`: func(t string) bool { return strings.Contains(t, " "+one+" "+other+" ") },
 			one[:2] + "*":                 func(t string) bool { return strings.Contains(t, " "+one[:2]) },
+			one + " -" + other:            func(t string) bool { return strings.Contains(t, " "+one+" ") && !strings.Contains(t, " "+other+" ") },
+			one + " OR " + other:          func(t string) bool { return strings.Contains(t, " "+one+" ") || strings.Contains(t, " "+other+" ") },
+			"body:alpha " + one + " OR body:" + other + ` -"my beta"`: func(t string) bool {
+				return strings.Contains(t, " alpha ") && (strings.Contains(t, " "+one+" ") || strings.Contains(t, " "+other+" ")) && !strings.Contains(t, " my beta ")
+			},
 		} {
 			if got, want := w.found(a, s, q), scan(match); !slices.Equal(got, want) {
 				t.Errorf("%s: found %q, the scan %q", q, got, want)

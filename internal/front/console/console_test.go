@@ -38,8 +38,8 @@ func (evidence) VerifyOpened(context.Context, *identity.Session, func(done, tota
 	return nil, errors.New("not in this test")
 }
 
-func (evidence) Export(context.Context, mail.TenantID, string) error {
-	return errors.New("not in this test")
+func (evidence) Export(context.Context, mail.TenantID, string) (console.Exported, error) {
+	return console.Exported{}, errors.New("not in this test")
 }
 
 func (evidence) Doctor(context.Context) []console.Finding {

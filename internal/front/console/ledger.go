@@ -25,9 +25,21 @@ type Evidence interface {
 	// a keeper.
 	VerifyOpened(ctx context.Context, s *identity.Session, progress func(done, total int64)) ([]Verified, error)
 	// Export writes a tenant's ledger for siegel-verify.
-	Export(ctx context.Context, tenant mail.TenantID, dir string) error
+	Export(ctx context.Context, tenant mail.TenantID, dir string) (Exported, error)
 	// Doctor looks at everything that an operator can mend.
 	Doctor(ctx context.Context) []Finding
+}
+
+// Exported is a ledger that was written.
+type Exported struct {
+	Dir      string     `json:"dir"`
+	Unsigned []Unsigned `json:"unsigned"` // logs that are not in it
+}
+
+// Unsigned is a log without any checkpoint yet.
+type Unsigned struct {
+	Log string     `json:"log"`
+	Due *time.Time `json:"due,omitempty"` // of its first checkpoint; nil where it has no entry
 }
 
 // Sentence is a text for users that waits for its language.
@@ -186,7 +198,7 @@ func (c *Console) ledgerExport(ctx context.Context, k *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return done{}, c.Evidence.Export(ctx, t.ID, r.Dir)
+	return c.Evidence.Export(ctx, t.ID, r.Dir)
 }
 
 func (c *Console) doctor(ctx context.Context, k *call) (any, error) {

@@ -1,12 +1,17 @@
 package bundle
 
 import (
+	"archive/zip"
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -132,10 +137,54 @@ func (v *verification) checkContainer() bool {
 	if err == nil && !v.index() {
 		err = ErrFormat
 	}
-	if v.failed("container", err, "This is not a bundle in its one spelling", "Das ist kein Beweispaket in seiner einen Schreibweise") {
-		return false
+	if err != nil {
+		en, de := v.otherwise()
+		return !v.failed("container", err, en, de)
 	}
 	return v.ok("container", "The file is a bundle of %[1]d files", "Die Datei ist ein Beweispaket aus %[1]d Dateien", len(v.members))
+}
+
+// otherwise says what a file is that is no bundle in its one spelling.
+func (v *verification) otherwise() (en, de string) {
+	z, err := zip.NewReader(v.source, v.size)
+	switch {
+	case err != nil && !begins(v.source):
+		return "This is no ZIP file, so it is no bundle", "Das ist keine ZIP-Datei, also kein Beweispaket"
+	case err != nil:
+		return "This begins like a bundle and is not whole: it was cut or damaged; fetch it again",
+			"Das beginnt wie ein Beweispaket und ist nicht ganz: es wurde gekürzt oder beschädigt; holen Sie es noch einmal"
+	case !slices.ContainsFunc(z.File, func(f *zip.File) bool { return path.Base(f.Name) == fileManifest }):
+		return "This is a ZIP file, and no proof bundle", "Das ist eine ZIP-Datei, aber kein Beweispaket"
+	}
+	for _, f := range z.File[:min(len(z.File), maxFiles)] {
+		if !whole(f) {
+			return "The bundle was damaged on the way, in " + strconv.Quote(f.Name) + "; fetch it again",
+				"Das Beweispaket wurde unterwegs beschädigt, in " + strconv.Quote(f.Name) + "; holen Sie es noch einmal"
+		}
+	}
+	return "This bundle was unpacked and packed again, or changed: a bundle is valid only as the file that was given out; take the original",
+		"Dieses Beweispaket wurde aus- und wieder eingepackt oder verändert: es gilt nur als die Datei, die ausgegeben wurde; nehmen Sie das Original"
+}
+
+// begins reports whether a file begins like a ZIP.
+func begins(r io.ReaderAt) bool {
+	head := make([]byte, 4)
+	_, err := r.ReadAt(head, 0)
+	return err == nil && binary.LittleEndian.Uint32(head) == localSignature
+}
+
+// whole reports whether a file in a ZIP has its checksum. What a bundle would
+// not have, a compressed file, is not read: it may be of any size.
+func whole(f *zip.File) bool {
+	if f.Method != zip.Store || f.UncompressedSize64 > maxMessage {
+		return true
+	}
+	r, err := f.Open()
+	if err != nil {
+		return false
+	}
+	_, err = io.Copy(io.Discard, r)
+	return errors.Join(err, r.Close()) == nil
 }
 
 // checkManifest comes before anything is parsed: what was damaged on the way
@@ -159,13 +208,16 @@ func (v *verification) checkManifest() bool {
 		var ok bool
 		if rest, ok = bytes.CutPrefix(rest, line); !ok || line == nil {
 			err = fmt.Errorf("%s: %w", m.name, errDiffers)
-			break
+			if v.failed("manifest", err, "The file "+m.name+" is not the one that manifest.txt names",
+				"Die Datei "+m.name+" ist nicht die, die manifest.txt nennt") {
+				return false
+			}
 		}
 	}
-	if err == nil && len(rest) > 0 {
+	if len(rest) > 0 {
 		err = errMissing
 	}
-	if v.failed("manifest", err, "A file is not the one that manifest.txt names", "Eine Datei ist nicht die, die manifest.txt nennt") {
+	if v.failed("manifest", err, "manifest.txt names more files than there are", "manifest.txt nennt mehr Dateien, als da sind") {
 		return false
 	}
 	return v.ok("manifest", "All files are those of manifest.txt", "Alle Dateien sind die in manifest.txt genannten")

@@ -60,9 +60,7 @@ func NewCheckpointer(d CheckpointerDeps) *Checkpointer {
 	if d.Watch == nil {
 		d.Watch = func(string, bool, time.Duration) {}
 	}
-	return &Checkpointer{
-		CheckpointerDeps: d, alarms: make(map[string]error),
-	}
+	return &Checkpointer{CheckpointerDeps: d, alarms: make(map[string]error)}
 }
 
 // Logs are the names of those of a tenant, in the order in which they are locked.
@@ -111,9 +109,8 @@ func (c *Checkpointer) CheckClock(ctx context.Context) error {
 	return nil
 }
 
-// Run signs until ctx is done, and once more then. What goes wrong is logged and tried again, but
-// for a log that does not extend its last checkpoint: that one is never signed
-// again, and [Checkpointer.Alarms] says so.
+// Run signs until ctx is done, and once more then. What goes wrong is logged and tried again, but for
+// a log that does not extend its last checkpoint: it is never signed again ([Checkpointer.Alarms]).
 func (c *Checkpointer) Run(ctx context.Context) error {
 	tick := time.NewTicker(min(max(c.Every/20, 100*time.Millisecond), 15*time.Second))
 	defer tick.Stop()

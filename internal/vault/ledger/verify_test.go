@@ -10,6 +10,7 @@ import (
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/proto/checkpoint/layout"
+	"siegel/internal/vault/db"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/export"
 )
@@ -134,8 +135,14 @@ func TestExport(t *testing.T) {
 	w.must(w.points.CheckpointNow(ctx))
 	w.add(5) // not signed: not exported
 	dir := t.TempDir()
-	w.must(export.Write(ctx, w.ledger, w.tenant, w.signer.Key(), filepath.Join(dir, "tenant")))
-	w.must(export.Write(ctx, w.ledger, w.db.Instance(), w.signer.Key(), filepath.Join(dir, "instance")))
+	for name, want := range map[string][]string{"tenant": {"audit"}, "instance": nil} {
+		tenant := map[string]db.Tenant{"tenant": w.tenant, "instance": w.db.Instance()}[name]
+		unsigned, err := export.Write(ctx, w.ledger, tenant, w.signer.Key(), filepath.Join(dir, name))
+		w.must(err)
+		if !slices.Equal(unsigned, want) {
+			t.Errorf("%s: %q were left out", name, unsigned)
+		}
+	}
 	root := filepath.Join(dir, "tenant", "message")
 	r, err := layout.Verify(os.DirFS(root), w.signer.Key())
 	w.must(err)
@@ -176,7 +183,7 @@ func TestExport(t *testing.T) {
 	}
 	// A ledger that is not what was signed is not exported.
 	w.forge(3)
-	if err := export.Write(ctx, w.ledger, w.tenant, w.signer.Key(), t.TempDir()); err == nil {
+	if _, err := export.Write(ctx, w.ledger, w.tenant, w.signer.Key(), t.TempDir()); err == nil {
 		t.Error("exported a forged log")
 	}
 }

@@ -21,31 +21,32 @@ import (
 
 // Write writes the signed part of a tenant's logs, or of the instance's, as
 // files below dir, which it creates: a folder per log and the public key
-// (docs/formats/ledger.md). Logs that were never signed are left out. It fails
-// with kind Damaged where entries do not have the root that was signed. The
+// (docs/formats/ledger.md). Logs that were never signed are left out, and their
+// names returned. It fails with kind Damaged where entries do not have the root that was signed. The
 // files are not synced: an export can be made again.
-func Write(ctx context.Context, l *ledger.Ledger, t db.Tenant, key checkpoint.Key, dir string) (err error) {
+func Write(ctx context.Context, l *ledger.Ledger, t db.Tenant, key checkpoint.Key, dir string) (unsigned []string, err error) {
 	defer fault.Wrap(&err, "export")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+		return nil, err
 	}
 	if err := os.WriteFile(filepath.Join(dir, layout.FileKey), []byte(key.String()+"\n"), 0o644); err != nil {
-		return err
+		return nil, err
 	}
 	for _, log := range ledger.Logs(t.ID()) {
 		notes, err := ledger.Checkpoints(ctx, t, log)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if len(notes) == 0 {
+			unsigned = append(unsigned, log)
 			continue
 		}
 		x := exporter{dir: filepath.Join(dir, log)}
 		if err := x.log(exported{l.Entries(ctx, t, log, 0), notes, key}); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return unsigned, nil
 }
 
 // exporter writes one log.
