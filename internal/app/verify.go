@@ -71,7 +71,7 @@ func (a *App) verifyRecords(ctx context.Context, id mail.TenantID, name string) 
 		err := check.Sealed(ctx, message)
 		if fault.Of(err) == fault.Damaged && err != nil {
 			found(archive.Finding{Index: leaf, Message: message, Err: err})
-			return nil
+			return nil //nolint:nilerr // it is the finding
 		}
 		return err
 	})
@@ -168,7 +168,7 @@ func (a *App) VerifyOpened(ctx context.Context, s *identity.Session, progress fu
 			err := a.Index.CheckOpened(ctx, s, index.Opened{Message: m.ID, Arrived: m.Arrived, Size: m.Size, Parsed: m.Parsed, Key: m.Key})
 			if fault.Of(err) == fault.Damaged && err != nil {
 				found(archive.Finding{Index: m.Index, Message: m.ID, Err: err})
-				return nil
+				return nil //nolint:nilerr // it is the finding
 			}
 			return err
 		},

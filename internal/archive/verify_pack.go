@@ -59,7 +59,7 @@ func (p *packs) take(ctx context.Context, r row) error {
 	case fault.Damaged:
 		if err != nil {
 			found(Finding{r.leaf, r.id, err})
-			return nil
+			return nil //nolint:nilerr // it is the finding
 		}
 	}
 	return err
