@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"siegel/cmd/siegel/words"
 	"siegel/internal/front/console"
 	"siegel/internal/kit/fault"
 )
@@ -58,10 +59,10 @@ func (c *cli) printVerified(list []console.Verified) {
 		}
 		_, _ = fmt.Fprintf(c.out, "%-16s %-9s %-7s ", tenant, v.Log, c.say(v.Depth))
 		_, _ = fmt.Fprintf(c.out, "%s, %s, %s: %s\n",
-			plural(v.Entries, c.say("1 entry"), c.say("%d entries", v.Entries)),
-			plural(v.Checkpoints, c.say("1 checkpoint"), c.say("%d checkpoints", v.Checkpoints)),
-			plural(v.Stamps, c.say("1 timestamp"), c.say("%d timestamps", v.Stamps)),
-			plural(len(v.Problems), c.say("1 problem"), c.say("%d problems", len(v.Problems))))
+			words.Plural(v.Entries, c.say("1 entry"), c.say("%d entries", v.Entries)),
+			words.Plural(v.Checkpoints, c.say("1 checkpoint"), c.say("%d checkpoints", v.Checkpoints)),
+			words.Plural(v.Stamps, c.say("1 timestamp"), c.say("%d timestamps", v.Stamps)),
+			words.Plural(len(v.Problems), c.say("1 problem"), c.say("%d problems", len(v.Problems))))
 		for _, p := range v.Problems {
 			what := p.What
 			if p.Message != "" {

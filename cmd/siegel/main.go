@@ -24,6 +24,7 @@ import (
 
 	"siegel/cmd/siegel/output"
 	"siegel/cmd/siegel/prompt"
+	"siegel/cmd/siegel/words"
 	"siegel/internal/app"
 	"siegel/internal/front/console"
 	"siegel/internal/kit/fault"
@@ -113,7 +114,7 @@ func (c *cli) root() *cobra.Command {
 		PersistentPreRunE: func(*cobra.Command, []string) error { return c.checkConfigFile() },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return c.unknown(cmd, args[0])
+				return usage(words.Words{Say: c.say}.Unknown(cmd, args[0]))
 			}
 			return cmd.Help()
 		},
@@ -128,9 +129,9 @@ func (c *cli) root() *cobra.Command {
 	root.SetOut(c.out)
 	root.SetErr(c.err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage(c.say("the command line cannot be read: %s; %s --help says what it takes", c.flagError(err), cmd.CommandPath()))
+		return usage(c.say("the command line cannot be read: %s; %s --help says what it takes", words.Words{Say: c.say}.Flag(err), cmd.CommandPath()))
 	})
-	c.translate(root)
+	words.Words{Say: c.say}.Translate(root, c.helpCommand())
 	return root
 }
 
@@ -152,18 +153,14 @@ func usage(sentence string) error { return &console.Error{Kind: "invalid", Text:
 // words takes as many arguments as it has names.
 func (c *cli) words(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != len(names) {
-			return usage(c.say("%s takes %s", cmd.CommandPath(), strings.Join(append(names, c.atLeastNothing(names)...), " ")))
+		if len(args) == len(names) {
+			return nil
 		}
-		return nil
+		if len(names) == 0 {
+			return usage(c.say("%s takes %s", cmd.CommandPath(), c.say("no arguments")))
+		}
+		return usage(c.say("%s takes %s", cmd.CommandPath(), strings.Join(names, " ")))
 	}
-}
-
-func (c *cli) atLeastNothing(names []string) []string {
-	if len(names) == 0 {
-		return []string{c.say("no arguments")}
-	}
-	return nil
 }
 
 // finish prints an error and returns the exit status. What could not be printed

@@ -82,8 +82,8 @@ func (f *film) check(ctx context.Context, m moment, dir string, full bool) (err 
 	defer fault.Wrap(&err, "cut %d, after %s, with %d messages promised", m.n, m.after, len(m.kept))
 	data := filepath.Join(dir, "data")
 	_, err = app.ReadInstance(data)
-	if fault.Of(err) == fault.NotFound && !m.made {
-		return nil // nobody was told that there is one
+	if kind := fault.Of(err); err != nil && !m.made && (kind == fault.NotFound || kind == fault.Conflict) {
+		return nil // nobody was told that there is one; an interrupted init says so
 	}
 	// From here on it must open: it says itself that it is whole.
 	if err := f.unchanged(data); err != nil {
