@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"siegel/cmd/siegel/words"
 	"siegel/internal/front/console"
 )
 
@@ -21,7 +22,7 @@ func (c *cli) tenantCommand() *cobra.Command {
 // group is a command that only has others below it.
 func (c *cli) group(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return c.unknown(cmd, args[0])
+		return usage(words.Words{Say: c.say}.Unknown(cmd, args[0]))
 	}
 	return cmd.Help()
 }
