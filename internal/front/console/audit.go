@@ -19,7 +19,7 @@ type Audit struct {
 	Person string    `json:"person,omitempty"` // e-mail address of who did it or to whom it was done
 	What   string    `json:"what,omitempty"`   // how the events begin, such as "person."
 	Since  time.Time `json:"since,omitzero"`   // the earliest
-	Until  time.Time `json:"until,omitzero"`   // and before when; zero for now
+	Until  time.Time `json:"until,omitzero"`   // and before when; zero means to the end
 }
 
 const maxEvents = 10_000

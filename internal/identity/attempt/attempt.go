@@ -134,7 +134,7 @@ func (c *Counter) Take(ctx context.Context, b *db.Batch, owner mail.TenantID, pe
 
 // take deletes rows and returns what they counted.
 func take(ctx context.Context, tx *db.Tx, rows *sql.Rows) (list []Tally, err error) {
-	found, err := collect(rows, scanTally)
+	found, err := db.Collect(rows, scanTally)
 	if err != nil {
 		return nil, err
 	}
@@ -152,22 +152,6 @@ func take(ctx context.Context, tx *db.Tx, rows *sql.Rows) (list []Tally, err err
 		list = append(list, t)
 	}
 	return list, nil
-}
-
-// scanner is the row that a cursor stands on.
-type scanner interface{ Scan(dest ...any) error }
-
-// collect reads all rows and gives their connection back.
-func collect[T any](rows *sql.Rows, scan func(row scanner) (T, error)) (list []T, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		one, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, one)
-	}
-	return list, rows.Err()
 }
 
 // Enter records tallies in their tenant's audit log, whose lock it takes.
@@ -229,7 +213,7 @@ func (c *Counter) Settle(ctx context.Context) (s Strangers, err error) {
 	if err != nil {
 		return s, err
 	}
-	owners, err := collect(rows, scanID)
+	owners, err := db.Collect(rows, scanID)
 	if err != nil {
 		return s, err
 	}
@@ -260,11 +244,11 @@ func (c *Counter) Settle(ctx context.Context) (s Strangers, err error) {
 	return s, errors.Join(append(errs, err)...)
 }
 
-func scanTally(row scanner) (t Tally, err error) {
+func scanTally(row db.Scanner) (t Tally, err error) {
 	return t, row.Scan(&t.began, &t.account, &t.person, &t.kind)
 }
 
-func scanID(row scanner) (mail.ID, error) {
+func scanID(row db.Scanner) (mail.ID, error) {
 	var b []byte
 	if err := row.Scan(&b); err != nil {
 		return mail.ID{}, err
