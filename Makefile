@@ -13,6 +13,8 @@ MAKEFLAGS += --no-print-directory
 DEMO ?=
 PKG ?= ./...
 BENCH ?= .
+# Rooms with tables: their tests run on SQLite and once more on PostgreSQL.
+ON_DATABASE = ./internal/vault/ledger/... ./internal/vault/seal ./internal/audit ./internal/flow/commit ./internal/archive ./internal/identity/...
 export FUZZTIME ?= 60s
 export FUZZTOTAL ?= 3600
 
@@ -26,7 +28,7 @@ help: ## this list
 .PHONY: deps deps-test deps-check deps-bench
 deps: ## what demo and build need: compiler, Node, npm packages, SQLite
 	@scripts/deps.sh demo
-deps-test: ## what the tests need beyond that: openssl, python3, strace
+deps-test: ## what the tests need beyond that: openssl, python3, strace, PostgreSQL
 	@scripts/deps.sh test
 deps-check: ## the linters, built into build/bin
 	@scripts/deps.sh check
@@ -51,6 +53,7 @@ demo: build ## build, then run a Siegel filled with examples (DEMO=--once ends b
 .PHONY: test
 test: deps deps-test ## all tests, under 15 minutes on two cores (PKG=./internal/flow/... for some)
 	@. scripts/env.sh && go test -timeout 15m $(PKG)
+	@. scripts/env.sh && SIEGEL_TEST_DATABASE=postgres go test -timeout 15m $(if $(filter ./...,$(PKG)),$(ON_DATABASE),$(PKG))
 
 .PHONY: check
 check: deps deps-check ## formatting, linters, house rules, races in the pure packages, known vulnerabilities

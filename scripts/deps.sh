@@ -2,7 +2,7 @@
 # Brings what a level of work needs and says each thing it does; what is there already stays as it is.
 #
 #	deps.sh demo    compiler, git, Node; npm packages from the lock file; our SQLite
-#	deps.sh test    openssl, python3, strace
+#	deps.sh test    openssl, python3, strace, PostgreSQL
 #	deps.sh check   the linters of tools/, built into build/bin
 #	deps.sh bench   Dovecot, to compare with; benchstat
 #
@@ -84,7 +84,19 @@ test_level() {
 		have "$tool" || missing+=("$tool")
 	done
 	need_debian "${missing[@]}"
-	say "openssl, python3 and strace are here"
+	postgresql
+	say "openssl, python3, strace and PostgreSQL are here"
+}
+
+# postgresql brings the server's programs. Debian would start a server of its own with them; the
+# tests start theirs.
+postgresql() {
+	have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && return
+	need_debian postgresql-common
+	local conf=/etc/postgresql-common/createcluster.conf as_root=()
+	[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+	"${as_root[@]}" sed -i 's/^#*create_main_cluster = .*/create_main_cluster = false/' "$conf"
+	need_debian postgresql-15
 }
 
 check() {

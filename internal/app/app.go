@@ -20,6 +20,7 @@ import (
 	"siegel/internal/kit/secret"
 	"siegel/internal/vault/blob/disk"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/db/sqlite"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/prove"
 	"siegel/internal/vault/seal"
@@ -147,7 +148,7 @@ func (a *App) openKept(ctx context.Context) (err error) {
 		return err
 	}
 	key := a.Master.ControlKey()
-	if a.DB, err = db.Open(ctx, a.path(fileControl), key); err != nil {
+	if a.DB, err = sqlite.Open(ctx, a.path(fileControl), key); err != nil {
 		return unopened(err)
 	}
 	a.closers = append(a.closers, a.DB)

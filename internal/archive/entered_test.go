@@ -48,7 +48,7 @@ func TestShowComparesTheEntry(t *testing.T) {
 			h.row(`UPDATE ledger_entry SET sealed = (SELECT sealed FROM ledger_entry o WHERE o.tenant = $1 AND o.log = 'message' AND o.idx = 0) WHERE tenant = $1 AND log = 'message' AND idx = 1`)
 		}, []string{"the message's entry is not the one that stands in the log"}},
 		"garbage for the entry": {func(h *hall) {
-			h.row(`UPDATE ledger_entry SET text = x'00' WHERE tenant = $1 AND log = 'message' AND idx = 1`)
+			h.row(`UPDATE ledger_entry SET tenant = $1, text = $2 WHERE tenant = $1 AND log = 'message' AND idx = 1`, []byte{0})
 		}, []string{"the message's entry is malformed"}},
 		"another message's entry": {func(h *hall) {
 			h.row(`UPDATE ledger_entry SET text = (SELECT text FROM ledger_entry o WHERE o.tenant = $1 AND o.log = 'message' AND o.idx = 0) WHERE tenant = $1 AND log = 'message' AND idx = 1`)

@@ -23,6 +23,7 @@ import (
 	"siegel/internal/vault/blob"
 	"siegel/internal/vault/blob/disk"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/db/dbtest"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/ledgertest"
 	"siegel/internal/vault/seal"
@@ -125,7 +126,7 @@ func newHall(t testing.TB) *hall {
 	h.at.Store(mail.Micros(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)))
 	ctx := context.Background()
 	var err error
-	h.db, err = db.Open(ctx, filepath.Join(t.TempDir(), "control.db"), secret.Random())
+	h.db, err = dbtest.New(t).Open(ctx)
 	h.ok(err)
 	for name, files := range map[string]fs.FS{
 		"ledger": ledger.Migrations(), "seal": seal.Migrations(), "audit": audit.Migrations(),

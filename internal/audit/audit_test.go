@@ -21,6 +21,7 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/db/dbtest"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/ledgertest"
 	"siegel/internal/vault/seal"
@@ -49,7 +50,7 @@ func newDesk(t testing.TB) *desk {
 	d := &desk{TB: t, at: time.Date(2026, 11, 22, 23, 59, 50, 0, time.UTC)}
 	now := func() time.Time { return d.at }
 	var err error
-	if d.db, err = db.Open(context.Background(), filepath.Join(t.TempDir(), "control.db"), secret.Random()); err != nil {
+	if d.db, err = dbtest.New(t).Open(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.ok(d.db.Close()) })

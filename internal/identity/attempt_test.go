@@ -245,7 +245,7 @@ func TestUnopenedIsCounted(t *testing.T) {
 	ctx := t.Context()
 	admin := h.in("admin@a.test")
 	auditor := h.person(admin, "auditor@a.test")
-	h.tamper(`UPDATE seal_grant SET tenant = $1, salt = zeroblob(32) WHERE tenant = $1 AND grantee = $2`, auditor.Holder.Bytes())
+	h.tamper(`UPDATE seal_grant SET tenant = $1, salt = $2 WHERE tenant = $1 AND grantee = $3`, make([]byte, 32), auditor.Holder.Bytes())
 	_, err := h.id.SignIn(ctx, "", "auditor@a.test", []byte(password))
 	h.want("a damaged grant", err, fault.Damaged)
 	refused := 0

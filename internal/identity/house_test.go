@@ -19,6 +19,7 @@ import (
 	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/db/dbtest"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/ledgertest"
 	"siegel/internal/vault/seal"
@@ -33,9 +34,10 @@ const password = "Correct-Horse-7"
 var began = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 type template struct {
-	dir  string
-	kits map[string]identity.Kit // by tenant
-	err  error
+	dir   string
+	place *dbtest.Place
+	kits  map[string]identity.Kit // by tenant
+	err   error
 }
 
 // founding makes the template once.
@@ -54,7 +56,10 @@ var founding = sync.OnceValue(func() (tpl template) {
 		return tpl
 	}
 	h := &house{fail: func(err error) { panic(err) }, kits: tpl.kits}
-	h.open(dir)
+	if tpl.place, tpl.err = dbtest.In(dir); tpl.err != nil {
+		return tpl
+	}
+	h.open(dir, tpl.place)
 	h.found("alpha", "a.test")
 	h.found("beta", "b.test")
 	tpl.err = h.db.Close()
@@ -93,33 +98,27 @@ func newHouse(t testing.TB) *house {
 		t.Fatal(tpl.err)
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"master.key", "control.db"} {
-		b, err := os.ReadFile(filepath.Join(tpl.dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		mode := os.FileMode(0o600)
-		if name == "master.key" {
-			mode = 0o400
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), b, mode); err != nil {
-			t.Fatal(err)
-		}
+	b, err := os.ReadFile(filepath.Join(tpl.dir, "master.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "master.key"), b, 0o400); err != nil {
+		t.Fatal(err)
 	}
 	h := &house{TB: t, kits: tpl.kits}
 	h.fail = func(err error) { t.Helper(); t.Fatal(err) }
-	h.open(dir)
+	h.open(dir, tpl.place.Copy(t))
 	t.Cleanup(func() { _ = h.db.Close() })
 	return h
 }
 
-func (h *house) open(dir string) {
+func (h *house) open(dir string, place *dbtest.Place) {
 	h.at = began
 	ctx := context.Background()
 	arena := secret.NewArena(512)
 	held, err := master.Open(filepath.Join(dir, "master.key"), arena)
 	h.ok(err)
-	h.db, err = db.Open(ctx, filepath.Join(dir, "control.db"), held.ControlKey())
+	h.db, err = place.Open(ctx)
 	h.ok(err)
 	h.ok(h.db.Migrate(ctx, "ledger", ledger.Migrations()))
 	h.ok(h.db.Migrate(ctx, "seal", seal.Migrations()))

@@ -215,8 +215,8 @@ func TestAnotherArchive(t *testing.T) {
 func TestHiddenWhileTakenAway(t *testing.T) {
 	for what, hide := range map[string]string{
 		"the grant is gone":      `DELETE FROM seal_grant WHERE tenant = $1 AND grantee = $2`,
-		"the grant is another's": `UPDATE seal_grant SET tenant = $1, grantee = zeroblob(16) WHERE tenant = $1 AND grantee = $2`,
-		"the address is gone":    `DELETE FROM identity_address WHERE tenant = $1 AND $2 <> ''`,
+		"the grant is another's": `UPDATE seal_grant SET tenant = $1, grantee = id WHERE tenant = $1 AND grantee = $2`,
+		"the address is gone":    `DELETE FROM identity_address WHERE tenant = $1 AND holder <> $2`,
 	} {
 		t.Run(what, func(t *testing.T) {
 			h := newHouse(t)

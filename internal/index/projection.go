@@ -15,6 +15,7 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/proto/textfold"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/db/sqlite"
 	"siegel/internal/vault/seal"
 )
 
@@ -106,7 +107,7 @@ func (x *Index) openFile(ctx context.Context, s Session, k projectionKey, term i
 		return nil, err
 	}
 	defer key.Wipe()
-	c, err := db.OpenProjection(ctx, path, key)
+	c, err := sqlite.OpenProjection(ctx, path, key)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +141,7 @@ func (x *Index) begin(ctx context.Context, s Session, k projectionKey) (_ *proje
 		return nil, err
 	}
 	defer key.Wipe()
-	c, err := db.OpenProjection(ctx, path, key)
+	c, err := sqlite.OpenProjection(ctx, path, key)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"siegel/internal/app"
 	"siegel/internal/kit/secret"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/db/sqlite"
 	"siegel/internal/vault/seal/master"
 	"siegel/test/stand"
 )
@@ -54,7 +55,7 @@ func lock(dir string) error {
 		return err
 	}
 	ctx := context.Background()
-	d, err := db.Open(ctx, filepath.Join(dir, "control.db"), held.ControlKey())
+	d, err := sqlite.Open(ctx, filepath.Join(dir, "control.db"), held.ControlKey())
 	if err != nil {
 		return err
 	}

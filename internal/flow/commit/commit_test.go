@@ -391,7 +391,7 @@ func TestTermChangesWhileGroupsWait(t *testing.T) {
 		}
 	}
 	var old, fresh int
-	m.ok(m.db.Tenant(tenant).QueryRow(t.Context(), `SELECT COUNT(*), COALESCE(SUM(term = 2), 0) FROM seal_wrap WHERE tenant = $1`).Scan(&old, &fresh))
+	m.ok(m.db.Tenant(tenant).QueryRow(t.Context(), `SELECT COUNT(*), COUNT(CASE WHEN term = 2 THEN 1 END) FROM seal_wrap WHERE tenant = $1`).Scan(&old, &fresh))
 	if old != 41 || fresh != 41 {
 		t.Errorf("%d of %d messages are wrapped to the new term", fresh, old)
 	}

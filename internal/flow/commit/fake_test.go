@@ -24,6 +24,7 @@ import (
 	"siegel/internal/proto/pack"
 	"siegel/internal/vault/blob"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/db/dbtest"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/ledgertest"
 	"siegel/internal/vault/seal"
@@ -162,7 +163,7 @@ func (l *logs) Append(ctx context.Context, tx *db.Tx, log string, leaves []flow.
 
 var tables = fstest.MapFS{"migrations/00001_thing.sql": {Data: []byte(`-- +goose Up
 CREATE TABLE thing_message (tenant BYTEA NOT NULL, id BYTEA NOT NULL, leaf BIGINT NOT NULL, pack BYTEA NOT NULL,
-  start BIGINT NOT NULL, length BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (tenant, leaf));
+  start BIGINT NOT NULL, length BIGINT NOT NULL, body BYTEA NOT NULL, PRIMARY KEY (tenant, leaf));
 CREATE TABLE thing_deferred (tenant BYTEA NOT NULL, id BIGINT PRIMARY KEY, other BIGINT REFERENCES thing_deferred (id) DEFERRABLE INITIALLY DEFERRED);
 `)}}
 
@@ -200,7 +201,7 @@ func newMill(t testing.TB, change ...func(*mill)) *mill {
 	}
 	m.now.Store(mail.Micros(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)))
 	var err error
-	if m.db, err = db.Open(context.Background(), filepath.Join(t.TempDir(), "control.db"), secret.Random()); err != nil {
+	if m.db, err = dbtest.New(t).Open(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range []struct {
@@ -333,7 +334,7 @@ func (m *mill) passage(tenant mail.TenantID, text string, change ...func(*flow.P
 		Keys: []flow.Key{key}, Leaves: []flow.Leaf{{Log: "message", Entry: e, Sealed: sum}},
 		Rows: func(ctx context.Context, tx flow.Tx, at flow.Place) error {
 			_, err := tx.Exec(ctx, `INSERT INTO thing_message (tenant, id, leaf, pack, start, length, body) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-				p.ID.Bytes(), at.Leaves[0], at.Pack.Bytes(), at.Objects[0].Offset, at.Objects[0].Length, text)
+				p.ID.Bytes(), at.Leaves[0], at.Pack.Bytes(), at.Objects[0].Offset, at.Objects[0].Length, []byte(text))
 			return err
 		},
 		Release: func() { m.released.Add(1) },

@@ -3,16 +3,13 @@ package db
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
-	"runtime"
 	"slices"
 	"sync"
-	"syscall"
 
-	"github.com/mattn/go-sqlite3"
 	"github.com/pressly/goose/v3"
 
 	"siegel/internal/kit/fault"
@@ -22,20 +19,45 @@ import (
 // ErrNoRows is what a QueryRow's Scan returns where nothing was found.
 var ErrNoRows = sql.ErrNoRows
 
+// Driver is one of the two databases: sqlite or postgres, which open it.
+type Driver struct {
+	Dialect goose.Dialect
+	Write   *sql.DB // transactions that change rows
+	Read    *sql.DB // everything else; cannot change rows
+	// Inside are the connections for reading while a transaction is open: apart
+	// from Read, or readers who wait for a writer would keep him from reading.
+	Inside *sql.DB
+	// Classify gives an error of the driver a kind. Errors that have one keep it.
+	Classify func(error) error
+	// Prepare says that statements of Write, which is one connection, are kept
+	// prepared.
+	Prepare bool
+	// Turn is a statement that waits until no other transaction writes rows of
+	// the tenant whose number is $1. Empty where there is one writer anyway.
+	Turn string
+	// Options are of the migrations.
+	Options []goose.ProviderOption
+}
+
 // DB is the control database. Its methods may be called from many goroutines;
-// writers take turns.
+// writers of one tenant take turns, so that what a transaction read of the tenant's
+// rows holds until it ends.
 type DB struct {
-	write *sql.DB // one connection: SQLite has one writer
-	read  *sql.DB
+	driver Driver // set once by New
 
 	mu       sync.Mutex
-	prepared map[string]*sql.Stmt // on write, by query; guarded by mu
+	prepared map[string]*sql.Stmt // on Write, by query; guarded by mu
 	wanted   map[string]bool      // seen and not yet prepared; guarded by mu
+}
+
+// New returns the control database of an open driver.
+func New(d Driver) *DB {
+	return &DB{driver: d, prepared: make(map[string]*sql.Stmt), wanted: make(map[string]bool)}
 }
 
 // Close ends all connections. Transactions in progress fail.
 func (d *DB) Close() error {
-	return errors.Join(d.write.Close(), d.read.Close())
+	return errors.Join(d.driver.Write.Close(), d.driver.Read.Close(), d.driver.Inside.Close())
 }
 
 // Migrate brings the tables of one package up to date. files has a
@@ -46,8 +68,8 @@ func (d *DB) Migrate(ctx context.Context, pkg string, files fs.FS) (err error) {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, d.write, folder,
-		goose.WithTableName(pkg+"_migration"), goose.WithDisableGlobalRegistry(true))
+	options := append([]goose.ProviderOption{goose.WithTableName(pkg + "_migration"), goose.WithDisableGlobalRegistry(true)}, d.driver.Options...)
+	p, err := goose.NewProvider(d.driver.Dialect, d.driver.Write, folder, options...)
 	if err != nil {
 		return err
 	}
@@ -67,18 +89,19 @@ func (d *DB) Tenant(id mail.TenantID) Tenant { return Tenant{db: d, id: id} }
 // an error that Is [ErrUnknown], they may be or not; otherwise they are not
 // there. f may be run again by a caller and must not have other effects.
 func (d *DB) Update(ctx context.Context, f func(*Batch) error) error {
-	tx, err := d.write.BeginTx(ctx, nil)
+	tx, err := d.driver.Write.BeginTx(ctx, nil)
 	if err != nil {
-		return classify(err)
+		return d.driver.Classify(err)
 	}
 	// Where f panics and somebody above recovers, the one connection that writes
 	// must come back; after Commit and Rollback this does nothing.
 	defer func() { _ = tx.Rollback() }()
-	if err := f(&Batch{db: d, tx: tx}); err != nil {
-		return errors.Join(classify(err), ignoreDone(tx.Rollback()))
+	b := &Batch{db: d, tx: tx, turns: make(map[mail.TenantID]bool)}
+	if err := f(b); err != nil {
+		return errors.Join(b.lost, d.driver.Classify(err), ignoreDone(tx.Rollback()))
 	}
 	if err := tx.Commit(); err != nil {
-		return errors.Join(ErrUnknown, classify(err), ignoreDone(tx.Rollback()))
+		return errors.Join(ErrUnknown, d.driver.Classify(err), ignoreDone(tx.Rollback()))
 	}
 	d.prepareWanted(ctx)
 	return nil
@@ -95,14 +118,35 @@ func ignoreDone(err error) error {
 // there before you tell anybody anything.
 var ErrUnknown = errors.New("db: the outcome of the transaction is unknown")
 
-// Batch is a transaction over several tenants. It belongs to one goroutine.
+// Batch is a transaction over several tenants. It belongs to one goroutine. Who
+// needs several tenants' rows begins with the instance's and takes the tenants in
+// the order of their ids, or two transactions could wait for each other.
 type Batch struct {
-	db *DB
-	tx *sql.Tx
+	db    *DB
+	tx    *sql.Tx
+	turns map[mail.TenantID]bool // whose rows are ours to change
+	lost  error                  // why a turn did not come
 }
 
 // Tenant returns the transaction bound to one tenant.
-func (b *Batch) Tenant(id mail.TenantID) *Tx { return &Tx{db: b.db, tx: b.tx, id: id, write: true} }
+func (b *Batch) Tenant(id mail.TenantID) *Tx { return &Tx{db: b.db, tx: b.tx, id: id, batch: b} }
+
+// turn waits until no other transaction changes the tenant's rows. An error
+// leaves a transaction in which nothing works any more.
+func (b *Batch) turn(ctx context.Context, id mail.TenantID) {
+	if b.db.driver.Turn == "" || b.turns[id] || b.lost != nil {
+		return
+	}
+	b.turns[id] = true
+	_, err := b.tx.ExecContext(ctx, b.db.driver.Turn, number(id))
+	b.lost = b.db.driver.Classify(err)
+}
+
+// number makes a tenant's id one that a lock can bear. Two tenants with the same
+// one would only wait for each other.
+func number(id mail.TenantID) int64 {
+	return int64(binary.BigEndian.Uint64(id.Bytes()))
+}
 
 // stmt returns the prepared form of a query on the writer's connection. The
 // first time a query is seen it only notes it: the transaction holds the one
@@ -128,7 +172,7 @@ func (d *DB) prepareWanted(ctx context.Context) {
 	clear(d.wanted)
 	d.mu.Unlock()
 	for _, query := range wanted {
-		s, err := d.write.PrepareContext(ctx, query)
+		s, err := d.driver.Write.PrepareContext(ctx, query)
 		if err != nil {
 			continue // the query itself will say what is wrong
 		}
@@ -144,68 +188,3 @@ func (d *DB) prepareWanted(ctx context.Context) {
 // maxPrepared bounds the statements kept; all SQL of the house is constant
 // text, so it is never reached.
 const maxPrepared = 512
-
-// classify gives an error of the driver a kind. Errors that have one keep it.
-func classify(err error) error {
-	var f *fault.Error
-	if err == nil || errors.As(err, &f) {
-		return err
-	}
-	var e sqlite3.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	switch {
-	case e.Code == sqlite3.ErrFull, e.SystemErrno == syscall.ENOSPC, e.SystemErrno == syscall.EDQUOT, e.SystemErrno == syscall.EFBIG:
-		return fault.Because(fault.Exhausted, "the disk of the control database is full", err)
-	}
-	switch e.Code {
-	case sqlite3.ErrBusy, sqlite3.ErrLocked:
-		return fault.Because(fault.Busy, "the control database is busy", err)
-	case sqlite3.ErrIoErr, sqlite3.ErrCantOpen, sqlite3.ErrReadonly:
-		return fault.Because(fault.Internal, "the control database cannot be written", err)
-	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
-		return fault.Because(fault.Damaged, "the control database is damaged", err)
-	case sqlite3.ErrConstraint:
-		return fault.Because(fault.Conflict, "this exists already", err)
-	default:
-		return err
-	}
-}
-
-// readers is the number of connections that read at a time.
-func readers() int { return max(4, 2*runtime.GOMAXPROCS(0)) }
-
-// check asks a connection whether it is what we promise.
-func check(ctx context.Context, c *sql.DB, durable bool) error {
-	var version string
-	err := c.QueryRowContext(ctx, "SELECT sqlite3mc_version()").Scan(&version)
-	var f *fault.Error
-	if errors.As(err, &f) {
-		return err // the file does not open; that is something else
-	}
-	if err != nil {
-		return fmt.Errorf("db: this program was linked against a SQLite without encryption, refusing to write plaintext (build with make build): %w", err)
-	}
-	var mode string
-	if err := c.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
-		return err
-	}
-	if mode != "wal" {
-		return fmt.Errorf("db: journal mode is %s, must be wal", mode)
-	}
-	var sync, secure int
-	if err := c.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&sync); err != nil {
-		return err
-	}
-	if durable && sync < 2 {
-		return fmt.Errorf("db: synchronous is %d, must be FULL (2): a power cut would lose acknowledged mail", sync)
-	}
-	if err := c.QueryRowContext(ctx, "PRAGMA secure_delete").Scan(&secure); err != nil {
-		return err
-	}
-	if secure != 1 {
-		return errors.New("db: secure_delete is off")
-	}
-	return nil
-}

@@ -1,9 +1,9 @@
 // Package db keeps the control data: rows of every room, bound to tenants.
 //
-// Embedded it is one SQLite file, encrypted with ChaCha20-Poly1305 by SQLite3
-// Multiple Ciphers, in WAL mode with synchronous=FULL: when a transaction's
-// function has returned nil and Update returns nil, its rows survive a power
-// cut. All SQL of the house is written for SQLite and PostgreSQL alike:
+// Its drivers are packages of their own: sqlite, one encrypted file, and postgres,
+// a server that several nodes share. With both holds: when a transaction's function
+// has returned nil and Update returns nil, its rows survive a power cut, and
+// writers of one tenant take turns. All SQL of the house is written for SQLite and PostgreSQL alike:
 // placeholders $1, $2… first used in ascending order, $1 always the tenant,
 // BIGINT microseconds for times, BYTEA for octets, INTEGER 0 and 1 for truth.
 //

@@ -10,8 +10,9 @@ import (
 // Tenant is a chroot: every query it runs has the tenant's id as $1. It may be
 // used from many goroutines.
 type Tenant struct {
-	db *DB
-	id mail.TenantID
+	db     *DB
+	id     mail.TenantID
+	inside bool // a transaction is open above
 }
 
 // ID returns the tenant's id.
@@ -19,13 +20,20 @@ func (t Tenant) ID() mail.TenantID { return t.id }
 
 // Query reads rows outside a transaction; $1 is the tenant, args follow.
 func (t Tenant) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	rows, err := t.db.read.QueryContext(ctx, query, prepend(t.id, args)...)
-	return rows, classify(err)
+	rows, err := t.readers().QueryContext(ctx, query, prepend(t.id, args)...)
+	return rows, t.db.driver.Classify(err)
+}
+
+func (t Tenant) readers() *sql.DB {
+	if t.inside {
+		return t.db.driver.Inside
+	}
+	return t.db.driver.Read
 }
 
 // QueryRow reads one row outside a transaction; $1 is the tenant, args follow.
 func (t Tenant) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
-	return t.db.read.QueryRowContext(ctx, query, prepend(t.id, args)...)
+	return t.readers().QueryRowContext(ctx, query, prepend(t.id, args)...)
 }
 
 // Update runs f in a transaction of this tenant alone; see [DB.Update].
@@ -35,12 +43,12 @@ func (t Tenant) Update(ctx context.Context, f func(*Tx) error) error {
 
 // View runs f on one consistent state of the rows.
 func (t Tenant) View(ctx context.Context, f func(*Tx) error) error {
-	tx, err := t.db.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := t.readers().BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
 	if err != nil {
-		return classify(err)
+		return t.db.driver.Classify(err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was written
-	return classify(f(&Tx{db: t.db, tx: tx, id: t.id}))
+	return t.db.driver.Classify(f(&Tx{db: t.db, tx: tx, id: t.id}))
 }
 
 // Tx is a transaction bound to one tenant. It belongs to one goroutine.
@@ -48,7 +56,7 @@ type Tx struct {
 	db    *DB
 	tx    *sql.Tx
 	id    mail.TenantID
-	write bool // false in a View
+	batch *Batch // nil in a View
 }
 
 // ID returns the tenant's id.
@@ -56,17 +64,17 @@ func (t *Tx) ID() mail.TenantID { return t.id }
 
 // Committed returns the tenant's handle outside the transaction: it reads what
 // was committed before and nothing of what the transaction wrote.
-func (t *Tx) Committed() Tenant { return Tenant{db: t.db, id: t.id} }
+func (t *Tx) Committed() Tenant { return Tenant{db: t.db, id: t.id, inside: true} }
 
 // Exec changes rows; $1 is the tenant, args follow.
 func (t *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	all := prepend(t.id, args)
 	if s := t.prepared(ctx, query); s != nil {
 		res, err := s.ExecContext(ctx, all...)
-		return res, classify(err)
+		return res, t.db.driver.Classify(err)
 	}
 	res, err := t.tx.ExecContext(ctx, query, all...)
-	return res, classify(err)
+	return res, t.db.driver.Classify(err)
 }
 
 // Query reads rows; $1 is the tenant, args follow.
@@ -74,10 +82,10 @@ func (t *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, e
 	all := prepend(t.id, args)
 	if s := t.prepared(ctx, query); s != nil {
 		rows, err := s.QueryContext(ctx, all...)
-		return rows, classify(err)
+		return rows, t.db.driver.Classify(err)
 	}
 	rows, err := t.tx.QueryContext(ctx, query, all...)
-	return rows, classify(err)
+	return rows, t.db.driver.Classify(err)
 }
 
 // QueryRow reads one row; $1 is the tenant, args follow.
@@ -89,11 +97,15 @@ func (t *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
 	return t.tx.QueryRowContext(ctx, query, all...)
 }
 
-// prepared returns the statement for a query on this transaction's connection,
-// or nil where the query was not seen before: it is then prepared when the
-// connection is free again.
+// prepared waits for the tenant's turn and returns the statement for a query on
+// this transaction's connection, or nil where the query was not seen before: it is
+// then prepared when the connection is free again.
 func (t *Tx) prepared(ctx context.Context, query string) *sql.Stmt {
-	if !t.write {
+	if t.batch == nil {
+		return nil
+	}
+	t.batch.turn(ctx, t.id)
+	if !t.db.driver.Prepare {
 		return nil
 	}
 	s := t.db.stmt(query)

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"siegel/internal/proto/checkpoint"
 	"siegel/internal/vault/blob"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/db/dbtest"
 	"siegel/internal/vault/ledger"
 )
 
@@ -183,19 +183,18 @@ func must[T any](v T, err error) T {
 }
 
 // save copies the database as an attacker with the disk would.
-func save(w *world) []byte {
-	w.t.Helper()
-	w.must(w.db.Close()) // writes the WAL back
-	b, err := os.ReadFile(w.path)
-	w.must(err)
-	reopen(w)
-	return b
-}
-
-func restore(w *world, b []byte) {
+func save(w *world) *dbtest.Place {
 	w.t.Helper()
 	w.must(w.db.Close())
-	w.must(os.WriteFile(w.path, b, 0o600))
+	saved := w.place.Copy(w.t)
+	reopen(w)
+	return saved
+}
+
+func restore(w *world, saved *dbtest.Place) {
+	w.t.Helper()
+	w.must(w.db.Close())
+	w.place = saved.Copy(w.t)
 	reopen(w)
 }
 

@@ -44,7 +44,8 @@ func (w *world) rewrite(log string) {
 		w.exec(w.tenant, `UPDATE ledger_entry SET tenant = $1, leaf = $2 WHERE tenant = $1 AND log = $3 AND idx = $4`, data[:], log, e.Index)
 		n++
 		for _, t := range edge.Add(n, entry.RecordHash(data)) {
-			w.exec(w.tenant, `INSERT OR REPLACE INTO ledger_tile (tenant, log, level, idx, data) VALUES ($1, $2, $3, $4, $5)`, log, t.Level, t.Index, t.Data)
+			w.exec(w.tenant, `INSERT INTO ledger_tile (tenant, log, level, idx, data) VALUES ($1, $2, $3, $4, $5)
+				ON CONFLICT (tenant, log, level, idx) DO UPDATE SET data = excluded.data`, log, t.Level, t.Index, t.Data)
 		}
 	}
 	w.exec(w.tenant, `UPDATE ledger_log SET tenant = $1, size = $2, edge = $3 WHERE tenant = $1 AND name = $4`, n, edge.Bytes(), log)

@@ -4,24 +4,23 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"siegel/internal/flow"
-	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/db/dbtest"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/ledgertest"
 )
 
 func open(t testing.TB) *db.DB {
 	t.Helper()
-	d, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "control.db"), secret.Random())
+	d, err := dbtest.New(t).Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

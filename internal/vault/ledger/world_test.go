@@ -4,17 +4,16 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"siegel/internal/flow"
-	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/blob/disk"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/db/dbtest"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/ledgertest"
 	"siegel/internal/vault/ledger/stamping"
@@ -50,8 +49,7 @@ func (c *clock) add(d time.Duration) {
 type world struct {
 	t       testing.TB
 	db      *db.DB
-	path    string
-	key     secret.Key
+	place   *dbtest.Place
 	ledger  *ledger.Ledger
 	signer  *ledger.Signer
 	guard   *disk.Store
@@ -66,7 +64,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, path: filepath.Join(t.TempDir(), "control.db"), key: secret.Random()}
+	w := &world{t: t, place: dbtest.New(t)}
 	w.clock = &clock{at: time.Date(2026, 11, 22, 14, 38, 18, 123000, time.UTC)}
 	w.open()
 	var err error
@@ -106,7 +104,7 @@ func (w *world) newLedger() *ledger.Ledger {
 
 func (w *world) open() {
 	w.t.Helper()
-	d, err := db.Open(context.Background(), w.path, w.key)
+	d, err := w.place.Open(context.Background())
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/db/dbtest"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/ledgertest"
 	"siegel/internal/vault/seal"
@@ -31,14 +31,14 @@ type house struct {
 
 func newHouse(t testing.TB) *house {
 	t.Helper()
-	return houseIn(t, filepath.Join(t.TempDir(), "control.db"), secret.Random())
+	return houseIn(t, dbtest.New(t))
 }
 
-func houseIn(t testing.TB, path string, key secret.Key) *house {
+func houseIn(t testing.TB, place *dbtest.Place) *house {
 	t.Helper()
 	h := &house{TB: t, at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	var err error
-	if h.db, err = db.Open(context.Background(), path, key); err != nil {
+	if h.db, err = place.Open(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = h.db.Close() })

@@ -8,13 +8,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
-	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
+	"siegel/internal/vault/db/dbtest"
 )
 
 const childEnv = "SIEGEL_TEST_SEAL_CHILD"
@@ -96,7 +95,11 @@ func TestSeedsLeaveMemory(t *testing.T) {
 
 // child unlocks a keeper, who reaches three seeds, reads mail, and closes.
 func child(t *testing.T, dir string) {
-	h := houseIn(t, filepath.Join(dir, "control.db"), secret.Random())
+	place, err := dbtest.In(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := houseIn(t, place)
 	keeper := h.person()
 	archive := h.archive(keeper)
 	h.newTerm(archive, keeper)

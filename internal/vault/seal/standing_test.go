@@ -19,6 +19,8 @@ import (
 
 // kept are rows of a table as a backup has them.
 type kept struct {
+	clear string // deletes what stands in their place
+	where []any
 	query string
 	rows  [][]any
 }
@@ -31,7 +33,8 @@ func (h *house) keep(table, where string, args ...any) (k kept) {
 	defer func() { h.ok(rows.Close()) }()
 	columns, err := rows.Columns()
 	h.ok(err)
-	k.query = `INSERT OR REPLACE INTO ` + table + ` VALUES (`
+	k.clear, k.where = `DELETE FROM `+table+` WHERE tenant = $1 AND `+where, args
+	k.query = `INSERT INTO ` + table + ` VALUES (`
 	for i := range columns {
 		if k.query += sqlParameter(i + 1); i < len(columns)-1 {
 			k.query += ", "
@@ -59,6 +62,10 @@ func sqlParameter(n int) string { return "$" + string(rune('0'+n/10)) + string(r
 // putBack writes the rows again.
 func (h *house) putBack(k kept) {
 	h.Helper()
+	h.update(h.tenant, func(tx *db.Tx) error {
+		_, err := tx.Exec(context.Background(), k.clear, k.where...)
+		return err
+	})
 	for _, r := range k.rows {
 		h.tamper(k.query, r...)
 	}

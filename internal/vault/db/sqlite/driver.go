@@ -1,4 +1,4 @@
-package db
+package sqlite
 
 import (
 	"context"
@@ -26,13 +26,13 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 		if s, ok := opened.(*sqlite3.SQLiteConn); ok {
 			return conn{s}, nil
 		}
-		return nil, fmt.Errorf("db: the driver gave a %T", opened)
+		return nil, fmt.Errorf("sqlite: the driver gave a %T", opened)
 	}
 	var e sqlite3.Error
 	if errors.As(err, &e) {
 		return nil, classify(e) // code and SQLite's own words, never the address
 	}
-	return nil, fmt.Errorf("db: open: %T", err)
+	return nil, fmt.Errorf("sqlite: open: %T", err)
 }
 
 // Driver implements [driver.Connector].

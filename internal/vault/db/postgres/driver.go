@@ -1,0 +1,123 @@
+package postgres
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"siegel/internal/kit/fault"
+)
+
+// The driver with kinds: whatever fails below, also while rows are read, comes
+// up as a fault that says what a caller can do.
+
+// connector opens connections without anybody seeing the address.
+type connector struct{ driver.Connector }
+
+func newConnector(config *pgx.ConnConfig) connector { return connector{stdlib.GetConnector(*config)} }
+
+// Connect implements [driver.Connector].
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	opened, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, classify(err)
+	}
+	if s, ok := opened.(*stdlib.Conn); ok {
+		return conn{s}, nil
+	}
+	return nil, fmt.Errorf("postgres: the driver gave a %T", opened)
+}
+
+type conn struct{ *stdlib.Conn }
+
+func (c conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	r, err := c.Conn.ExecContext(ctx, query, args)
+	return r, classify(err)
+}
+
+func (c conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	r, err := c.Conn.QueryContext(ctx, query, args)
+	if err != nil {
+		return nil, classify(err)
+	}
+	if read, ok := r.(*stdlib.Rows); ok {
+		return rows{read}, nil
+	}
+	return r, nil
+}
+
+func (c conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	t, err := c.Conn.BeginTx(ctx, o)
+	return t, classify(err)
+}
+
+// rows classifies what goes wrong behind the first row.
+type rows struct{ *stdlib.Rows }
+
+func (r rows) Next(dest []driver.Value) error {
+	err := r.Rows.Next(dest)
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	return classify(err)
+}
+
+// classify gives an error of the driver a kind. Errors that have one keep it, and
+// so do those by which database/sql knows that a connection is used up, and those
+// of a caller who left.
+func classify(err error) error {
+	var f *fault.Error
+	if err == nil || errors.As(err, &f) || errors.Is(err, driver.ErrBadConn) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return byCode(e)
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok || dialed(err) || pgconn.Timeout(err) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "conn closed") {
+		// The text of such an error names hosts and users.
+		return fault.Because(fault.Busy, "the control database cannot be reached", fmt.Errorf("postgres: %T", err))
+	}
+	return err
+}
+
+// byCode gives an error of the server a kind (PostgreSQL manual, appendix A).
+// Message and detail may quote a row, so only those about our own SQL are kept.
+func byCode(e *pgconn.PgError) error {
+	cause := fmt.Errorf("postgres: %s %s", e.Code, e.ConstraintName)
+	if strings.HasPrefix(e.Code, "42") { // syntax_error_or_access_rule_violation
+		cause = fmt.Errorf("postgres: %s %s", e.Code, e.Message)
+	}
+	is := func(prefixes ...string) bool {
+		for _, p := range prefixes {
+			if strings.HasPrefix(e.Code, p) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case is("53100"): // disk_full
+		return fault.Because(fault.Exhausted, "the disk of the control database is full", cause)
+	case is("40", "55P03", "53", "57014"): // rollbacks, lock_not_available, resources, query_canceled
+		return fault.Because(fault.Busy, "the control database is busy", cause)
+	case is("08", "57P", "25006", "28"): // connections, shutdown, a standby, somebody refused
+		return fault.Because(fault.Busy, "the control database cannot be reached", cause)
+	case is("XX001", "XX002"): // data_corrupted, index_corrupted
+		return fault.Because(fault.Damaged, "the control database is damaged", cause)
+	case is("58"): // system_error
+		return fault.Because(fault.Internal, "the control database cannot be written", cause)
+	case is("23"): // integrity constraints
+		return fault.Because(fault.Conflict, "this exists already", cause)
+	default:
+		return cause
+	}
+}

@@ -1,0 +1,170 @@
+package postgres
+
+import (
+	"context"
+	"crypto/tls"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"siegel/internal/kit/fault"
+	"siegel/internal/vault/db"
+)
+
+// Bounds of connections.
+const (
+	// Writers is the number of transactions of this node that change rows at a
+	// time, and of the connections that they read through.
+	Writers = 8
+	// lockTime is how long a transaction waits for another, as with SQLite.
+	lockTime = 10 * time.Second
+	// idleTime is how long the server keeps a transaction of a node that says
+	// nothing more: its locks must not outlive it.
+	idleTime    = 30 * time.Second
+	connectTime = 10 * time.Second
+	oldest      = 150000 // server_version_num
+)
+
+// Readers is the number of connections of this node that only read.
+func Readers() int { return max(4, 2*runtime.GOMAXPROCS(0)) }
+
+// Open opens the control database at an address such as
+// postgres://siegel@db.example/siegel?sslmode=verify-full or
+// "host=/run/postgresql dbname=siegel". The address may hold a password and is never
+// part of an error. It fails with kind Invalid where the address or the server is
+// not what this package asks for, with a sentence that names the remedy, and with
+// kind Busy where the server cannot be reached.
+func Open(ctx context.Context, address string) (_ *db.DB, err error) {
+	defer fault.Wrap(&err, "control database")
+	config, err := parse(address)
+	if err != nil {
+		return nil, err
+	}
+	write := pool(config, Writers, map[string]string{"default_transaction_read_only": "off"})
+	read := pool(config, Readers(), map[string]string{"default_transaction_read_only": "on"})
+	inside := pool(config, Writers, map[string]string{"default_transaction_read_only": "on"})
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return nil, err
+	}
+	d := db.New(db.Driver{
+		Dialect: goose.DialectPostgres, Write: write, Read: read, Inside: inside, Classify: classify,
+		Turn:    `SELECT pg_advisory_xact_lock($1)`,
+		Options: []goose.ProviderOption{goose.WithSessionLocker(locker)}, // nodes that start together migrate once
+	})
+	if err := check(ctx, write); err != nil {
+		return nil, errors.Join(classify(err), d.Close())
+	}
+	return d, nil
+}
+
+// parse reads an address.
+func parse(address string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(strings.TrimSpace(address))
+	if err != nil {
+		// The parser's text quotes the address.
+		return nil, fault.New(fault.Invalid, "the address of the control database cannot be read; it looks like postgres://user:password@host/database?sslmode=verify-full")
+	}
+	if err := private(config.Host, config.TLSConfig); err != nil {
+		return nil, err
+	}
+	for _, f := range config.Fallbacks {
+		if err := private(f.Host, f.TLSConfig); err != nil {
+			return nil, err
+		}
+	}
+	config.ConnectTimeout = connectTime
+	// Of several hosts the one that takes writes is the right one.
+	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	config.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
+	for name, value := range map[string]string{
+		"application_name": "siegel", "default_transaction_isolation": "read committed", "timezone": "UTC",
+		"lock_timeout": fmt.Sprint(lockTime.Milliseconds()), "idle_in_transaction_session_timeout": fmt.Sprint(idleTime.Milliseconds()),
+	} {
+		config.RuntimeParams[name] = value
+	}
+	return config, nil
+}
+
+// private fails with kind Invalid where somebody between us and the server could
+// read along or answer in its place. (CR-01)
+func private(host string, config *tls.Config) error {
+	if filepath.IsAbs(host) || host == "localhost" {
+		return nil
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() {
+		return nil
+	}
+	if config == nil || (config.InsecureSkipVerify && config.VerifyPeerCertificate == nil && config.VerifyConnection == nil) {
+		return fault.New(fault.Invalid, "the control database is on another machine: its address needs sslmode=verify-full, and sslrootcert where its certificate is your own")
+	}
+	return nil
+}
+
+// pool returns at most size connections with session settings of their own.
+func pool(config *pgx.ConnConfig, size int, settings map[string]string) *sql.DB {
+	own := config.Copy()
+	for name, value := range settings {
+		own.RuntimeParams[name] = value
+	}
+	if own.RuntimeParams["default_transaction_read_only"] == "on" {
+		own.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
+	}
+	c := sql.OpenDB(newConnector(own))
+	c.SetMaxOpenConns(size)
+	c.SetMaxIdleConns(size)
+	c.SetConnMaxIdleTime(5 * time.Minute)
+	return c
+}
+
+// check asks the server whether it is what we promise.
+func check(ctx context.Context, c *sql.DB) error {
+	var version int
+	if err := c.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int`).Scan(&version); err != nil {
+		return err
+	}
+	if version < oldest {
+		return fault.New(fault.Invalid, "this PostgreSQL is too old; version 15 or newer is needed")
+	}
+	for _, name := range []string{"fsync", "full_page_writes", "synchronous_commit"} {
+		var value string
+		if err := c.QueryRowContext(ctx, `SELECT current_setting($1)`, name).Scan(&value); err != nil {
+			return err
+		}
+		if value == "off" {
+			return fault.Newf(fault.Invalid, "this PostgreSQL runs with %s = off: a power cut would lose acknowledged mail; turn it on", fault.Word(name))
+		}
+	}
+	var encoding, collate, provider string
+	// no tenant: the server's own table
+	err := c.QueryRowContext(ctx, `SELECT pg_encoding_to_char(encoding), datcollate, datlocprovider::text FROM pg_database
+		WHERE datname = current_database()`).Scan(&encoding, &collate, &provider)
+	if err != nil {
+		return err
+	}
+	// Other orders change with the system's libraries and then break indexes
+	// without a word.
+	if encoding != "UTF8" || provider == "i" || !slices.Contains([]string{"C", "POSIX", "C.UTF-8", "C.utf8"}, collate) {
+		return fault.New(fault.Invalid, "the database needs the encoding UTF8 and the locale C: CREATE DATABASE siegel ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0")
+	}
+	return nil
+}
+
+// dialed reports whether an error is one of the network.
+func dialed(err error) bool {
+	var n net.Error
+	var op *net.OpError
+	return errors.As(err, &op) || errors.As(err, &n)
+}

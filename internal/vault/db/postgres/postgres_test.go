@@ -1,0 +1,55 @@
+package postgres_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"siegel/internal/kit/fault"
+	"siegel/internal/vault/db/dbtest"
+	"siegel/internal/vault/db/postgres"
+)
+
+func TestSuite(t *testing.T) { dbtest.Run(t, dbtest.Postgres) }
+
+// CR-01: to another machine only where its certificate is checked, and no error
+// shows an address.
+func TestAddress(t *testing.T) {
+	for address, want := range map[string]string{
+		"postgres://siegel:canary@db.example/siegel":                           "sslmode=verify-full",
+		"postgres://siegel:canary@db.example/siegel?sslmode=disable":           "sslmode=verify-full",
+		"postgres://siegel:canary@db.example/siegel?sslmode=prefer":            "sslmode=verify-full",
+		"postgres://siegel:canary@db.example/siegel?sslmode=require":           "sslmode=verify-full",
+		"host=192.0.2.1 user=siegel password=canary dbname=siegel":             "sslmode=verify-full",
+		"postgres://siegel:canary@localhost,db.example/siegel?sslmode=disable": "sslmode=verify-full",
+		"postgres://siegel:canary@db.example:port/siegel?sslmode=verify-full":  "cannot be read",
+		"canary": "cannot be read",
+		"postgres://siegel:canary@db.example/siegel?sslmode=verify-full&sslrootcert=/nope/canary": "cannot be read",
+	} {
+		_, err := postgres.Open(t.Context(), address)
+		if fault.Of(err) != fault.Invalid || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", address, err, want)
+		}
+		quiet(t, err)
+	}
+	// One that is right, of a machine that is not there.
+	_, err := postgres.Open(t.Context(), "postgres://siegel:canary@127.0.0.1:1/canary?sslmode=verify-full")
+	if fault.Of(err) != fault.Busy {
+		t.Errorf("nobody listens: %v", err)
+	}
+	quiet(t, err)
+}
+
+func quiet(t *testing.T, err error) {
+	t.Helper()
+	text := fmt.Sprintf("%v %+v %#v", err, err, err)
+	for u := err; u != nil; u = errors.Unwrap(u) {
+		text += fmt.Sprintf("%+v %#v", u, u)
+	}
+	for _, s := range []string{"canary", "db.example", "127.0.0.1"} {
+		if strings.Contains(text, s) {
+			t.Errorf("the error shows %q: %s", s, text)
+		}
+	}
+}

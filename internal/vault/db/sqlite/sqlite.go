@@ -1,0 +1,164 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/mattn/go-sqlite3"
+	"github.com/pressly/goose/v3"
+
+	"siegel/internal/kit/fault"
+	"siegel/internal/kit/secret"
+	"siegel/internal/vault/db"
+)
+
+// Open opens the control database at path and makes it where it is missing.
+// The key is 256 random bits. It fails where the library cannot encrypt or the
+// file is not durable as [db.DB] promises, with kind Damaged where the key is
+// wrong or the file is not ours.
+func Open(ctx context.Context, path string, key secret.Key) (_ *db.DB, err error) {
+	defer fault.Wrap(&err, "control database")
+	d, err := connect(ctx, path, key)
+	if err != nil {
+		return nil, err
+	}
+	return db.New(d), nil
+}
+
+// connect opens the connections of a control database.
+func connect(ctx context.Context, path string, key secret.Key) (d db.Driver, err error) {
+	if err := private(path); err != nil {
+		return d, err
+	}
+	write := open(path, key, "&_synchronous=FULL&_txlock=immediate")
+	write.SetMaxOpenConns(1)
+	read, inside := reading(path, key), reading(path, key)
+	d = db.Driver{Dialect: goose.DialectSQLite3, Write: write, Read: read, Inside: inside, Classify: classify, Prepare: true}
+	// The writer first: it makes the file and its WAL.
+	for _, c := range []*sql.DB{write, read, inside} {
+		if err := check(ctx, c, true); err != nil {
+			return d, errors.Join(classify(err), write.Close(), read.Close(), inside.Close())
+		}
+	}
+	return d, nil
+}
+
+// reading returns connections that cannot change the file.
+func reading(path string, key secret.Key) *sql.DB {
+	c := open(path, key, "&_synchronous=FULL&_query_only=true")
+	n := max(4, 2*runtime.GOMAXPROCS(0))
+	c.SetMaxOpenConns(n)
+	c.SetMaxIdleConns(n)
+	return c
+}
+
+// OpenProjection opens a file that can be lost and made again: encrypted like
+// the control database, but with synchronous=NORMAL. The caller closes it.
+func OpenProjection(ctx context.Context, path string, key secret.Key) (_ *sql.DB, err error) {
+	defer fault.Wrap(&err, "projection")
+	if err := private(path); err != nil {
+		return nil, err
+	}
+	c := open(path, key, "&_synchronous=NORMAL&_txlock=immediate")
+	c.SetMaxOpenConns(1)
+	if err := check(ctx, c, false); err != nil {
+		return nil, errors.Join(classify(err), c.Close())
+	}
+	return c, nil
+}
+
+// private makes a missing file, for its owner only: SQLite would let others
+// read it, and gives WAL and index the rights of the file.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// open returns connections to an encrypted file. The key must stand in the
+// address, because the driver sets its pragmas before a connect hook could; the
+// address is therefore a secret and stays in the closure.
+func open(path string, key secret.Key, options string) *sql.DB {
+	return sql.OpenDB(connector{dial: func() (driver.Conn, error) {
+		var b strings.Builder
+		b.WriteString("file:")
+		b.WriteString((&url.URL{Path: path}).EscapedPath())
+		b.WriteString("?_journal_mode=WAL&_secure_delete=ON&_busy_timeout=10000&_foreign_keys=ON&cipher=chacha20&key=raw:")
+		key.Use(func(k []byte) { b.WriteString(hex.EncodeToString(k)) })
+		b.WriteString(options)
+		return (&sqlite3.SQLiteDriver{}).Open(b.String())
+	}})
+}
+
+// classify gives an error of the driver a kind. Errors that have one keep it.
+func classify(err error) error {
+	var f *fault.Error
+	if err == nil || errors.As(err, &f) {
+		return err
+	}
+	var e sqlite3.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch {
+	case e.Code == sqlite3.ErrFull, e.SystemErrno == syscall.ENOSPC, e.SystemErrno == syscall.EDQUOT, e.SystemErrno == syscall.EFBIG:
+		return fault.Because(fault.Exhausted, "the disk of the control database is full", err)
+	}
+	switch e.Code {
+	case sqlite3.ErrBusy, sqlite3.ErrLocked:
+		return fault.Because(fault.Busy, "the control database is busy", err)
+	case sqlite3.ErrIoErr, sqlite3.ErrCantOpen, sqlite3.ErrReadonly:
+		return fault.Because(fault.Internal, "the control database cannot be written", err)
+	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
+		return fault.Because(fault.Damaged, "the control database is damaged", err)
+	case sqlite3.ErrConstraint:
+		return fault.Because(fault.Conflict, "this exists already", err)
+	default:
+		return err
+	}
+}
+
+// check asks a connection whether it is what we promise.
+func check(ctx context.Context, c *sql.DB, durable bool) error {
+	var version string
+	err := c.QueryRowContext(ctx, "SELECT sqlite3mc_version()").Scan(&version)
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return err // the file does not open; that is something else
+	}
+	if err != nil {
+		return fmt.Errorf("sqlite: this program was linked against a SQLite without encryption, refusing to write plaintext (build with make build): %w", err)
+	}
+	var mode string
+	if err := c.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("sqlite: journal mode is %s, must be wal", mode)
+	}
+	var sync, secure int
+	if err := c.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&sync); err != nil {
+		return err
+	}
+	if durable && sync < 2 {
+		return fmt.Errorf("sqlite: synchronous is %d, must be FULL (2): a power cut would lose acknowledged mail", sync)
+	}
+	if err := c.QueryRowContext(ctx, "PRAGMA secure_delete").Scan(&secure); err != nil {
+		return err
+	}
+	if secure != 1 {
+		return errors.New("sqlite: secure_delete is off")
+	}
+	return nil
+}
