@@ -2,7 +2,7 @@
 # Brings what a level of work needs and says each thing it does; what is there already stays as it is.
 #
 #	deps.sh demo    compiler, git, Node; npm packages from the lock file; our SQLite
-#	deps.sh test    openssl, python3, strace, PostgreSQL
+#	deps.sh test    openssl, python3, strace, PostgreSQL, an S3-compatible store
 #	deps.sh check   the linters of tools/, built into build/bin
 #	deps.sh bench   Dovecot, to compare with; benchstat
 #
@@ -86,6 +86,7 @@ test_level() {
 	need_debian "${missing[@]}"
 	postgresql
 	say "openssl, python3, strace and PostgreSQL are here"
+	scripts/tools.sh versitygw # an S3-compatible store
 }
 
 # postgresql brings the server's programs. Debian would start a server of its own with them; the

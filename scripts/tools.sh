@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the tools of `make check` and `make bench` into build/bin, each pinned by its own modfile
+# Builds the tools of `make check`, `make test` and `make bench` into build/bin, each pinned by its own modfile
 # under tools/, so that their modules stay out of ours. Names may be given: tools.sh gofumpt.
 # A tool is built again only when its modfile or the Go toolchain changes.
 set -euo pipefail
