@@ -123,8 +123,30 @@ func addresses(list []string) (out []mail.Address) {
 	return out
 }
 
-func (c *Console) tenantList(ctx context.Context, _ *call) (any, error) {
-	return c.Identity.Tenants(ctx)
+// Listed is a tenant with its state.
+type Listed struct {
+	identity.Tenant
+	Problem string `json:"problem,omitempty"` // of its ledger: the tenant is shut, or will be at the next start
+}
+
+func (c *Console) tenantList(ctx context.Context, k *call) (any, error) {
+	tenants, err := c.Identity.Tenants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	damaged, err := c.Evidence.Damaged(ctx)
+	if err != nil && fault.Of(err) != fault.Damaged && fault.Of(err) != fault.Invalid {
+		return nil, err
+	}
+	list := []Listed{} // where the instance itself is damaged the list is asked for all the more
+	for _, t := range tenants {
+		one := Listed{Tenant: t}
+		if err := damaged[t.ID]; err != nil {
+			one.Problem = Explain(c.texts, k.lang, err).Text
+		}
+		list = append(list, one)
+	}
+	return list, nil
 }
 
 // Signed is a command with nothing but who gives it.

@@ -26,6 +26,8 @@ type Evidence interface {
 	VerifyOpened(ctx context.Context, s *identity.Session, progress func(done, total int64)) ([]Verified, error)
 	// Export writes a tenant's ledger for siegel-verify.
 	Export(ctx context.Context, tenant mail.TenantID, dir string) (Exported, error)
+	// Damaged says what is wrong with the ledgers of tenants.
+	Damaged(ctx context.Context) (map[mail.TenantID]error, error)
 	// Doctor looks at everything that an operator can mend.
 	Doctor(ctx context.Context) []Finding
 }

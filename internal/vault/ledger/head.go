@@ -165,6 +165,9 @@ func (l *Ledger) committed(ctx context.Context, t db.Tenant, log string, guarded
 // proves inclusion in a state that extends the last signed checkpoint and every
 // state that this process relied on before: rows of entries alone prove nothing.
 func (l *Ledger) Has(ctx context.Context, t db.Tenant, log string, index int64, data entry.Hash) error {
+	if err := l.Shut(t.ID()); err != nil {
+		return err
+	}
 	h := l.head(t.ID(), log)
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -166,7 +166,7 @@ func TestHasUnread(t *testing.T) {
 func TestGuardTakenAway(t *testing.T) {
 	for what, look := range map[string]func(w *world) error{
 		"signed":               func(*world) error { return nil },
-		"checked at the start": func(w *world) error { w.ledger = w.newLedger(); w.build(w.tsa); return w.points.Check(w.t.Context()) },
+		"checked at the start": func(w *world) error { w.ledger = w.newLedger(); w.build(w.tsa); return w.check() },
 	} {
 		t.Run(what, func(t *testing.T) {
 			ctx := t.Context()
@@ -363,7 +363,7 @@ func TestReliedOn(t *testing.T) {
 			if _, err := w.ledger.Newest(ctx, w.tenant, ledger.Audit, mail.NewID()); fault.Of(err) != fault.Damaged {
 				t.Errorf("relied on: %v", err)
 			}
-			if err := w.points.Check(ctx); fault.Of(err) != fault.Damaged {
+			if err := w.check(); fault.Of(err) != fault.Damaged {
 				t.Errorf("checked: %v", err)
 			}
 			err := w.points.CheckpointNow(ctx)

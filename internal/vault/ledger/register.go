@@ -32,6 +32,9 @@ const events = "audit"
 // extends the last signed checkpoint and every state that this process relied
 // on before.
 func (l *Ledger) Newest(ctx context.Context, t db.Tenant, log string, id mail.ID) (p flow.Entered, err error) {
+	if err := l.Shut(t.ID()); err != nil {
+		return p, err
+	}
 	err = l.registered(ctx, t, log, func(r *register) { p = r.place(id) })
 	return p, err
 }

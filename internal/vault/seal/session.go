@@ -61,6 +61,11 @@ func (v *Vault) open(ctx context.Context, t db.Tenant, seed Seed) (_ *Session, e
 			s.Close()
 		}
 	}()
+	// Where the log itself is what is damaged, that is said, and not that a key is.
+	if _, err := v.log.Newest(ctx, t, AuditLog, seed.Holder); err != nil {
+		seed.Wipe()
+		return nil, err
+	}
 	if err := s.take(ctx, seed); err != nil {
 		return nil, err
 	}
