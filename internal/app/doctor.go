@@ -30,7 +30,7 @@ func (a *App) Doctor(ctx context.Context) []console.Finding {
 	list := []console.Finding{
 		a.checkModes(), a.checkSpace(), a.checkClock(ctx), a.checkSigning(ctx), a.checkStamps(ctx), checkSwap(), checkLimits(),
 	}
-	list = append(list, a.checkTenants(ctx)...)
+	list = append(append(list, a.checkTenants(ctx)...), a.checkAccess(ctx)...)
 	if a.Instance.Environment == Test {
 		list = append(list, check("environment", warn, say("this is a test environment: its certificate and timestamps prove nothing"),
 			say("for production begin with siegel init --environment production")))

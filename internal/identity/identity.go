@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 
 	"siegel/internal/audit"
@@ -73,6 +74,9 @@ type Deps struct {
 	Trail *audit.Trail
 	MAC   attempt.MAC
 	Now   func() time.Time
+	// Alarm hears of assignments that give nothing because they do not stand in
+	// the ledger; may be nil.
+	Alarm func(mail.TenantID, error)
 }
 
 // Identity is the room. Use it from many goroutines.
@@ -86,6 +90,9 @@ type Identity struct {
 
 // New returns the room.
 func New(d Deps) *Identity {
+	if d.Alarm == nil {
+		d.Alarm = func(mail.TenantID, error) {}
+	}
 	return &Identity{
 		Deps: d, open: newRegister(), kits: recovery.New(d.Vault, d.Now),
 		attempts: attempt.New(attempt.Deps{DB: d.DB, Trail: d.Trail, MAC: d.MAC, Now: d.Now}),
@@ -186,8 +193,10 @@ func (i *Identity) Tenant(ctx context.Context, d mail.Domain) (mail.TenantID, er
 }
 
 // Sealing returns the tenant's archive holder and who owns any of the
-// addresses. An assignment that is not in the ledger is an error of kind
-// Damaged: a row that a hand put into the database must not add a reader.
+// addresses. A row that a hand put into the database must not add a reader: where
+// nothing of its id stands in the ledger it is left out, with an alarm, since it
+// must not keep the mail of others out either. One that stands and was changed is
+// an error of kind Damaged: its reader would miss the mail.
 func (i *Identity) Sealing(ctx context.Context, t db.Tenant, addresses []mail.Address) (mail.HolderID, []mail.Owner, error) {
 	tenant, err := i.tenant(ctx, t.ID())
 	if err != nil {
@@ -208,7 +217,7 @@ func (i *Identity) Sealing(ctx context.Context, t db.Tenant, addresses []mail.Ad
 			continue
 		}
 		seen[a] = true
-		holders, err := i.assigned(ctx, t, a)
+		holders, err := i.holdersOf(ctx, t, a)
 		if err != nil {
 			return mail.HolderID{}, nil, err
 		}
@@ -229,9 +238,9 @@ func addOwner(owners []mail.Owner, holder mail.HolderID, a mail.Address) []mail.
 	return append(owners, mail.Owner{Holder: holder, Addresses: []mail.Address{a}})
 }
 
-// assigned returns the holders of an address after their assignment was found
+// holdersOf returns the holders of an address after their assignment was found
 // in the ledger.
-func (i *Identity) assigned(ctx context.Context, t db.Tenant, a mail.Address) (holders []mail.HolderID, err error) {
+func (i *Identity) holdersOf(ctx context.Context, t db.Tenant, a mail.Address) (holders []mail.HolderID, err error) {
 	rows, err := t.Query(ctx, selectAssignment+` AND address = $2`, a.String())
 	if err != nil {
 		return nil, err
@@ -261,46 +270,87 @@ type assignment struct {
 	leaf    int64
 }
 
-const selectAssignment = `SELECT address, holder, id, salt, leaf, created FROM identity_address WHERE tenant = $1`
+// The casts keep a row that a hand wrote from failing all the others.
+const selectAssignment = `SELECT address, holder, id, salt, CAST(leaf AS BIGINT), CAST(created AS BIGINT) FROM identity_address WHERE tenant = $1`
 
 func scanAssignment(row db.Scanner) (a assignment, err error) {
 	var holder, id, salt []byte
 	if err := row.Scan(&a.address, &holder, &id, &salt, &a.leaf, &a.created); err != nil {
 		return a, err
 	}
-	var errs [2]error
-	a.holder, errs[0] = mail.IDFrom(holder)
-	a.id, errs[1] = mail.IDFrom(id)
+	// What is no id stays zero: such a row stands for nothing.
+	a.holder, _ = mail.IDFrom(holder)
+	a.id, _ = mail.IDFrom(id)
 	if len(salt) != copy(a.salt[:], salt) || len(salt) != entry.SaltSize {
-		return a, fault.New(fault.Damaged, "the assignment of an address is malformed")
+		a.leaf = -1 // nothing stands there
 	}
-	return a, errors.Join(errs[:]...)
+	return a, nil
 }
 
-// verifyAssignment fails with kind Damaged where the assignment does not stand
-// in the ledger: never entered, or ended since. It reports false where it ended
-// after its row was read, which is no damage.
+// verifyAssignment reports whether mail is to be sealed to whom the assignment
+// names. It fails with kind Damaged where the row was changed. Of one that was
+// never entered, or has ended, it reports false, with an alarm unless it ended
+// after its row was read.
 func (i *Identity) verifyAssignment(ctx context.Context, t db.Tenant, a assignment) (bool, error) {
 	text, err := a.text()
 	if err != nil {
 		return false, err
 	}
 	p, err := i.Log.Newest(ctx, t, seal.AuditLog, a.id)
-	if err != nil && fault.Of(err) != fault.Damaged {
+	if err != nil || a.is(p, text) {
+		return err == nil, err
+	}
+	rows, err := t.Query(ctx, selectAssignment+` AND id = $2`, a.id.Bytes())
+	if err != nil {
 		return false, err
 	}
-	if err == nil && a.is(p, text) {
-		return true, nil
+	same, err := db.Collect(rows, scanAssignment)
+	if err != nil || !slices.Contains(same, a) {
+		return false, err
 	}
-	if err == nil {
-		err = errors.New("its entry is not the newest of its id")
+	strays, _, err := sorted(same, map[mail.ID]flow.Entered{a.id: p})
+	if err != nil {
+		return false, err
 	}
-	var one int
-	again := t.QueryRow(ctx, `SELECT 1 FROM identity_address WHERE tenant = $1 AND address = $2 AND id = $3`, a.address.String(), a.id.Bytes()).Scan(&one)
-	if errors.Is(again, db.ErrNoRows) {
-		return false, nil
+	if !slices.Contains(strays, a) {
+		return false, fault.New(fault.Damaged, "the assignment of an address is not in the ledger: somebody changed the database")
 	}
-	return false, fault.Because(fault.Damaged, "the assignment of an address is not in the ledger: somebody changed the database", err)
+	i.Alarm(t.ID(), a.bad())
+	return false, nil
+}
+
+// sorted returns the rows that give nothing, since nothing of their id stands or
+// another row is what stands, and those that were changed.
+func sorted(list []assignment, standing map[mail.ID]flow.Entered) (strays, changed []assignment, err error) {
+	right := make(map[mail.ID]bool)
+	var wrong []assignment
+	for _, a := range list {
+		text, err := a.text()
+		if err != nil {
+			return nil, nil, err
+		}
+		if a.is(standing[a.id], text) {
+			right[a.id] = true
+		} else {
+			wrong = append(wrong, a)
+		}
+	}
+	for _, a := range wrong {
+		if standing[a.id].Kind == assigned && !right[a.id] {
+			changed = append(changed, a)
+		} else {
+			strays = append(strays, a)
+		}
+	}
+	return strays, changed, nil
+}
+
+// assigned is the kind of entries that assign an address.
+const assigned = "holders"
+
+// bad is what is wrong with an assignment that does not stand.
+func (a assignment) bad() error {
+	return fault.Newf(fault.Damaged, "the address %s of holder %s does not stand in the ledger", a.id, a.holder)
 }
 
 // is reports whether an assignment is what stands in the log.
@@ -311,39 +361,49 @@ func (a assignment) is(p flow.Entered, text []byte) bool {
 // VerifyRows compares the assignments of a tenant's addresses with what stands
 // in the audit log: the newest entry of each id. It needs no key. What differs
 // comes back as problems of kind Damaged, which name ids and no addresses.
-func (i *Identity) VerifyRows(ctx context.Context, t db.Tenant, standing map[mail.ID]flow.Entered) (problems []error, err error) {
+func (i *Identity) VerifyRows(ctx context.Context, t db.Tenant, standing map[mail.ID]flow.Entered) ([]error, error) {
+	strays, problems, err := i.verifyAddresses(ctx, t, standing)
+	for _, a := range strays {
+		problems = append(problems, a.bad())
+	}
+	return problems, err
+}
+
+// verifyAddresses does what VerifyRows does, and lists apart the rows of which
+// nothing stands: they give nothing.
+func (i *Identity) verifyAddresses(ctx context.Context, t db.Tenant, standing map[mail.ID]flow.Entered) (strays []assignment, problems []error, err error) {
 	rows, err := t.Query(ctx, selectAssignment)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	list, err := db.Collect(rows, scanAssignment)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	strays, changed, err := sorted(list, standing)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, a := range changed {
+		problems = append(problems, a.bad())
 	}
 	found := make(map[mail.ID]bool)
 	for _, a := range list {
 		found[a.id] = true
-		text, err := a.text()
-		if err != nil {
-			return nil, err
-		}
-		if !a.is(standing[a.id], text) {
-			problems = append(problems, fault.Newf(fault.Damaged, "the address %s of holder %s does not stand in the ledger", a.id, a.holder))
-		}
 	}
 	for id, p := range standing {
-		if p.Kind == "holders" && !found[id] {
+		if p.Kind == assigned && !found[id] {
 			problems = append(problems, fault.Newf(fault.Damaged, "entry %d of the audit log (%s %s) has no row in the database", p.Index, fault.Word(p.Kind), id))
 		}
 	}
-	return problems, nil
+	return strays, problems, nil
 }
 
 // text is the entry that says to whom mail with an address is sealed.
 func (a assignment) text() ([]byte, error) {
 	o := entry.Opening{Salt: a.salt, Value: []byte(a.holder.String() + " " + a.address.String())}
 	return entry.Entry{
-		Kind: "holders", ID: a.id, Time: mail.FromMicros(a.created),
+		Kind: assigned, ID: a.id, Time: mail.FromMicros(a.created),
 		Fields: []entry.Field{{Name: "holders", Commitment: o.Commit()}},
 	}.Text()
 }

@@ -23,6 +23,7 @@ func (c *Console) commands() map[string]command {
 		"tenant/check":          c.tenantCheck,
 		"tenant/create":         c.tenantCreate,
 		"tenant/list":           c.tenantList,
+		"access/repair":         c.accessRepair,
 		"person/list":           c.personList,
 		"person/invite":         c.personInvite,
 		"person/accept":         c.personAccept,
@@ -152,6 +153,22 @@ func (c *Console) tenantList(ctx context.Context, k *call) (any, error) {
 // Signed is a command with nothing but who gives it.
 type Signed struct {
 	Credentials
+}
+
+// Repaired is how many rows of nothing were removed.
+type Repaired struct {
+	Removed int `json:"removed"`
+}
+
+func (c *Console) accessRepair(ctx context.Context, k *call) (any, error) {
+	var r Signed
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) {
+		n, err := c.Identity.Repair(ctx, s)
+		return Repaired{n}, err
+	})
 }
 
 func (c *Console) personList(ctx context.Context, k *call) (any, error) {
