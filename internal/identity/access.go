@@ -50,7 +50,7 @@ type Change struct {
 // requested instead; taking such a role
 // away works at once and starts a new term of the archive.
 func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, role Role) (out Change, err error) {
-	if role.holdsArchive() {
+	if role.HoldsArchive() {
 		r, err := i.RequestRole(ctx, s, email, role)
 		if err != nil {
 			return out, err
@@ -63,7 +63,7 @@ func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, 
 	if _, err := ParseRole(string(role)); err != nil {
 		return out, err
 	}
-	p, err := i.person(ctx, s.tenant, email)
+	p, err := i.people.At(ctx, s.tenant, email)
 	if err != nil {
 		return out, err
 	}
@@ -85,13 +85,13 @@ func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, 
 			return err
 		}
 		was := p.Role
-		if out.Took = was.holdsArchive(); was == Keeper {
+		if out.Took = was.HoldsArchive(); was == Keeper {
 			out.Keepers = left
 		}
 		if p.Role = role; role == Administrator {
-			p.raisedBy, p.raisedAt = s.person.ID, mail.Time(i.Now())
+			p.RaisedBy, p.RaisedAt = s.person.ID, mail.Time(i.Now())
 		}
-		if err := i.change(ctx, tx, &p); err != nil {
+		if err := i.people.Change(ctx, tx, &p); err != nil {
 			return err
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{
@@ -118,7 +118,7 @@ func (i *Identity) AddAddress(ctx context.Context, s *Session, email, address ma
 		}
 		return &r, nil
 	}
-	p, err := i.person(ctx, s.tenant, email)
+	p, err := i.people.At(ctx, s.tenant, email)
 	if err != nil {
 		return nil, err
 	}
@@ -129,11 +129,8 @@ func (i *Identity) AddAddress(ctx context.Context, s *Session, email, address ma
 		if err := i.still(ctx, tx, &p); err != nil {
 			return err
 		}
-		id, err := i.assign(ctx, tx, p, address)
+		id, err := i.owners.Assign(ctx, tx, p, address)
 		if err != nil {
-			if fault.Of(err) == fault.Conflict {
-				return fault.Newf(fault.Conflict, "%s is an address of this person already", address)
-			}
 			return err
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{
@@ -164,7 +161,7 @@ func (i *Identity) RemoveAddress(ctx context.Context, s *Session, email, address
 	if err := i.must(ctx, s, Administrator, Keeper); err != nil {
 		return err
 	}
-	p, err := i.person(ctx, s.tenant, email)
+	p, err := i.people.At(ctx, s.tenant, email)
 	if err != nil {
 		return err
 	}
@@ -177,11 +174,11 @@ func (i *Identity) Owner(ctx context.Context, s *Session, email mail.Address) (m
 	if err := i.must(ctx, s, Keeper); err != nil {
 		return mail.Owner{}, err
 	}
-	p, err := i.person(ctx, s.tenant, email)
+	p, err := i.people.At(ctx, s.tenant, email)
 	if err != nil {
 		return mail.Owner{}, err
 	}
-	list, err := i.addresses(ctx, s.tenant, p)
+	list, err := i.owners.Of(ctx, s.tenant, p)
 	return mail.Owner{Holder: p.Holder, Addresses: list}, err
 }
 
@@ -192,7 +189,7 @@ func (i *Identity) Names(ctx context.Context, s *Session) (map[mail.ID]mail.Addr
 	if err := i.must(ctx, s, Administrator, Keeper, Auditor); err != nil {
 		return nil, err
 	}
-	list, err := i.people(ctx, s.tenant)
+	list, err := i.people.All(ctx, s.tenant)
 	names := make(map[mail.ID]mail.Address, 2*len(list))
 	for _, p := range list {
 		if p.State != Damaged {
@@ -208,25 +205,12 @@ func (i *Identity) Assigned(ctx context.Context, s *Session) (map[mail.ID]mail.A
 	if err := i.must(ctx, s, Administrator, Keeper, Auditor); err != nil {
 		return nil, err
 	}
-	rows, err := s.tenant.Query(ctx, selectAssignment)
-	if err != nil {
-		return nil, err
-	}
-	list, err := db.Collect(rows, scanAssignment)
-	if err != nil {
-		return nil, err
-	}
+	list, err := i.owners.All(ctx, s.tenant)
 	assigned := make(map[mail.ID]mail.Address, len(list))
 	for _, a := range list {
-		ok, err := i.verifyAssignment(ctx, s.tenant, a)
-		if err != nil && fault.Of(err) != fault.Damaged {
-			return nil, err
-		}
-		if ok {
-			assigned[a.id] = a.address
-		}
+		assigned[a.ID] = a.Address
 	}
-	return assigned, nil
+	return assigned, err
 }
 
 // Audit lists the tenant's audit trail, newest first: administrators see

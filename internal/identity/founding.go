@@ -122,13 +122,13 @@ func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Found
 		if err != nil {
 			return err
 		}
-		if one.Role.holdsArchive() {
+		if one.Role.HoldsArchive() {
 			if err := give(p.Holder); err != nil {
 				return err
 			}
 		}
 		if one.Role == Reader {
-			if _, err := i.assign(ctx, tx, p, p.Email); err != nil {
+			if _, err := i.owners.Assign(ctx, tx, p, p.Email); err != nil {
 				return err
 			}
 		}

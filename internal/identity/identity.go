@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"siegel/internal/audit"
+	"siegel/internal/identity/account"
+	"siegel/internal/identity/address"
 	"siegel/internal/identity/attempt"
 	"siegel/internal/identity/recovery"
 	"siegel/internal/identity/routing"
 	"siegel/internal/identity/standing"
-	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
@@ -23,29 +24,27 @@ var migrations embed.FS
 // Migrations are the tables of this package.
 func Migrations() fs.FS { return migrations }
 
-// Role is what a person may do.
-type Role string
+// What people are, and what is said of them.
+type (
+	Role   = account.Role
+	State  = account.State
+	Person = account.Person
+)
 
-// The roles of the archive (requirements EX-06, decision D15).
+// The roles and states.
 const (
-	Administrator Role = "administrator" // manages, reads nothing
-	Keeper        Role = "compliance"    // holds the archive, carries out requests
-	Auditor       Role = "auditor"       // reads everything
-	Reader        Role = "reader"        // reads what bears an address of her own
+	Administrator = account.Administrator
+	Keeper        = account.Keeper
+	Auditor       = account.Auditor
+	Reader        = account.Reader
+	Invited       = account.Invited
+	Active        = account.Active
+	Removed       = account.Removed
+	Damaged       = account.Damaged
 )
 
 // ParseRole reads a role's name.
-func ParseRole(s string) (Role, error) {
-	switch r := Role(s); r {
-	case Administrator, Keeper, Auditor, Reader:
-		return r, nil
-	default:
-		return "", fault.Newf(fault.Invalid, "there is no role %q; the roles are administrator, compliance, auditor, reader", s)
-	}
-}
-
-// holdsArchive reports whether the role comes with the archive's seed.
-func (r Role) holdsArchive() bool { return r == Keeper || r == Auditor }
+func ParseRole(s string) (Role, error) { return account.ParseRole(s) }
 
 // invitationFor is how long a code opens an invitation.
 const invitationFor = 14 * 24 * time.Hour
@@ -71,19 +70,23 @@ type Deps struct {
 type Identity struct {
 	Deps
 
-	open     *register      // of sessions
-	book     *standing.Book // which rows stand in the ledger
-	routes   *routing.Router
-	attempts *attempt.Counter // that were refused
-	kits     *recovery.Shelf  // recovery kits shown and not yet confirmed
+	book     *standing.Book    // which rows stand in the ledger
+	people   *account.Roll     // accounts
+	owners   *address.Register // of addresses
+	routes   *routing.Router   // tenants and domains
+	open     *register         // of sessions
+	attempts *attempt.Counter  // that were refused
+	kits     *recovery.Shelf   // recovery kits shown and not yet confirmed
 }
 
 // New returns the room.
 func New(d Deps) *Identity {
 	book := &standing.Book{DB: d.DB, Log: d.Log, Now: d.Now}
 	return &Identity{
-		book: book, routes: &routing.Router{Book: book, Log: d.Log},
-		Deps: d, open: newRegister(), kits: recovery.New(d.Vault, d.Now),
+		Deps: d, book: book,
+		people: &account.Roll{Book: book}, owners: &address.Register{Book: book, Ender: d.Vault},
+		routes: &routing.Router{Book: book, Log: d.Log},
+		open:   newRegister(), kits: recovery.New(d.Vault, d.Now),
 		attempts: attempt.New(attempt.Deps{DB: d.DB, Trail: d.Trail, MAC: d.MAC, Now: d.Now}),
 	}
 }
@@ -139,7 +142,7 @@ func (i *Identity) Sealing(ctx context.Context, t db.Tenant, addresses []mail.Ad
 			continue
 		}
 		seen[a] = true
-		holders, err := i.assigned(ctx, t, a)
+		holders, err := i.owners.At(ctx, t, a)
 		if err != nil {
 			return mail.HolderID{}, nil, err
 		}
@@ -148,4 +151,14 @@ func (i *Identity) Sealing(ctx context.Context, t db.Tenant, addresses []mail.Ad
 		}
 	}
 	return tenant.Archive, owners, nil
+}
+
+func addOwner(owners []mail.Owner, holder mail.HolderID, a mail.Address) []mail.Owner {
+	for k := range owners {
+		if owners[k].Holder == holder {
+			owners[k].Addresses = append(owners[k].Addresses, a)
+			return owners
+		}
+	}
+	return append(owners, mail.Owner{Holder: holder, Addresses: []mail.Address{a}})
 }

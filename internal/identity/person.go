@@ -13,6 +13,40 @@ import (
 	"siegel/internal/vault/seal"
 )
 
+// still reads a person again in a transaction that changes her: whoever was
+// removed meanwhile is not brought back.
+func (i *Identity) still(ctx context.Context, tx *db.Tx, p *Person) (err error) {
+	if *p, err = i.people.ByID(ctx, tx, p.ID); err != nil {
+		return err
+	}
+	if p.State == Removed {
+		return errRemoved()
+	}
+	return nil
+}
+
+func errRemoved() error { return fault.New(fault.Conflict, "this person has been removed") }
+
+// People lists the tenant's accounts, removed ones too, for those who manage
+// them. Those that are not as the ledger has them are Damaged.
+func (i *Identity) People(ctx context.Context, s *Session) (list []Person, err error) {
+	if err := i.must(ctx, s, Administrator, Keeper); err != nil {
+		return nil, err
+	}
+	list, err = i.people.All(ctx, s.tenant)
+	if err != nil {
+		return nil, err
+	}
+	for k := range list {
+		p := &list[k]
+		p.Addresses, err = i.owners.Of(ctx, s.tenant, *p)
+		if err := p.Note(err); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
 // newPerson makes an account whose seed lies under an invitation's code.
 type newPerson struct {
 	email mail.Address
@@ -27,8 +61,8 @@ func (i *Identity) create(ctx context.Context, b *db.Batch, tenant mail.TenantID
 		return Person{}, err
 	}
 	now := i.Now()
-	p := Person{ID: mail.NewID(), Email: n.email, Role: n.role, State: Invited, tenant: tenant, madeBy: n.by, stamp: i.book.NewStamp()}
-	p.madeAt, p.invitedUntil, p.raisedAt = mail.Time(now), mail.Time(now.Add(invitationFor)), mail.FromMicros(0)
+	p := Person{ID: mail.NewID(), Email: n.email, Role: n.role, State: Invited, MadeBy: n.by}
+	p.MadeAt, p.InvitedUntil, p.RaisedAt = mail.Time(now), mail.Time(now.Add(invitationFor)), mail.FromMicros(0)
 	// The instance's rows come before a tenant's.
 	_, err := b.Tenant(mail.TenantID{}).Exec(ctx, `INSERT INTO identity_login (tenant, email, owner, person) VALUES ($1, $2, $3, $4)`,
 		p.Email.String(), tenant.Bytes(), p.ID.Bytes())
@@ -48,17 +82,11 @@ func (i *Identity) create(ctx context.Context, b *db.Batch, tenant mail.TenantID
 		return Person{}, err
 	}
 	p.Holder = seed.Holder
-	_, err = tx.Exec(ctx, `INSERT INTO identity_person (tenant, id, email, holder, role, state, made_by, made_at, invited_until,
-		raised_by, raised_at, salt, entered) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-		p.ID.Bytes(), p.Email.String(), p.Holder.Bytes(), string(p.Role), string(p.State), p.madeBy.Bytes(), mail.Micros(p.madeAt),
-		mail.Micros(p.invitedUntil), p.raisedBy.Bytes(), mail.Micros(p.raisedAt), p.stamp.Salt[:], p.stamp.At)
+	err = i.people.Add(ctx, tx, &p)
 	if fault.Of(err) == fault.Conflict {
-		return Person{}, errThere(n.email)
+		err = errThere(n.email)
 	}
-	if err != nil {
-		return Person{}, err
-	}
-	return p, i.book.Enter(ctx, tx, p.Row())
+	return p, err
 }
 
 func errThere(email mail.Address) error {
@@ -76,7 +104,7 @@ func (i *Identity) Invite(ctx context.Context, s *Session, email mail.Address, r
 	if _, err := ParseRole(string(role)); err != nil {
 		return Person{}, "", err
 	}
-	if role.holdsArchive() {
+	if role.HoldsArchive() {
 		return Person{}, "", fault.New(fault.Invalid, "invite as reader or administrator; what reads the archive is requested afterwards and approved by a keeper")
 	}
 	code, lock, err := i.invitation(ctx)
@@ -120,7 +148,7 @@ func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (o
 	if err := i.must(ctx, s, Administrator); err != nil {
 		return out, err
 	}
-	p, err := i.person(ctx, s.tenant, email)
+	p, err := i.people.At(ctx, s.tenant, email)
 	if err != nil {
 		return out, err
 	}
@@ -154,11 +182,11 @@ func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (o
 			return err
 		}
 		was, now := p.Role, mail.Time(i.Now())
-		if p.Role.holdsArchive() {
+		if p.Role.HoldsArchive() {
 			p.Role = Reader
 		}
-		p.State, p.madeBy, p.madeAt, p.invitedUntil = Invited, s.person.ID, now, now.Add(invitationFor)
-		if err := i.change(ctx, tx, &p); err != nil {
+		p.State, p.MadeBy, p.MadeAt, p.InvitedUntil = Invited, s.person.ID, now, now.Add(invitationFor)
+		if err := i.people.Change(ctx, tx, &p); err != nil {
 			return err
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{
@@ -173,7 +201,7 @@ func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (o
 // or may have, and returns the transaction's error.
 func (i *Identity) endIf(err error, s *Session, p Person) error {
 	if err == nil || errors.Is(err, db.ErrUnknown) {
-		i.open.end(account{s.tenant.ID(), p.ID})
+		i.open.end(whose{s.tenant.ID(), p.ID})
 	}
 	return err
 }
@@ -184,7 +212,7 @@ func (i *Identity) Remove(ctx context.Context, s *Session, email mail.Address) e
 	if err := i.must(ctx, s, Administrator); err != nil {
 		return err
 	}
-	p, err := i.person(ctx, s.tenant, email)
+	p, err := i.people.At(ctx, s.tenant, email)
 	if err != nil {
 		return err
 	}
@@ -222,33 +250,47 @@ func (i *Identity) remove(ctx context.Context, b *db.Batch, s *Session, p *Perso
 		return err
 	}
 	p.State = Removed
-	if err := i.change(ctx, tx, p); err != nil {
+	if err := i.people.Change(ctx, tx, p); err != nil {
 		return err
 	}
 	return i.Trail.RecordIn(ctx, tx, audit.Event{What: "person.remove", Who: s.person.ID.String(), Object: p.ID.String(), Old: string(p.Role)})
 }
 
+// unassignAll ends that mail is sealed to a person and returns which addresses
+// she had. Each end is an event.
+func (i *Identity) unassignAll(ctx context.Context, tx *db.Tx, p Person, by mail.ID) ([]mail.Address, error) {
+	list, err := i.owners.Names(ctx, tx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range list {
+		if err := i.removeAddress(ctx, tx, p, a, by); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// removeAddress ends that mail with one address is sealed to a person.
+func (i *Identity) removeAddress(ctx context.Context, tx *db.Tx, p Person, a mail.Address, by mail.ID) error {
+	id, err := i.owners.Unassign(ctx, tx, p, a)
+	if err != nil {
+		return err
+	}
+	return i.Trail.RecordIn(ctx, tx, audit.Event{
+		What: "person.address.remove", Who: by.String(), Object: p.ID.String(), Detail: map[string]any{"assignment": id.String()},
+	})
+}
+
 // lastOfRole refuses to take away the last keeper or the last administrator, and
-// returns how many are left. Who has not accepted the invitation yet counts for
-// nothing, nor does a row that the ledger does not know.
+// returns how many are left.
 func (i *Identity) lastOfRole(ctx context.Context, tx *db.Tx, p Person) (left int, err error) {
 	if p.Role != Keeper && p.Role != Administrator {
 		return 0, nil
 	}
-	rows, err := tx.Query(ctx, selectPerson+` AND role = $2 AND state = 'active' AND id <> $3`, string(p.Role), p.ID.Bytes())
+	left, err = i.people.Others(ctx, tx, p)
 	if err != nil {
 		return 0, err
-	}
-	others, err := db.Collect(rows, scanPerson)
-	if err != nil {
-		return 0, err
-	}
-	for _, o := range others {
-		if ok, err := i.book.Stands(ctx, o.Row()); err != nil {
-			return 0, err
-		} else if ok {
-			left++
-		}
 	}
 	if left == 0 {
 		return 0, fault.Newf(fault.Denied, "%s is the last person with the role %s; appoint another one first", p.Email, p.Role)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"siegel/internal/audit"
-	"siegel/internal/identity/cooling"
+	"siegel/internal/identity/account"
 	"siegel/internal/identity/standing"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/tuple"
@@ -81,13 +81,9 @@ func scanRequest(row db.Scanner) (r Request, err error) {
 	return r, errors.Join(errs[:]...)
 }
 
-// lookup finds accounts by their ids. What does not stand in the ledger it
-// returns with an error of kind Damaged.
-type lookup func(mail.ID) (Person, error)
-
 // say puts into a request who it speaks of, and until when it waits. It reports
 // false where somebody of them is not as the ledger has him.
-func (i *Identity) say(r *Request, look lookup) (sound bool, err error) {
+func (i *Identity) say(r *Request, look account.Lookup) (sound bool, err error) {
 	sound = true
 	for _, one := range []struct {
 		id    mail.ID
@@ -122,19 +118,12 @@ func unsound(err error) bool {
 
 // cooling returns until when an account is not served by requests of somebody,
 // nil where it is now.
-func (i *Identity) cooling(requester, person mail.ID, look lookup) (*time.Time, error) {
+func (i *Identity) cooling(requester, person mail.ID, look account.Lookup) (*time.Time, error) {
 	p, err := look(person)
 	if err != nil {
 		return nil, err
 	}
-	until, err := cooling.Until(i.Now(), requester, p.cooling(), func(id mail.ID) (cooling.Account, error) {
-		p, err := look(id)
-		return p.cooling(), err
-	})
-	if err != nil || until.IsZero() {
-		return nil, err
-	}
-	return &until, nil
+	return account.Cooling(i.Now(), requester, p, look)
 }
 
 // Requests lists the tenant's requests, newest first. Those that are not as the
@@ -150,7 +139,7 @@ func (i *Identity) Requests(ctx context.Context, s *Session) (list []Request, er
 	if list, err = db.Collect(rows, scanRequest); err != nil {
 		return nil, err
 	}
-	look := i.looked(ctx, s.tenant)
+	look := i.people.Look(ctx, s.tenant)
 	for k := range list {
 		r, err := i.requestByID(ctx, s.tenant, list[k].ID)
 		stands := !unsound(err)
@@ -171,7 +160,7 @@ func (i *Identity) Requests(ctx context.Context, s *Session) (list []Request, er
 
 // RequestRole asks the keepers to give a person a role that reads the archive.
 func (i *Identity) RequestRole(ctx context.Context, s *Session, email mail.Address, role Role) (Request, error) {
-	if !role.holdsArchive() {
+	if !role.HoldsArchive() {
 		return Request{}, fault.New(fault.Invalid, "only the roles compliance and auditor are requested; others an administrator sets himself")
 	}
 	return i.request(ctx, s, email, forRole, string(role))
@@ -181,7 +170,7 @@ func (i *Identity) request(ctx context.Context, s *Session, email mail.Address, 
 	if err := i.must(ctx, s, Administrator); err != nil {
 		return Request{}, err
 	}
-	p, err := i.person(ctx, s.tenant, email)
+	p, err := i.people.At(ctx, s.tenant, email)
 	if err != nil {
 		return Request{}, err
 	}
@@ -192,7 +181,7 @@ func (i *Identity) request(ctx context.Context, s *Session, email mail.Address, 
 		ID: mail.NewID(), Person: p.ID, Requester: s.person.ID, Kind: kind, Value: value, State: open, Created: mail.Time(i.Now()),
 		Email: p.Email, RequesterEmail: s.person.Email, tenant: s.tenant.ID(), stamp: i.book.NewStamp(),
 	}
-	if r.NotBefore, err = i.cooling(r.Requester, r.Person, i.looked(ctx, s.tenant)); err != nil {
+	if r.NotBefore, err = i.cooling(r.Requester, r.Person, i.people.Look(ctx, s.tenant)); err != nil {
 		return Request{}, err
 	}
 	err = s.tenant.Update(ctx, func(tx *db.Tx) error {
@@ -247,7 +236,7 @@ func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request
 		if r, err = i.requestByID(ctx, tx, id); err != nil {
 			return err
 		}
-		look := i.looked(ctx, tx)
+		look := i.people.Look(ctx, tx)
 		if p, err = look(r.Person); err != nil {
 			return err
 		}
@@ -321,7 +310,7 @@ func (i *Identity) end(ctx context.Context, s *Session, id mail.ID, state string
 			return fault.New(fault.Denied, "only who made a request withdraws it; a keeper can reject it")
 		}
 		// Who is damaged keeps nobody from ending what was asked for him.
-		if _, err := i.say(&r, i.looked(ctx, tx)); err != nil {
+		if _, err := i.say(&r, i.people.Look(ctx, tx)); err != nil {
 			return err
 		}
 		if err := i.decide(ctx, tx, s, &r, state); err != nil {
@@ -370,7 +359,7 @@ func (i *Identity) withdrawAll(ctx context.Context, tx *db.Tx, s *Session, p Per
 
 // requestByID returns a request, and its row also where it does not stand in the
 // ledger (kind Damaged).
-func (i *Identity) requestByID(ctx context.Context, q rower, id mail.ID) (Request, error) {
+func (i *Identity) requestByID(ctx context.Context, q account.Rower, id mail.ID) (Request, error) {
 	return standing.Read(ctx, i.book, func() (Request, error) {
 		r, err := scanRequest(q.QueryRow(ctx, selectRequest+` AND id = $2`, id.Bytes()))
 		if errors.Is(err, db.ErrNoRows) {
@@ -388,7 +377,7 @@ func former(r Request, p Person) string {
 	return ""
 }
 
-func (i *Identity) mayApprove(s *Session, r *Request, look lookup) error {
+func (i *Identity) mayApprove(s *Session, r *Request, look account.Lookup) error {
 	p, err := look(r.Person)
 	if err != nil {
 		return err
@@ -417,7 +406,7 @@ func (i *Identity) mayApprove(s *Session, r *Request, look lookup) error {
 		return err
 	}
 	at := until.Format("2006-01-02 15:04 MST")
-	if p.madeBy == r.Requester {
+	if p.MadeBy == r.Requester {
 		return fault.Newf(fault.Denied, "who asks made or reset this account less than 7 days ago; wait until %s or let another administrator ask", at)
 	}
 	return fault.Newf(fault.Denied, "who asks and this account come from one hand: less than 7 days ago one made the other, or a third made both; wait until %s or let another administrator ask", at)
@@ -428,10 +417,7 @@ func (i *Identity) carryOut(ctx context.Context, tx *db.Tx, s *Session, r *Reque
 		if err := i.localAddress(ctx, tx.ID(), mail.Address(r.Value)); err != nil {
 			return err
 		}
-		_, err := i.assign(ctx, tx, p, mail.Address(r.Value))
-		if fault.Of(err) == fault.Conflict {
-			return fault.Newf(fault.Conflict, "%s is an address of this person already", r.Value)
-		}
+		_, err := i.owners.Assign(ctx, tx, p, mail.Address(r.Value))
 		return err
 	}
 	role, err := ParseRole(r.Value)
@@ -447,11 +433,11 @@ func (i *Identity) carryOut(ctx context.Context, tx *db.Tx, s *Session, r *Reque
 			r.Keepers = left
 		}
 	}
-	if !p.Role.holdsArchive() {
+	if !p.Role.HoldsArchive() {
 		if err := i.giveArchive(ctx, tx, s, p, "role "+r.Value); err != nil {
 			return err
 		}
 	}
 	p.Role = role
-	return i.change(ctx, tx, &p)
+	return i.people.Change(ctx, tx, &p)
 }

@@ -96,16 +96,16 @@ func TestChangedAssignment(t *testing.T) {
 	set("address", "reader@a.test")
 	good()
 	// A copy for somebody else, and one that is made up.
-	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created)
-		SELECT $1, address, $2, $3, id, salt, leaf, created FROM identity_address WHERE tenant = $1 AND person = $4`,
+	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, entered)
+		SELECT $1, address, $2, $3, id, salt, entered FROM identity_address WHERE tenant = $1 AND person = $4`,
 		reader2.ID.Bytes(), reader2.Holder.Bytes(), reader.ID.Bytes())
 	refuse("a copy for another", "reader@a.test")
 	h.tamper(`DELETE FROM identity_address WHERE tenant = $1 AND address = 'reader@a.test' AND person = $2`, reader2.ID.Bytes())
 	good()
-	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		"boss@a.test", reader2.ID.Bytes(), reader2.Holder.Bytes(), mail.NewID().Bytes(), bytes.Repeat([]byte{1}, 32), 0, 0)
+	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, entered) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		"boss@a.test", reader2.ID.Bytes(), reader2.Holder.Bytes(), mail.NewID().Bytes(), bytes.Repeat([]byte{1}, 32), 0)
 	refuse("a made-up one", "boss@a.test")
-	for column, value := range map[string]any{"salt": make([]byte, 32), "leaf": int64(1), "created": int64(1), "id": mail.NewID().Bytes()} {
+	for column, value := range map[string]any{"salt": make([]byte, 32), "entered": int64(1), "id": mail.NewID().Bytes()} {
 		var was any
 		h.ok(alpha.QueryRow(ctx, `SELECT `+column+` FROM identity_address WHERE tenant = $1 AND person = $2 AND address = 'reader@a.test'`, reader.ID.Bytes()).Scan(&was))
 		set(column, value)
@@ -127,9 +127,9 @@ func TestUnassignedComesBack(t *testing.T) {
 	keeper := h.in("keeper@a.test")
 	reader := h.person(keeper, "reader@a.test")
 	var holder, id, salt []byte
-	var leaf, created int64
-	h.ok(alpha.QueryRow(ctx, `SELECT holder, id, salt, leaf, created FROM identity_address WHERE tenant = $1 AND address = 'reader@a.test'`).
-		Scan(&holder, &id, &salt, &leaf, &created))
+	var entered int64
+	h.ok(alpha.QueryRow(ctx, `SELECT holder, id, salt, entered FROM identity_address WHERE tenant = $1 AND address = 'reader@a.test'`).
+		Scan(&holder, &id, &salt, &entered))
 	h.ok(h.id.RemoveAddress(ctx, keeper, "reader@a.test", "reader@a.test"))
 	sealing := func(i *identity.Identity) error {
 		_, owners, err := i.Sealing(ctx, alpha, []mail.Address{"reader@a.test"})
@@ -139,8 +139,8 @@ func TestUnassignedComesBack(t *testing.T) {
 		return err
 	}
 	h.ok(sealing(h.id))
-	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		"reader@a.test", reader.ID.Bytes(), holder, id, salt, leaf, created)
+	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, entered) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		"reader@a.test", reader.ID.Bytes(), holder, id, salt, entered)
 	h.want("put back", sealing(h.id), fault.Damaged)
 	h.want("put back, in another process", sealing(h.another()), fault.Damaged)
 	// Given again it is another assignment.
@@ -186,9 +186,9 @@ func TestSealingDoesNotDeadlock(t *testing.T) {
 	wait.Wait()
 }
 
-// Which holder is the archive of a tenant stands in a row of the instance that
-// no entry commits to: with another holder there, nobody signs in, so nobody's
-// notes are sealed to it, and a session from before takes nothing away amiss.
+// Which holder is the archive of a tenant stands in a row of the instance: with
+// another holder there, nobody signs in, so nobody's notes are sealed to it, and a
+// session from before takes nothing away amiss.
 func TestAnotherArchive(t *testing.T) {
 	h := newHouse(t)
 	ctx := t.Context()

@@ -1,12 +1,12 @@
 package identity
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
 
 	"siegel/internal/audit"
+	"siegel/internal/identity/account"
 	"siegel/internal/identity/attempt"
 	"siegel/internal/identity/bound"
 	"siegel/internal/identity/credential"
@@ -72,11 +72,11 @@ func (i *Identity) must(ctx context.Context, s *Session, roles ...Role) error {
 	if s.recovery {
 		return nil
 	}
-	p, err := i.personByID(ctx, s.tenant, s.person.ID)
+	p, err := i.people.ByID(ctx, s.tenant, s.person.ID)
 	if err != nil {
 		return err
 	}
-	if p.State != Active || !p.same(s.person) {
+	if p.State != Active || !same(p, s.person) {
 		return errChanged()
 	}
 	return nil
@@ -98,8 +98,8 @@ func errRole(has Role, needed []Role) error {
 }
 
 // same reports whether an account is still what it was.
-func (p Person) same(o Person) bool {
-	return p.State == o.State && p.Role == o.Role && p.madeAt.Equal(o.madeAt)
+func same(p, o Person) bool {
+	return p.State == o.State && p.Role == o.Role && p.MadeAt.Equal(o.MadeAt)
 }
 
 func errChanged() error {
@@ -186,27 +186,22 @@ func (i *Identity) unlock(ctx context.Context, tenant string, email mail.Address
 // ledger has it: the address, the account with its holder, the tenant with its
 // archive. Only who knew the password or the code learns that.
 func (i *Identity) checkSignIn(ctx context.Context, s *Session, t Tenant) error {
-	var person []byte
-	err := i.DB.Instance().QueryRow(ctx, `SELECT person FROM identity_login WHERE tenant = $1 AND email = $2 AND owner = $3`,
-		s.person.Email.String(), t.ID.Bytes()).Scan(&person)
-	if errors.Is(err, db.ErrNoRows) {
+	err := i.people.CheckLogin(ctx, s.person)
+	if fault.Of(err) == fault.NotFound {
 		return errChanged() // removed meanwhile
 	}
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(person, s.person.ID[:]) {
-		return errLogin(s.person.ID)
-	}
 	now, err := i.routes.One(ctx, t.ID)
 	if err != nil {
 		return err
 	}
-	p, err := i.personByID(ctx, s.tenant, s.person.ID)
+	p, err := i.people.ByID(ctx, s.tenant, s.person.ID)
 	if err != nil {
 		return err
 	}
-	if now.Name != t.Name || now.Archive != t.Archive || p.Email != s.person.Email || p.Holder != s.person.Holder || !p.same(s.person) {
+	if now.Name != t.Name || now.Archive != t.Archive || p.Email != s.person.Email || p.Holder != s.person.Holder || !same(p, s.person) {
 		return errChanged()
 	}
 	// Where nobody asked the log before it is read through now, and not while a
@@ -223,11 +218,11 @@ func (i *Identity) enterSignIn(ctx context.Context, s *Session, kind seal.LockKi
 			return err
 		}
 		tx := b.Tenant(s.tenant.ID())
-		p, err := i.personByID(ctx, tx, s.person.ID)
+		p, err := i.people.ByID(ctx, tx, s.person.ID)
 		if err != nil {
 			return err
 		}
-		if !p.same(s.person) {
+		if !same(p, s.person) {
 			return errChanged()
 		}
 		if err := i.attempts.Enter(ctx, tx, list); err != nil {
@@ -259,7 +254,7 @@ func (i *Identity) login(ctx context.Context, tenant string, email mail.Address)
 	if n != 1 {
 		t = Tenant{}
 	}
-	p, err := personAt(ctx, i.DB.Tenant(t.ID), email)
+	p, err := account.Find(ctx, i.DB.Tenant(t.ID), email)
 	if fault.Of(err) == fault.NotFound {
 		return Tenant{}, Person{Holder: mail.NewID()}, nil
 	}
@@ -306,7 +301,7 @@ func (i *Identity) Accept(ctx context.Context, tenant string, email mail.Address
 	}
 	defer s.Close()
 	// Only who has the code learns how the account stands.
-	if s.person.State != Invited || i.Now().After(s.person.invitedUntil) {
+	if s.person.State != Invited || i.Now().After(s.person.InvitedUntil) {
 		return fault.New(fault.Denied, "this invitation has expired; an administrator can make a new one with person reset")
 	}
 	return i.lock(ctx, s, password, "person.accept")
@@ -345,15 +340,15 @@ func (i *Identity) lock(ctx context.Context, s *Session, password []byte, what s
 		}
 		// Of two who use a code at once, one is late; and who was removed or reset
 		// meanwhile must not lock the old key again.
-		p, err := i.personByID(ctx, tx, s.person.ID)
+		p, err := i.people.ByID(ctx, tx, s.person.ID)
 		if err != nil {
 			return err
 		}
-		if p.State != s.person.State || !p.madeAt.Equal(s.person.madeAt) {
+		if p.State != s.person.State || !p.MadeAt.Equal(s.person.MadeAt) {
 			return errChanged()
 		}
 		p.State = Active
-		if err := i.change(ctx, tx, &p); err != nil {
+		if err := i.people.Change(ctx, tx, &p); err != nil {
 			return err
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{What: what, Who: s.person.ID.String(), Object: s.person.ID.String()})

@@ -67,8 +67,7 @@ CREATE TABLE identity_address (
   holder BYTEA NOT NULL,
   id BYTEA NOT NULL,           -- of the entry of kind holders
   salt BYTEA NOT NULL,
-  leaf BIGINT NOT NULL,
-  created BIGINT NOT NULL,
+  entered BIGINT NOT NULL,
   PRIMARY KEY (tenant, address, person)
 );
 CREATE TABLE identity_request (

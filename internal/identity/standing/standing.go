@@ -136,9 +136,16 @@ func errRow(r Row) error {
 		return fault.Newf(fault.Damaged, "the account %s is not as it was entered in the ledger: somebody changed the database; verify the ledger", r.ID)
 	case Request:
 		return fault.Newf(fault.Damaged, "the request %s is not as it was entered in the ledger: somebody changed the database; verify the ledger", r.ID)
+	case Holders:
+		return NotHers(r)
 	default:
 		return fault.Newf(fault.Damaged, "the tenant %s is not as it was entered in the ledger: somebody changed the database; verify the ledger", r.Tenant)
 	}
+}
+
+// NotHers says that the assignment of an address is not a person's.
+func NotHers(r Row) error {
+	return fault.Newf(fault.Damaged, "the assignment %s of an address is not as it was entered in the ledger: somebody changed the database; verify the ledger", r.ID)
 }
 
 // Kinds of entries. They are part of the formats.
@@ -147,6 +154,7 @@ const (
 	Request = "request"
 	Tenant  = "tenant"
 	Domain  = "domain"
+	Holders = "holders" // whose mail is whose
 )
 
 // Compare compares all rows of a kind with what stands in the log. It returns
