@@ -100,6 +100,20 @@ func send(t *testing.T, dir, domain string) int {
 	return reply.Code
 }
 
+// idOf returns a tenant's id, as the database has it.
+func idOf(t *testing.T, a *app.App, name string) mail.TenantID {
+	t.Helper()
+	list, err := a.Identity.Tenants(t.Context())
+	must(t, err)
+	for _, one := range list {
+		if one.Name == name {
+			return one.ID
+		}
+	}
+	t.Fatalf("there is no tenant %s", name)
+	return mail.TenantID{}
+}
+
 // change runs a statement for a tenant behind the back of a server that does not
 // run.
 func change(t *testing.T, dir, tenant, statement string, args ...any) {
@@ -107,9 +121,7 @@ func change(t *testing.T, dir, tenant, statement string, args ...any) {
 	a := opened(t, dir, nil)
 	handle := a.DB.Instance()
 	if tenant != "" {
-		found, err := a.Identity.Named(t.Context(), tenant)
-		must(t, err)
-		handle = a.DB.Tenant(found.ID)
+		handle = a.DB.Tenant(idOf(t, a, tenant))
 	}
 	must(t, handle.Update(t.Context(), func(tx *db.Tx) error {
 		res, err := tx.Exec(t.Context(), statement, args...)
@@ -180,18 +192,17 @@ func quarantined(t *testing.T, dir string) {
 	var log lockedBuffer
 	s := serving(t, dir, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError})))
 	defer s.stop()
-	other, err := s.Identity.Named(ctx, otherTenant)
-	must(t, err)
+	other := idOf(t, s.App, otherTenant)
 	guards := func() (all []byte) {
 		for _, name := range []string{"message", "audit"} {
-			b, err := os.ReadFile(filepath.Join(dir, "objects", other.ID.String(), "checkpoints", name))
+			b, err := os.ReadFile(filepath.Join(dir, "objects", other.String(), "checkpoints", name))
 			must(t, err)
 			all = append(all, b...)
 		}
 		return all
 	}
 	before := guards()
-	if got := log.String(); !strings.Contains(got, "level=ERROR") || !strings.Contains(got, other.ID.String()) {
+	if got := log.String(); !strings.Contains(got, "level=ERROR") || !strings.Contains(got, other.String()) {
 		t.Errorf("the log says %q", got)
 	}
 	if code := send(t, dir, otherDomain); code/100 != 4 {
@@ -224,7 +235,7 @@ func quarantined(t *testing.T, dir string) {
 	if fault.Of(err) != fault.Denied {
 		t.Errorf("who does not know the password is told %v", err)
 	}
-	told(t, s, other.ID)
+	told(t, s, other)
 }
 
 // told looks at what operators see.

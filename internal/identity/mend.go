@@ -3,8 +3,10 @@ package identity
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"siegel/internal/audit"
+	"siegel/internal/identity/address"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
@@ -31,29 +33,42 @@ func (i *Identity) Repair(ctx context.Context, s *Session) (n int, err error) {
 // before access is taken away (ADR 5). Rows of which nothing stands are removed.
 // It fails with kind Damaged where a grant or an address stands and its row is
 // gone or another one: who takes access away would not see it, it would not end
-// in the ledger, and would hold again as soon as the row is back. What the
-// transaction itself did is not looked at.
+// in the ledger, and would hold again as soon as the row is back. So it is with
+// accounts and requests whose rows are gone; of those that are there each is
+// looked at where it is used. What the transaction itself did is not looked at.
 func (i *Identity) mend(ctx context.Context, tx *db.Tx, archive mail.HolderID, by mail.ID) (removed int, err error) {
 	if _, err := i.Vault.Term(ctx, tx, archive, seal.Archive); err != nil {
 		return 0, err
 	}
 	t := tx.Committed()
-	standing, err := i.Log.Standing(ctx, t, seal.AuditLog)
+	entered, err := i.Log.Standing(ctx, t, seal.AuditLog)
 	if err != nil {
 		return 0, err
 	}
-	grants, bad, err := i.Vault.VerifyGrants(ctx, t, standing)
+	grants, bad, err := i.Vault.VerifyGrants(ctx, t, entered)
 	if err != nil {
 		return 0, err
 	}
-	addresses, more, err := i.verifyAddresses(ctx, t, standing)
+	addresses, more, err := i.owners.Verify(ctx, t, entered)
 	if err != nil {
 		return 0, err
 	}
-	if bad = append(bad, more...); len(bad) > 0 {
+	_, people, err := i.people.Verify(ctx, t, entered)
+	if err != nil {
+		return 0, err
+	}
+	_, requests, err := i.verifyRequests(ctx, t, entered)
+	if err != nil {
+		return 0, err
+	}
+	if bad = slices.Concat(bad, more, people, requests); len(bad) > 0 {
 		return 0, fault.Because(fault.Damaged, "who has access is not in the database as the ledger has it, so it cannot be taken away; verify the ledger",
 			errors.Join(bad...))
 	}
+	return i.removeStrays(ctx, tx, by, grants, addresses)
+}
+
+func (i *Identity) removeStrays(ctx context.Context, tx *db.Tx, by mail.ID, grants []seal.Stray, addresses []address.Assignment) (removed int, err error) {
 	for _, g := range grants {
 		gone, err := i.Vault.RemoveStray(ctx, tx, g)
 		if err == nil && gone {
@@ -65,15 +80,10 @@ func (i *Identity) mend(ctx context.Context, tx *db.Tx, archive mail.HolderID, b
 		}
 	}
 	for _, a := range addresses {
-		res, err := tx.Exec(ctx, `DELETE FROM identity_address WHERE tenant = $1 AND id = $2 AND address = $3 AND holder = $4`,
-			a.id.Bytes(), a.address.String(), a.holder.Bytes())
-		if err != nil {
-			return 0, err
-		}
-		n, err := res.RowsAffected()
-		if err == nil && n > 0 {
+		gone, err := i.owners.Remove(ctx, tx, a)
+		if err == nil && gone {
 			removed++
-			err = i.removed(ctx, tx, by, a.holder, map[string]any{"assignment": a.id.String()})
+			err = i.removed(ctx, tx, by, a.Holder, map[string]any{"assignment": a.ID.String()})
 		}
 		if err != nil {
 			return 0, err

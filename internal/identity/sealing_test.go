@@ -107,18 +107,18 @@ func TestChangedAssignment(t *testing.T) {
 	set("address", "reader@a.test")
 	good()
 	// A copy for somebody else, and one that is made up.
-	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created)
-		SELECT $1, address, $2, $3, id, salt, leaf, created FROM identity_address WHERE tenant = $1 AND person = $4`,
+	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, entered)
+		SELECT $1, address, $2, $3, id, salt, entered FROM identity_address WHERE tenant = $1 AND person = $4`,
 		reader2.ID.Bytes(), reader2.Holder.Bytes(), reader.ID.Bytes())
 	ignore("a copy for another", "reader@a.test", 1)
 	h.tamper(`DELETE FROM identity_address WHERE tenant = $1 AND address = 'reader@a.test' AND person = $2`, reader2.ID.Bytes())
 	good()
-	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		"boss@a.test", reader2.ID.Bytes(), reader2.Holder.Bytes(), mail.NewID().Bytes(), bytes.Repeat([]byte{1}, 32), 0, 0)
+	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, entered) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		"boss@a.test", reader2.ID.Bytes(), reader2.Holder.Bytes(), mail.NewID().Bytes(), bytes.Repeat([]byte{1}, 32), 0)
 	ignore("a made-up one", "boss@a.test", 0)
 	var was []byte
 	h.ok(alpha.QueryRow(ctx, `SELECT id FROM identity_address WHERE tenant = $1 AND person = $2 AND address = 'reader@a.test'`, reader.ID.Bytes()).Scan(&was))
-	for column, value := range map[string]any{"salt": make([]byte, 32), "leaf": int64(1), "created": int64(1)} {
+	for column, value := range map[string]any{"salt": make([]byte, 32), "entered": int64(1)} {
 		var was any
 		h.ok(alpha.QueryRow(ctx, `SELECT `+column+` FROM identity_address WHERE tenant = $1 AND person = $2 AND address = 'reader@a.test'`, reader.ID.Bytes()).Scan(&was))
 		set(column, value)
@@ -143,9 +143,9 @@ func TestUnassignedComesBack(t *testing.T) {
 	keeper := h.in("keeper@a.test")
 	reader := h.person(keeper, "reader@a.test")
 	var holder, id, salt []byte
-	var leaf, created int64
-	h.ok(alpha.QueryRow(ctx, `SELECT holder, id, salt, leaf, created FROM identity_address WHERE tenant = $1 AND address = 'reader@a.test'`).
-		Scan(&holder, &id, &salt, &leaf, &created))
+	var entered int64
+	h.ok(alpha.QueryRow(ctx, `SELECT holder, id, salt, entered FROM identity_address WHERE tenant = $1 AND address = 'reader@a.test'`).
+		Scan(&holder, &id, &salt, &entered))
 	h.ok(h.id.RemoveAddress(ctx, keeper, "reader@a.test", "reader@a.test"))
 	sealing := func(i *identity.Identity) error {
 		_, owners, err := i.Sealing(ctx, alpha, []mail.Address{"reader@a.test"})
@@ -155,8 +155,8 @@ func TestUnassignedComesBack(t *testing.T) {
 		return err
 	}
 	h.ok(sealing(h.id))
-	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		"reader@a.test", reader.ID.Bytes(), holder, id, salt, leaf, created)
+	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, entered) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		"reader@a.test", reader.ID.Bytes(), holder, id, salt, entered)
 	h.ok(sealing(h.id))
 	h.ok(sealing(h.another()))
 	if h.alarms.Load() != 2 {
@@ -205,9 +205,9 @@ func TestSealingDoesNotDeadlock(t *testing.T) {
 	wait.Wait()
 }
 
-// Which holder is the archive of a tenant stands in a row of the instance that
-// no entry commits to: with another holder there, nobody signs in, so nobody's
-// notes are sealed to it, and a session from before takes nothing away amiss.
+// Which holder is the archive of a tenant stands in a row of the instance: with
+// another holder there, nobody signs in, so nobody's notes are sealed to it, and a
+// session from before takes nothing away amiss.
 func TestAnotherArchive(t *testing.T) {
 	h := newHouse(t)
 	ctx := t.Context()
@@ -300,8 +300,8 @@ func TestStrays(t *testing.T) {
 					SELECT $1, $2, holder, term, $3, 1, kind, scope, 'never', giver, sealed, entry, salt, opening, opening_term, leaf, created
 					FROM seal_grant WHERE tenant = $1 AND holder = $4 LIMIT 1`, id, reader.Holder.Bytes(), h.tenant("alpha").Archive.Bytes())
 			}
-			h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created)
-				SELECT $1, address, $2, $3, id, salt, leaf, created FROM identity_address WHERE tenant = $1 AND address = 'reader@a.test'`,
+			h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, entered)
+				SELECT $1, address, $2, $3, id, salt, entered FROM identity_address WHERE tenant = $1 AND address = 'reader@a.test'`,
 				admin.Person().Bytes(), admin.Account().Holder.Bytes())
 
 			before := h.alarms.Load()

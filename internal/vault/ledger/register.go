@@ -46,6 +46,22 @@ func (l *Ledger) Standing(ctx context.Context, t db.Tenant, log string) (all map
 	return all, err
 }
 
+// Owners returns the tenants that have logs.
+func (l *Ledger) Owners(ctx context.Context, instance db.Tenant) (ids []mail.TenantID, err error) {
+	// no tenant: it is asked whose logs there are
+	rows, err := instance.Query(ctx, `SELECT DISTINCT tenant FROM ledger_log WHERE tenant <> $1`)
+	if err != nil {
+		return nil, err
+	}
+	return db.Collect(rows, func(row db.Scanner) (id mail.TenantID, err error) {
+		var b []byte
+		if err := row.Scan(&b); err != nil {
+			return id, err
+		}
+		return mail.IDFrom(b)
+	})
+}
+
 // registered calls f with the register of the log's committed state.
 func (l *Ledger) registered(ctx context.Context, t db.Tenant, log string, f func(*register)) (err error) {
 	defer fault.Wrap(&err, "ledger %s", log)
