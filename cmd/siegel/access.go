@@ -129,7 +129,7 @@ func (c *cli) printRequest(r request) {
 		c.print("    %s by %s on %s", c.say(r.State), r.DeciderEmail, r.Decided.Local().Format(time.DateTime))
 	}
 	if r.NotBefore != nil {
-		c.print("    not before %s: who asked made or reset this account", r.NotBefore.Local().Format(moment))
+		c.print("    not before %s: who asked and this account come from one hand", r.NotBefore.Local().Format(moment))
 	}
 }
 

@@ -24,10 +24,12 @@ var migrations embed.FS
 // Migrations are the tables of this package.
 func Migrations() fs.FS { return migrations }
 
-// What people are, and what is said of them.
 type (
-	Role   = account.Role
-	State  = account.State
+	// Role is what a person may do.
+	Role = account.Role
+	// State says how far an account is.
+	State = account.State
+	// Person is an account of a tenant.
 	Person = account.Person
 )
 

@@ -6,7 +6,6 @@ package cooling
 import (
 	"time"
 
-	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
 
@@ -86,9 +85,6 @@ func (w *walk) from(id mail.ID, into hands) error {
 	}
 	into[id] = true
 	a, err := w.look(id)
-	if fault.Of(err) == fault.NotFound && err != nil {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
