@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,14 +29,16 @@ func (c *cli) auditCommand() *cobra.Command {
 				return err
 			}
 			var list []output.Event
-			if err := c.call(cmd.Context(), "audit", body, &list, nil); err != nil {
+			err = c.call(cmd.Context(), "audit", body, &list, nil)
+			if err != nil && list == nil {
 				return err
 			}
-			return c.result(list, func() {
+			// Beside damaged events the others are listed.
+			return errors.Join(c.result(list, func() {
 				for _, e := range list {
 					_, _ = fmt.Fprintln(c.out, e)
 				}
-			})
+			}), err)
 		},
 	})
 	l := cmd.Flags()

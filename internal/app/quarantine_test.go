@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -288,6 +289,44 @@ func TestInstanceDamaged(t *testing.T) {
 		}
 	}
 	must(t, a.Close())
+}
+
+// Beside entries that are damaged or missing the audit log is listed, they are
+// named, and the command fails.
+func TestAuditListsTheRest(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	must(t, stand.New(t.Context(), dir))
+	s := serving(t, dir, nil)
+	c := console.Local(s.Console(), text.English)
+	body := console.Audit{Credentials: console.Credentials{As: stand.Keeper, Password: stand.Password}, Limit: 100}
+	var whole, rest []struct {
+		Index int64
+		What  string
+	}
+	must(t, c.Call(t.Context(), "audit", body, &whole, nil))
+	handle := s.DB.Tenant(idOf(t, s.App, stand.Tenant))
+	var events []int64
+	for _, e := range whole {
+		events = append(events, e.Index)
+	}
+	must(t, handle.Update(t.Context(), func(tx *db.Tx) error {
+		_, err := tx.Exec(t.Context(), `UPDATE ledger_entry SET tenant = $1, text = sealed WHERE tenant = $1 AND log = 'audit' AND idx = $2`, events[1])
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(t.Context(), `DELETE FROM ledger_entry WHERE tenant = $1 AND log = 'audit' AND idx = $2`, events[2])
+		return err
+	}))
+	err := c.Call(t.Context(), "audit", body, &rest, nil)
+	var e *console.Error
+	if !errors.As(err, &e) || e.Kind != "damaged" || !strings.Contains(e.Text, fmt.Sprintf("entry %d ", events[1])) ||
+		!strings.Contains(e.Text, fmt.Sprintf("entry %d ", events[2])) {
+		t.Errorf("the command says %v", err)
+	}
+	if len(rest) != len(whole)-1 { // one more sign-in
+		t.Errorf("%d events, there were %d", len(rest), len(whole))
+	}
+	must(t, c.Close())
 }
 
 // lockedBuffer is a log that may be read while it is written.
