@@ -29,7 +29,7 @@ type request struct {
 
 func (c *cli) accessCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "access", Short: c.say("access to the archive: request, approve, recover"), Args: cobra.ArbitraryArgs, RunE: c.group}
-	cmd.AddCommand(c.accessRequest(), c.accessApprove(), c.accessReject(), c.accessWithdraw(), c.accessList(), c.accessRecover())
+	cmd.AddCommand(c.accessRequest(), c.accessApprove(), c.accessReject(), c.accessWithdraw(), c.accessList(), c.accessRecover(), c.accessRepair())
 	return cmd
 }
 
@@ -129,7 +129,7 @@ func (c *cli) printRequest(r request) {
 		c.print("    %s by %s on %s", c.say(r.State), r.DeciderEmail, r.Decided.Local().Format(time.DateTime))
 	}
 	if r.NotBefore != nil {
-		c.print("    not before %s: who asked made or reset this account", r.NotBefore.Local().Format(moment))
+		c.print("    not before %s: who asked and this account come from one hand", r.NotBefore.Local().Format(moment))
 	}
 }
 
@@ -162,4 +162,21 @@ func (c *cli) accessRecover() *cobra.Command {
 	cmd.Flags().StringVar(&words, "words-file", "", c.say("file with its words (default: ask)"))
 	cmd.Flags().StringVar(&tenant, "tenant", "", c.say("tenant, where there are several"))
 	return cmd
+}
+
+func (c *cli) accessRepair() *cobra.Command {
+	return c.person(&cobra.Command{
+		Use: "repair", Args: c.words(), Short: c.say("remove rows that claim access and do not stand in the ledger"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cred, err := c.credentials()
+			if err != nil {
+				return err
+			}
+			var out console.Repaired
+			if err := c.call(cmd.Context(), "access/repair", console.Signed{Credentials: cred}, &out, nil); err != nil {
+				return err
+			}
+			return c.result(out, func() { c.print("%d rows were removed; siegel audit names them.", out.Removed) })
+		},
+	})
 }

@@ -1,35 +1,15 @@
 package main
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"siegel/cmd/siegel/output"
 	"siegel/internal/front/console"
 )
-
-// event is an audit event as the console lists it.
-type event struct {
-	Index  int64          `json:"index"`
-	Time   time.Time      `json:"time"`
-	What   string         `json:"what"`
-	Who    string         `json:"who"`
-	Object string         `json:"object,omitempty"`
-	Old    string         `json:"old,omitempty"`
-	New    string         `json:"new,omitempty"`
-	Detail map[string]any `json:"detail,omitempty"`
-	Note   string         `json:"note,omitempty"`
-
-	ID          string `json:"id"`
-	WhoEmail    string `json:"who_email,omitempty"`
-	ObjectEmail string `json:"object_email,omitempty"`
-	Address     string `json:"address,omitempty"`
-}
 
 func (c *cli) auditCommand() *cobra.Command {
 	var body console.Audit
@@ -48,15 +28,17 @@ func (c *cli) auditCommand() *cobra.Command {
 			if body.Until, err = c.day(until, 1); err != nil {
 				return err
 			}
-			var list []event
-			if err := c.call(cmd.Context(), "audit", body, &list, nil); err != nil {
+			var list []output.Event
+			err = c.call(cmd.Context(), "audit", body, &list, nil)
+			if err != nil && list == nil {
 				return err
 			}
-			return c.result(list, func() {
+			// Beside damaged events the others are listed.
+			return errors.Join(c.result(list, func() {
 				for _, e := range list {
-					c.printEvent(e)
+					_, _ = fmt.Fprintln(c.out, e)
 				}
-			})
+			}), err)
 		},
 	})
 	l := cmd.Flags()
@@ -79,32 +61,4 @@ func (c *cli) day(date string, later int) (time.Time, error) {
 		return t, usage(c.say("%q is not a day; write it as 2026-11-22", date))
 	}
 	return t.AddDate(0, 0, later), nil
-}
-
-func (c *cli) printEvent(e event) {
-	who := cmp.Or(e.WhoEmail, e.Who)
-	line := fmt.Sprintf("%6d %s  %-22s %s", e.Index, e.Time.Local().Format(time.DateTime), e.What, who)
-	if e.Object != "" && e.Object != e.Who {
-		line += " > " + cmp.Or(e.ObjectEmail, e.Object)
-	}
-	_, _ = fmt.Fprintln(c.out, line)
-	var more []string
-	if e.Old != "" || e.New != "" {
-		more = append(more, strings.TrimSpace(e.Old+" -> "+e.New))
-	}
-	if e.Address != "" {
-		more = append(more, e.Address)
-	}
-	if e.Note != "" {
-		more = append(more, fmt.Sprintf("%q", clip(e.Note, 100)))
-	}
-	for _, k := range slices.Sorted(maps.Keys(e.Detail)) {
-		// What the program needs and nobody reads stays in --json.
-		if !slices.Contains([]string{"note", "note-to", "holder", "requester", "assignment"}, k) {
-			more = append(more, fmt.Sprintf("%s=%v", k, e.Detail[k]))
-		}
-	}
-	if len(more) > 0 {
-		_, _ = fmt.Fprintf(c.out, "       %s\n", strings.Join(more, "  "))
-	}
 }

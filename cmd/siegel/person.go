@@ -232,7 +232,7 @@ func (c *cli) requested(r requested, done string) error {
 		}
 		c.print("A keeper has to approve this: siegel access approve %s --as KEEPER", r.Request.ID)
 		if r.Request.NotBefore != nil {
-			c.print("You made or reset this account less than 7 days ago: it can be approved from %s on, or another administrator asks.",
+			c.print("You and this account come from one hand, less than 7 days ago: it can be approved from %s on, or another administrator asks.",
 				r.Request.NotBefore.Local().Format(moment))
 		}
 	})

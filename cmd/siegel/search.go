@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"siegel/cmd/siegel/output"
 	"siegel/internal/front/console"
 )
 
@@ -61,7 +62,7 @@ func (c *cli) printFound(f found) {
 		if h.Opaque {
 			mark = c.say(" [not searchable inside]")
 		}
-		_, _ = fmt.Fprintf(c.out, "%s  %s  %-32s %s%s\n", h.ID, h.Sent.Local().Format(time.DateOnly), clip(h.From, 32), clip(h.Subject, 70), mark)
+		_, _ = fmt.Fprintf(c.out, "%s  %s  %-32s %s%s\n", h.ID, h.Sent.Local().Format(time.DateOnly), output.Clip(h.From, 32), output.Clip(h.Subject, 70), mark)
 	}
 	c.print("%d of %d hits in %d messages, %d ms", len(f.Hits), f.Total, f.Indexed, f.Took.Milliseconds())
 	if f.Pending > 0 {
@@ -73,20 +74,6 @@ func (c *cli) printFound(f found) {
 	if f.Damaged > 0 {
 		c.print("%d index records did not open; run siegel ledger verify", f.Damaged)
 	}
-}
-
-// clip shortens a text to n characters and removes what could move the cursor.
-func clip(s string, n int) string {
-	r := []rune(strings.Map(func(r rune) rune {
-		if r < 0x20 || (r >= 0x7f && r < 0xa0) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
-			return ' '
-		}
-		return r
-	}, s))
-	if len(r) > n {
-		return string(r[:n-1]) + "…"
-	}
-	return string(r)
 }
 
 // progress prints how far a command is, on a terminal.

@@ -155,6 +155,7 @@ func (c *cli) tenantList() *cobra.Command {
 				ID      string   `json:"id"`
 				Name    string   `json:"name"`
 				Domains []string `json:"domains"`
+				Problem string   `json:"problem,omitempty"`
 			}
 			if err := c.call(cmd.Context(), "tenant/list", struct{}{}, &list, nil); err != nil {
 				return err
@@ -162,6 +163,9 @@ func (c *cli) tenantList() *cobra.Command {
 			return c.result(list, func() {
 				for _, t := range list {
 					_, _ = fmt.Fprintf(c.out, "%-20s %s  %s\n", t.Name, t.ID, strings.Join(t.Domains, " "))
+					if t.Problem != "" {
+						_, _ = fmt.Fprintf(c.out, "  -> %s\n", t.Problem)
+					}
 				}
 			})
 		},

@@ -62,6 +62,7 @@ type App struct {
 	Spool    *stream.Spool
 	Evidence *Evidence
 
+	alarms  *alarms
 	closers []io.Closer // first to last opened
 }
 
@@ -69,7 +70,7 @@ type App struct {
 // fails with kind Busy where another process has the directory, and with kind
 // Invalid where the configuration has problems, all of which are named.
 func Open(ctx context.Context, o Options) (_ *App, err error) {
-	a := &App{Options: o}
+	a := &App{Options: o, alarms: &alarms{log: o.Log, said: make(map[string]bool)}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -166,7 +167,7 @@ func (a *App) openKept(ctx context.Context) (err error) {
 	if err := a.openLedger(); err != nil {
 		return err
 	}
-	a.Vault, err = seal.New(seal.Config{Log: a.Ledger, Arena: arena, Now: a.Now, Derivations: a.Config.Sessions.Derivations})
+	a.Vault, err = seal.New(seal.Config{Log: a.Ledger, Arena: arena, Now: a.Now, Derivations: a.Config.Sessions.Derivations, Alarm: a.alarms.raise})
 	return err
 }
 
@@ -187,7 +188,7 @@ func emptyDir(dir string) error {
 // buildRooms builds the rooms from the lowest floor up.
 func (a *App) buildRooms(ctx context.Context) error {
 	a.Trail = audit.New(a.Ledger, a.Master, a.Vault, a.Now)
-	a.Identity = identity.New(identity.Deps{DB: a.DB, Vault: a.Vault, Log: a.Ledger, Trail: a.Trail, MAC: a.Master, Now: a.Now})
+	a.Identity = identity.New(identity.Deps{DB: a.DB, Vault: a.Vault, Log: a.Ledger, Trail: a.Trail, MAC: a.Master, Now: a.Now, Alarm: a.alarms.raise})
 	if err := a.openEvidence(ctx); err != nil {
 		return err
 	}

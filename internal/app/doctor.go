@@ -30,6 +30,7 @@ func (a *App) Doctor(ctx context.Context) []console.Finding {
 	list := []console.Finding{
 		a.checkModes(), a.checkSpace(), a.checkClock(ctx), a.checkSigning(ctx), a.checkStamps(ctx), checkSwap(), checkLimits(),
 	}
+	list = append(append(list, a.checkTenants(ctx)...), a.checkAccess(ctx)...)
 	if a.Instance.Environment == Test {
 		list = append(list, check("environment", warn, say("this is a test environment: its certificate and timestamps prove nothing"),
 			say("for production begin with siegel init --environment production")))
@@ -81,9 +82,13 @@ func (a *App) checkClock(ctx context.Context) console.Finding {
 }
 
 func (a *App) checkSigning(ctx context.Context) console.Finding {
-	if err := a.Evidence.Checkpointer.Check(ctx); err != nil {
+	damaged, err := a.Evidence.Checkpointer.Check(ctx)
+	if err != nil {
 		return check("ledger", bad, say("a log does not extend what was signed of it: %v", err),
 			say("stop, keep a copy of everything, and run siegel ledger verify"))
+	}
+	if len(damaged) > 0 {
+		return check("ledger", bad, say("the logs of %d tenants are damaged", len(damaged)), say("run siegel ledger verify"))
 	}
 	s, err := a.Ledger.Status(ctx, a.DB.Instance())
 	switch {
@@ -94,6 +99,25 @@ func (a *App) checkSigning(ctx context.Context) console.Finding {
 	default:
 		return check("ledger", fine, say("every log extends its last checkpoint; the newest is of %s", s.Signed.Format(time.RFC3339)), Sentence{})
 	}
+}
+
+// checkTenants complains of tenants that are shut, or would be at the next start.
+func (a *App) checkTenants(ctx context.Context) (list []console.Finding) {
+	damaged, err := a.Damaged(ctx)
+	if err != nil {
+		return nil // checkSigning says it
+	}
+	tenants, err := a.Identity.Tenants(ctx)
+	if err != nil {
+		return []console.Finding{check("tenants", bad, say("the tenants cannot be read"), say("run siegel ledger verify"))}
+	}
+	for _, t := range tenants {
+		if err := damaged[t.ID]; err != nil {
+			list = append(list, check("tenants", bad, say("the ledger of tenant %s is damaged: %v", t.Name, err),
+				say("run siegel ledger verify, put the database back from a copy and start the server again; its mail waits with the senders")))
+		}
+	}
+	return list
 }
 
 // stampGap is how old the oldest checkpoint without a timestamp may be.

@@ -119,9 +119,39 @@ func (a *App) tenantIDs(ctx context.Context) (ids []mail.TenantID, err error) {
 	return ids, err
 }
 
-// checkEvidence refuses to serve where a log does not extend what was signed of
-// it, or where the clock is behind.
-func (a *App) checkEvidence(ctx context.Context) error { return a.Evidence.Checkpointer.Check(ctx) }
+// checkEvidence refuses to serve where the instance's log does not extend what
+// was signed of it, or where the clock is behind. Tenants whose logs are damaged
+// are shut, and the others served.
+func (a *App) checkEvidence(ctx context.Context) error { return a.Evidence.Checkpointer.Start(ctx) }
+
+// Damaged implements [console.Evidence].
+func (a *App) Damaged(ctx context.Context) (map[mail.TenantID]error, error) {
+	damaged, err := a.Evidence.Checkpointer.Check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tenants, err := a.tenantIDs(ctx)
+	for _, id := range tenants {
+		// Who mends the database of a running server has to start it again.
+		if err := a.Ledger.Shut(id); err != nil {
+			damaged[id] = err
+		}
+	}
+	return damaged, err
+}
+
+// router says whose mail a domain's is. That of a tenant that is shut waits with
+// its senders.
+type router struct{ *App }
+
+// Tenant implements [receive.Router].
+func (r router) Tenant(ctx context.Context, d mail.Domain) (mail.TenantID, error) {
+	id, err := r.Identity.Tenant(ctx, d)
+	if err == nil {
+		err = r.Ledger.Shut(id)
+	}
+	return id, err
+}
 
 func (a *App) evidenceServices() []run.Service {
 	list := []run.Service{{Name: "checkpoint", Run: a.Evidence.Checkpointer.Run}}

@@ -33,7 +33,7 @@ func NewServer(ctx context.Context, a *App) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.door, err = receive.New(c, receive.Deps{Path: a.Flow, Router: a.Identity, Spool: a.Spool, Log: a.Log}); err != nil {
+	if s.door, err = receive.New(c, receive.Deps{Path: a.Flow, Router: router{a}, Spool: a.Spool, Log: a.Log}); err != nil {
 		return nil, fault.Because(fault.Invalid, "a door cannot be opened", err)
 	}
 	if s.console, err = listenConsole(a.path(fileConsole)); err != nil {

@@ -59,6 +59,18 @@ func (a *App) VerifyLedger(ctx context.Context, tenant mail.TenantID) ([]console
 		}
 		list = append(append(list, logs...), packs, records, rows)
 	}
+	lost, err := a.Identity.Lost(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range lost {
+		// Its logs are there, and nobody asks for them without the row.
+		rows, err := a.verifyRows(ctx, id, id.String())
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, rows)
+	}
 	return list, nil
 }
 
@@ -78,8 +90,8 @@ func (a *App) verifyRecords(ctx context.Context, id mail.TenantID, name string) 
 	return v, err
 }
 
-// verifyRows compares the rows of keys, grants and addresses with what stands in
-// the audit log.
+// verifyRows compares the rows that say who may do what, who can read and where
+// mail goes with what stands in the audit log.
 func (a *App) verifyRows(ctx context.Context, id mail.TenantID, name string) (console.Verified, error) {
 	v := console.Verified{Tenant: name, Log: "access", Depth: string(archive.Sealed), Problems: []console.Problem{}}
 	t := a.DB.Tenant(id)
@@ -97,11 +109,11 @@ func (a *App) verifyRows(ctx context.Context, id mail.TenantID, name string) (co
 		if err != nil {
 			return v, err
 		}
-		addresses, err := a.Identity.VerifyRows(ctx, t, standing)
+		people, err := a.Identity.VerifyRows(ctx, t, standing)
 		if err != nil {
 			return v, err
 		}
-		problems := append(keys, addresses...)
+		problems := append(keys, people...)
 		if len(problems) > 0 {
 			// What was given or taken away between log and rows is no problem.
 			again, err := a.Ledger.Standing(ctx, t, ledger.Audit)

@@ -21,9 +21,9 @@ import (
 	"siegel/internal/kit/secret"
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
-	"siegel/internal/proto/checkpoint/layout"
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/seal"
 	"siegel/internal/vault/seal/master"
 	"siegel/internal/vault/seal/stream"
@@ -55,9 +55,9 @@ const Operator = "operator"
 // Ledger takes leaves: vault/ledger.
 type Ledger interface {
 	Append(ctx context.Context, tx *db.Tx, log string, leaves []flow.Leaf) (int64, error)
-	// Recent returns proven entries below an index, newest first; a negative index
-	// is the end of the log.
-	Recent(ctx context.Context, t db.Tenant, log string, before int64, limit int) ([]layout.Entry, error)
+	// Recent returns proven entries below an index, newest first, and what is wrong
+	// with others in their places; a negative index is the end of the log.
+	Recent(ctx context.Context, t db.Tenant, log string, before int64, limit int) ([]ledger.Recent, error)
 }
 
 // Keys has the keys of days: master.Key.

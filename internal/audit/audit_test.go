@@ -149,10 +149,14 @@ func (d *desk) damaged(what string, o audit.Opener, index int64) {
 	}
 }
 
-// ends checks that the list ends with what is wrong with an entry of the log.
+// ends checks that three others are listed, and that the list ends with what is
+// wrong with an entry of the log.
 func (d *desk) ends(what string, index int64) {
 	d.Helper()
-	_, err := d.list(nil, 100)
+	list, err := d.list(nil, 100)
+	if len(list) != 3 {
+		d.Errorf("%s: %d others are listed", what, len(list))
+	}
 	if fault.Of(err) != fault.Damaged || !strings.Contains(fmt.Sprint(err), fmt.Sprintf("entry %d ", index)) {
 		d.Errorf("%s: %v, want damage at entry %d", what, err, index)
 	}

@@ -52,8 +52,9 @@ var ErrEnough = errors.New("audit: enough")
 // List calls f with the tenant's events from the newest to the oldest, at most
 // limit of them, with notes where o (which may be nil) can open them. The list is
 // that of the audit log, not of the rows: an event whose payload is gone, or is
-// not the one that was entered (EV-06), is left out, and after the rest was
-// listed the error, of kind Damaged, names its index.
+// not the one that was entered (EV-06), and an entry that is missing or was
+// changed, are left out, and after the rest was listed the error, of kind Damaged,
+// names their indexes.
 func (a *Trail) List(ctx context.Context, t db.Tenant, o Opener, limit int, f func(Entry) error) (err error) {
 	defer fault.Wrap(&err, "audit")
 	var bad []error
@@ -75,7 +76,10 @@ func (a *Trail) List(ctx context.Context, t db.Tenant, o Opener, limit int, f fu
 			if limit == 0 {
 				break
 			}
-			r, err := a.event(t, o, e, rows[e.Index])
+			r, err := a.event(t, o, e.Entry, rows[e.Index])
+			if e.Err != nil {
+				r, err = nil, e.Err
+			}
 			switch {
 			case fault.Of(err) == fault.Damaged && err != nil:
 				if len(bad) < maxNamed {
@@ -103,7 +107,7 @@ func (a *Trail) event(t db.Tenant, o Opener, e layout.Entry, r *row) (*Entry, er
 		return nil, nil
 	}
 	damaged := func(err error) error {
-		return errors.Join(fault.Newf(fault.Damaged, "event %d of the audit log is missing or not what was recorded", e.Index), err)
+		return &fault.Error{Kind: fault.Damaged, Public: "event %d of the audit log is missing or not what was recorded", Args: []any{e.Index}, Cause: err}
 	}
 	if err != nil || r == nil {
 		return nil, damaged(err)

@@ -39,11 +39,6 @@ func (i *Identity) giveArchive(ctx context.Context, tx *db.Tx, s *Session, p Per
 	return nil
 }
 
-func setRole(ctx context.Context, tx *db.Tx, p Person, role Role) error {
-	_, err := tx.Exec(ctx, `UPDATE identity_person SET tenant = $1, role = $2 WHERE tenant = $1 AND id = $3`, string(role), p.ID.Bytes())
-	return err
-}
-
 // Change is what became of a change of a role.
 type Change struct {
 	Request *Request `json:"request"`           // not nil where it was only requested
@@ -55,7 +50,7 @@ type Change struct {
 // requested instead; taking such a role
 // away works at once and starts a new term of the archive.
 func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, role Role) (out Change, err error) {
-	if role.holdsArchive() {
+	if role.HoldsArchive() {
 		r, err := i.RequestRole(ctx, s, email, role)
 		if err != nil {
 			return out, err
@@ -68,7 +63,7 @@ func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, 
 	if _, err := ParseRole(string(role)); err != nil {
 		return out, err
 	}
-	p, err := i.person(ctx, s.tenant, email)
+	p, err := i.people.At(ctx, s.tenant, email)
 	if err != nil {
 		return out, err
 	}
@@ -76,39 +71,34 @@ func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, 
 		return out, fault.New(fault.Denied, "nobody changes his own role; another administrator can")
 	}
 	return out, i.endIf(s.tenant.Update(ctx, func(tx *db.Tx) error {
-		if err := still(ctx, tx, &p); err != nil {
+		if err := i.still(ctx, tx, &p); err != nil {
 			return err
 		}
 		if p.Role == role {
 			return nil
 		}
-		if err := i.lastOfRole(ctx, tx, p); err != nil {
+		left, err := i.lastOfRole(ctx, tx, p)
+		if err != nil {
 			return err
 		}
 		if err := i.takeArchive(ctx, tx, s.archive, p, s.person.ID, "role "+string(role)); err != nil {
 			return err
 		}
-		if err := setRole(ctx, tx, p, role); err != nil {
-			return err
+		was := p.Role
+		if out.Took = was.HoldsArchive(); was == Keeper {
+			out.Keepers = left
 		}
-		out.Took = p.Role.holdsArchive()
-		if out.Keepers, err = fewer(ctx, tx, p); err != nil {
+		if p.Role = role; role == Administrator {
+			p.RaisedBy, p.RaisedAt = s.person.ID, mail.Time(i.Now())
+		}
+		if err := i.people.Change(ctx, tx, &p); err != nil {
 			return err
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{
 			What: "person.role", Who: s.person.ID.String(), Object: p.ID.String(),
-			Old: string(p.Role), New: string(role),
+			Old: string(was), New: string(role),
 		})
 	}), s, p)
-}
-
-// fewer returns how many keepers are left where a person was one, else 0.
-func fewer(ctx context.Context, tx *db.Tx, was Person) (n int, err error) {
-	if was.Role != Keeper {
-		return 0, nil
-	}
-	err = tx.QueryRow(ctx, `SELECT COUNT(*) FROM identity_person WHERE tenant = $1 AND role = $2 AND state = 'active'`, string(Keeper)).Scan(&n)
-	return n, err
 }
 
 // AddAddress makes mail with an address readable for a person from now on. A
@@ -128,7 +118,7 @@ func (i *Identity) AddAddress(ctx context.Context, s *Session, email, address ma
 		}
 		return &r, nil
 	}
-	p, err := i.person(ctx, s.tenant, email)
+	p, err := i.people.At(ctx, s.tenant, email)
 	if err != nil {
 		return nil, err
 	}
@@ -136,14 +126,11 @@ func (i *Identity) AddAddress(ctx context.Context, s *Session, email, address ma
 		return nil, fault.New(fault.Denied, "nobody assigns an address to himself; another keeper can")
 	}
 	err = s.tenant.Update(ctx, func(tx *db.Tx) error {
-		if err := still(ctx, tx, &p); err != nil {
+		if err := i.still(ctx, tx, &p); err != nil {
 			return err
 		}
-		id, err := i.assign(ctx, tx, p, address)
+		id, err := i.owners.Assign(ctx, tx, p, address)
 		if err != nil {
-			if fault.Of(err) == fault.Conflict {
-				return fault.Newf(fault.Conflict, "%s is an address of this person already", address)
-			}
 			return err
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{
@@ -159,11 +146,11 @@ func (i *Identity) localAddress(ctx context.Context, tenant mail.TenantID, addre
 	if err := bound.Address(address); err != nil {
 		return err
 	}
-	list, err := i.domains(ctx, tenant)
+	own, err := i.routes.Owns(ctx, tenant, address.Domain())
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(list, address.Domain()) {
+	if !own {
 		return bound.Foreign(address)
 	}
 	return nil
@@ -174,7 +161,7 @@ func (i *Identity) RemoveAddress(ctx context.Context, s *Session, email, address
 	if err := i.must(ctx, s, Administrator, Keeper); err != nil {
 		return err
 	}
-	p, err := i.person(ctx, s.tenant, email)
+	p, err := i.people.At(ctx, s.tenant, email)
 	if err != nil {
 		return err
 	}
@@ -187,28 +174,27 @@ func (i *Identity) Owner(ctx context.Context, s *Session, email mail.Address) (m
 	if err := i.must(ctx, s, Keeper); err != nil {
 		return mail.Owner{}, err
 	}
-	p, err := i.person(ctx, s.tenant, email)
+	p, err := i.people.At(ctx, s.tenant, email)
 	if err != nil {
 		return mail.Owner{}, err
 	}
-	list, err := i.addresses(ctx, s.tenant, p.ID)
+	list, err := i.owners.Of(ctx, s.tenant, p)
 	return mail.Owner{Holder: p.Holder, Addresses: list}, err
 }
 
 // Names returns the e-mail addresses of people by their ids and by those of their
-// holders, of who was removed too, for whoever may read the audit log.
+// holders, of who was removed too, for whoever may read the audit log. Accounts
+// that are not as the ledger has them have no name.
 func (i *Identity) Names(ctx context.Context, s *Session) (map[mail.ID]mail.Address, error) {
 	if err := i.must(ctx, s, Administrator, Keeper, Auditor); err != nil {
 		return nil, err
 	}
-	rows, err := s.tenant.Query(ctx, selectPerson)
-	if err != nil {
-		return nil, err
-	}
-	list, err := db.Collect(rows, scanPerson)
+	list, err := i.people.All(ctx, s.tenant)
 	names := make(map[mail.ID]mail.Address, 2*len(list))
 	for _, p := range list {
-		names[p.ID], names[p.Holder] = p.Email, p.Email
+		if p.State != Damaged {
+			names[p.ID], names[p.Holder] = p.Email, p.Email
+		}
 	}
 	return names, err
 }
@@ -219,14 +205,10 @@ func (i *Identity) Assigned(ctx context.Context, s *Session) (map[mail.ID]mail.A
 	if err := i.must(ctx, s, Administrator, Keeper, Auditor); err != nil {
 		return nil, err
 	}
-	rows, err := s.tenant.Query(ctx, selectAssignment)
-	if err != nil {
-		return nil, err
-	}
-	list, err := db.Collect(rows, scanAssignment)
+	list, err := i.owners.All(ctx, s.tenant)
 	assigned := make(map[mail.ID]mail.Address, len(list))
 	for _, a := range list {
-		assigned[a.id] = a.address
+		assigned[a.ID] = a.Address
 	}
 	return assigned, err
 }

@@ -245,9 +245,9 @@ func TestUnopenedIsCounted(t *testing.T) {
 	ctx := t.Context()
 	admin := h.in("admin@a.test")
 	auditor := h.person(admin, "auditor@a.test")
-	h.tamper(`UPDATE seal_grant SET tenant = $1, salt = $2 WHERE tenant = $1 AND grantee = $3`, make([]byte, 32), auditor.Holder.Bytes())
+	h.tamper(`UPDATE seal_term SET tenant = $1, public = $2 WHERE tenant = $1 AND holder = $3`, make([]byte, 1216), auditor.Holder.Bytes())
 	_, err := h.id.SignIn(ctx, "", "auditor@a.test", []byte(password))
-	h.want("a damaged grant", err, fault.Damaged)
+	h.want("another key", err, fault.Damaged)
 	refused := 0
 	for _, e := range h.events(admin) {
 		if e.What == "sign-in" && e.Who == auditor.ID.String() && e.New == "refused" {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"siegel/internal/identity/attempt"
+	"siegel/internal/identity/cooling"
 	"siegel/internal/identity/credential"
 	"siegel/internal/identity/recovery"
 	"siegel/internal/kit/fault"
@@ -15,7 +16,7 @@ import (
 // Times and bounds.
 const (
 	InvitationFor = invitationFor
-	CoolDown      = coolDown
+	CoolDown      = cooling.Down
 	KitFor        = recovery.For
 	MaxKits       = recovery.Max
 	AttemptWindow = attempt.Window

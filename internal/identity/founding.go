@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"slices"
 
 	"siegel/internal/audit"
 	"siegel/internal/identity/bound"
@@ -66,6 +65,9 @@ func (i *Identity) Found(ctx context.Context, f Founding) (_ *Founded, err error
 			people = append(people, invited{Invitation{email, group.role, code}, lock})
 		}
 	}
+	if err := i.routes.Whole(ctx); err != nil {
+		return nil, err
+	}
 	out := &Founded{Tenant: Tenant{ID: mail.NewID(), Name: f.Name, Domains: f.Domains}}
 	err = i.DB.Update(ctx, func(b *db.Batch) error { return i.found(ctx, b, out, f, k, people) })
 	if err != nil {
@@ -85,7 +87,7 @@ type invited struct {
 
 func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Founding, k *recovery.Held, people []invited) error {
 	t := &out.Tenant
-	instance, tx := b.Tenant(mail.TenantID{}), b.Tenant(t.ID)
+	tx := b.Tenant(t.ID)
 	for _, log := range []string{"message", seal.AuditLog} {
 		if err := i.Log.Create(ctx, tx, log); err != nil {
 			return err
@@ -112,7 +114,7 @@ func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Found
 	if err := give(recovery.Holder); err != nil {
 		return err
 	}
-	if err := i.enter(ctx, instance, *t); err != nil {
+	if err := i.routes.Found(ctx, b, t); err != nil {
 		return err
 	}
 	for _, one := range people {
@@ -120,13 +122,13 @@ func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Found
 		if err != nil {
 			return err
 		}
-		if one.Role.holdsArchive() {
+		if one.Role.HoldsArchive() {
 			if err := give(p.Holder); err != nil {
 				return err
 			}
 		}
 		if one.Role == Reader {
-			if _, err := i.assign(ctx, tx, p, p.Email); err != nil {
+			if _, err := i.owners.Assign(ctx, tx, p, p.Email); err != nil {
 				return err
 			}
 		}
@@ -135,30 +137,6 @@ func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Found
 		What: "tenant.create", Who: audit.Operator, Object: t.ID.String(),
 		Detail: map[string]any{"people": len(people), "keepers": len(f.Keepers)},
 	})
-}
-
-// enter writes the rows of the instance that route to a tenant, domains in
-// order: two foundings that want the same domains must not wait for each other.
-// The tenant's own rows, written before, nobody else knows yet.
-func (i *Identity) enter(ctx context.Context, instance *db.Tx, t Tenant) error {
-	_, err := instance.Exec(ctx, `INSERT INTO identity_tenant (tenant, id, name, archive, recovery, created) VALUES ($1, $2, $3, $4, $5, $6)`,
-		t.ID.Bytes(), t.Name, t.Archive.Bytes(), t.Recovery.Bytes(), mail.Micros(i.Now()))
-	if fault.Of(err) == fault.Conflict {
-		return fault.Newf(fault.Conflict, "there is a tenant %q already", t.Name)
-	}
-	if err != nil {
-		return err
-	}
-	for _, d := range slices.Sorted(slices.Values(t.Domains)) {
-		_, err := instance.Exec(ctx, `INSERT INTO identity_domain (tenant, domain, owner) VALUES ($1, $2, $3)`, d.String(), t.ID.Bytes())
-		if fault.Of(err) == fault.Conflict {
-			return fault.Newf(fault.Conflict, "the domain %s belongs to a tenant already", d)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Recover approves a request for the role compliance with the recovery kit,

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,6 +77,7 @@ func TestMain(m *testing.M) {
 
 // house is identity over a real database, vault, ledger and audit trail.
 type house struct {
+	alarms atomic.Int64
 	testing.TB
 	fail  func(error)
 	db    *db.DB
@@ -127,7 +129,7 @@ func (h *house) open(dir string, place *dbtest.Place) {
 	h.books, err = ledgertest.In(filepath.Join(dir, "objects"), h.now)
 	h.ok(err)
 	h.log = h.books.Ledger()
-	h.vault, err = seal.New(seal.Config{Log: h.log, Arena: arena, Now: h.now, Derivations: 2, Argon: seal.Argon{Passes: 1, Memory: 8 << 10}})
+	h.vault, err = seal.New(seal.Config{Log: h.log, Arena: arena, Now: h.now, Derivations: 2, Argon: seal.Argon{Passes: 1, Memory: 8 << 10}, Alarm: h.heard})
 	h.ok(err)
 	h.mac = held
 	h.trail = audit.New(h.log, held, h.vault, h.now)
@@ -136,8 +138,11 @@ func (h *house) open(dir string, place *dbtest.Place) {
 
 // another returns the room of a process that remembers nothing of the ledger.
 func (h *house) another() *identity.Identity {
-	return identity.New(identity.Deps{DB: h.db, Vault: h.vault, Log: h.books.Ledger(), Trail: h.trail, MAC: h.mac, Now: h.now})
+	return identity.New(identity.Deps{DB: h.db, Vault: h.vault, Log: h.books.Ledger(), Trail: h.trail, MAC: h.mac, Now: h.now, Alarm: h.heard})
 }
+
+// heard counts alarms.
+func (h *house) heard(mail.TenantID, error) { h.alarms.Add(1) }
 
 func (h *house) now() time.Time {
 	h.mu.Lock()

@@ -11,23 +11,23 @@ import (
 // are wiped (requirement OP-04). Use it from many goroutines.
 type register struct {
 	mu   sync.Mutex
-	open map[account]map[*Session]bool // guarded by mu
+	open map[whose]map[*Session]bool // guarded by mu
 }
 
-// account is a person of a tenant.
-type account struct {
+// whose says to which person of a tenant sessions belong.
+type whose struct {
 	tenant mail.TenantID
 	person mail.ID
 }
 
-func newRegister() *register { return &register{open: make(map[account]map[*Session]bool)} }
+func newRegister() *register { return &register{open: make(map[whose]map[*Session]bool)} }
 
-func (s *Session) account() account { return account{s.tenant.ID(), s.person.ID} }
+func (s *Session) whose() whose { return whose{s.tenant.ID(), s.person.ID} }
 
 func (r *register) add(s *Session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at := s.account()
+	at := s.whose()
 	if r.open[at] == nil {
 		r.open[at] = make(map[*Session]bool)
 	}
@@ -37,14 +37,14 @@ func (r *register) add(s *Session) {
 func (r *register) remove(s *Session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at := s.account()
+	at := s.whose()
 	if delete(r.open[at], s); len(r.open[at]) == 0 {
 		delete(r.open, at)
 	}
 }
 
 // end closes a person's sessions. It waits until nobody uses their keys.
-func (r *register) end(at account) {
+func (r *register) end(at whose) {
 	r.mu.Lock()
 	var list []*Session
 	for s := range r.open[at] {

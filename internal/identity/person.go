@@ -2,9 +2,7 @@ package identity
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"time"
 
 	"siegel/internal/audit"
 	"siegel/internal/identity/bound"
@@ -15,74 +13,10 @@ import (
 	"siegel/internal/vault/seal"
 )
 
-// State says how far an account is.
-type State string
-
-// The states.
-const (
-	Invited State = "invited" // has a code and no password yet
-	Active  State = "active"
-	Removed State = "removed"
-)
-
-// Person is an account of a tenant.
-type Person struct {
-	ID        mail.ID        `json:"id"`
-	Email     mail.Address   `json:"email"` // for signing in
-	Holder    mail.HolderID  `json:"holder"`
-	Role      Role           `json:"role"`
-	State     State          `json:"state"`
-	Addresses []mail.Address `json:"addresses"` // whose mail is sealed to her
-
-	madeBy       mail.ID // who invited or reset the account; zero, nobody, for the founding ceremony
-	madeAt       time.Time
-	invitedUntil time.Time
-}
-
-const selectPerson = `SELECT id, email, holder, role, state, made_by, made_at, invited_until FROM identity_person WHERE tenant = $1`
-
-func scanPerson(row db.Scanner) (p Person, err error) {
-	var id, holder, madeBy []byte
-	var email, role, state string
-	var madeAt, until int64
-	if err := row.Scan(&id, &email, &holder, &role, &state, &madeBy, &madeAt, &until); err != nil {
-		return p, err
-	}
-	var errs [3]error
-	p.ID, errs[0] = mail.IDFrom(id)
-	p.Holder, errs[1] = mail.IDFrom(holder)
-	p.madeBy, errs[2] = mail.IDFrom(madeBy)
-	p.Email, p.Role, p.State = mail.Address(email), Role(role), State(state)
-	p.madeAt, p.invitedUntil = mail.FromMicros(madeAt), mail.FromMicros(until)
-	return p, errors.Join(errs[:]...)
-}
-
-// person returns the account of an e-mail address that has not been removed.
-func (i *Identity) person(ctx context.Context, t db.Tenant, email mail.Address) (Person, error) {
-	p, err := scanPerson(t.QueryRow(ctx, selectPerson+` AND email = $2 AND state <> 'removed'`, email.String()))
-	if errors.Is(err, db.ErrNoRows) {
-		return p, fault.Newf(fault.NotFound, "there is no person %s", email)
-	}
-	return p, err
-}
-
-// rower is a tenant's handle or a transaction.
-type rower interface {
-	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
-}
-
-func personByID(ctx context.Context, q rower, id mail.ID) (Person, error) {
-	p, err := scanPerson(q.QueryRow(ctx, selectPerson+` AND id = $2`, id.Bytes()))
-	if errors.Is(err, db.ErrNoRows) {
-		return p, fault.New(fault.NotFound, "there is no such person")
-	}
-	return p, err
-}
-
 // still reads a person again in a transaction that changes her: whoever was
 // removed meanwhile is not brought back.
-func still(ctx context.Context, tx *db.Tx, p *Person) (err error) {
-	if *p, err = personByID(ctx, tx, p.ID); err != nil {
+func (i *Identity) still(ctx context.Context, tx *db.Tx, p *Person) (err error) {
+	if *p, err = i.people.ByID(ctx, tx, p.ID); err != nil {
 		return err
 	}
 	if p.State == Removed {
@@ -94,36 +28,24 @@ func still(ctx context.Context, tx *db.Tx, p *Person) (err error) {
 func errRemoved() error { return fault.New(fault.Conflict, "this person has been removed") }
 
 // People lists the tenant's accounts, removed ones too, for those who manage
-// them.
+// them. Those that are not as the ledger has them are Damaged.
 func (i *Identity) People(ctx context.Context, s *Session) (list []Person, err error) {
 	if err := i.must(ctx, s, Administrator, Keeper); err != nil {
 		return nil, err
 	}
-	t := s.tenant
-	rows, err := t.Query(ctx, selectPerson+` ORDER BY email`)
+	list, err = i.people.All(ctx, s.tenant)
 	if err != nil {
 		return nil, err
 	}
-	if list, err = db.Collect(rows, scanPerson); err != nil {
-		return nil, err
-	}
 	for k := range list {
-		if list[k].Addresses, err = i.addresses(ctx, t, list[k].ID); err != nil {
+		p := &list[k]
+		p.Addresses, err = i.owners.Of(ctx, s.tenant, *p)
+		if err := p.Note(err); err != nil {
 			return nil, err
 		}
 	}
 	return list, nil
 }
-
-func (i *Identity) addresses(ctx context.Context, t db.Tenant, person mail.ID) (list []mail.Address, err error) {
-	rows, err := t.Query(ctx, `SELECT address FROM identity_address WHERE tenant = $1 AND person = $2 ORDER BY address`, person.Bytes())
-	if err != nil {
-		return nil, err
-	}
-	return db.Collect(rows, scanAddress)
-}
-
-func scanAddress(row db.Scanner) (a mail.Address, err error) { return a, row.Scan(&a) }
 
 // newPerson makes an account whose seed lies under an invitation's code.
 type newPerson struct {
@@ -139,7 +61,8 @@ func (i *Identity) create(ctx context.Context, b *db.Batch, tenant mail.TenantID
 		return Person{}, err
 	}
 	now := i.Now()
-	p := Person{ID: mail.NewID(), Email: n.email, Role: n.role, State: Invited}
+	p := Person{ID: mail.NewID(), Email: n.email, Role: n.role, State: Invited, MadeBy: n.by}
+	p.MadeAt, p.InvitedUntil, p.RaisedAt = mail.Time(now), mail.Time(now.Add(invitationFor)), mail.FromMicros(0)
 	// The instance's rows come before a tenant's.
 	_, err := b.Tenant(mail.TenantID{}).Exec(ctx, `INSERT INTO identity_login (tenant, email, owner, person) VALUES ($1, $2, $3, $4)`,
 		p.Email.String(), tenant.Bytes(), p.ID.Bytes())
@@ -159,11 +82,9 @@ func (i *Identity) create(ctx context.Context, b *db.Batch, tenant mail.TenantID
 		return Person{}, err
 	}
 	p.Holder = seed.Holder
-	_, err = tx.Exec(ctx, `INSERT INTO identity_person (tenant, id, email, holder, role, state, made_by, made_at, invited_until, created)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, p.ID.Bytes(), p.Email.String(), p.Holder.Bytes(), string(p.Role),
-		string(p.State), n.by.Bytes(), mail.Micros(now), mail.Micros(now.Add(invitationFor)), mail.Micros(now))
+	err = i.people.Add(ctx, tx, &p)
 	if fault.Of(err) == fault.Conflict {
-		return Person{}, errThere(n.email)
+		err = errThere(n.email)
 	}
 	return p, err
 }
@@ -183,7 +104,7 @@ func (i *Identity) Invite(ctx context.Context, s *Session, email mail.Address, r
 	if _, err := ParseRole(string(role)); err != nil {
 		return Person{}, "", err
 	}
-	if role.holdsArchive() {
+	if role.HoldsArchive() {
 		return Person{}, "", fault.New(fault.Invalid, "invite as reader or administrator; what reads the archive is requested afterwards and approved by a keeper")
 	}
 	code, lock, err := i.invitation(ctx)
@@ -227,7 +148,7 @@ func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (o
 	if err := i.must(ctx, s, Administrator); err != nil {
 		return out, err
 	}
-	p, err := i.person(ctx, s.tenant, email)
+	p, err := i.people.At(ctx, s.tenant, email)
 	if err != nil {
 		return out, err
 	}
@@ -240,7 +161,7 @@ func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (o
 	}
 	out.Code = code
 	err = s.tenant.Update(ctx, func(tx *db.Tx) error {
-		if err := still(ctx, tx, &p); err != nil {
+		if err := i.still(ctx, tx, &p); err != nil {
 			return err
 		}
 		seed, err := i.Vault.NewTerm(ctx, tx, p.Holder)
@@ -260,20 +181,17 @@ func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (o
 		if out.Ended, err = i.unassignAll(ctx, tx, p, s.person.ID); err != nil {
 			return err
 		}
-		role := p.Role
-		if role.holdsArchive() {
-			role = Reader
+		was, now := p.Role, mail.Time(i.Now())
+		if p.Role.HoldsArchive() {
+			p.Role = Reader
 		}
-		now := i.Now()
-		_, err = tx.Exec(ctx, `UPDATE identity_person SET tenant = $1, state = 'invited', role = $2, made_by = $3, made_at = $4,
-			invited_until = $5 WHERE tenant = $1 AND id = $6`, string(role), s.person.ID.Bytes(), mail.Micros(now),
-			mail.Micros(now.Add(invitationFor)), p.ID.Bytes())
-		if err != nil {
+		p.State, p.MadeBy, p.MadeAt, p.InvitedUntil = Invited, s.person.ID, now, now.Add(invitationFor)
+		if err := i.people.Change(ctx, tx, &p); err != nil {
 			return err
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{
 			What: "person.reset", Who: s.person.ID.String(), Object: p.ID.String(),
-			Old: string(p.Role), New: string(role),
+			Old: string(was), New: string(p.Role),
 		})
 	})
 	return out, i.endIf(err, s, p)
@@ -283,7 +201,7 @@ func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (o
 // or may have, and returns the transaction's error.
 func (i *Identity) endIf(err error, s *Session, p Person) error {
 	if err == nil || errors.Is(err, db.ErrUnknown) {
-		i.open.end(account{s.tenant.ID(), p.ID})
+		i.open.end(whose{s.tenant.ID(), p.ID})
 	}
 	return err
 }
@@ -294,7 +212,7 @@ func (i *Identity) Remove(ctx context.Context, s *Session, email mail.Address) e
 	if err := i.must(ctx, s, Administrator); err != nil {
 		return err
 	}
-	p, err := i.person(ctx, s.tenant, email)
+	p, err := i.people.At(ctx, s.tenant, email)
 	if err != nil {
 		return err
 	}
@@ -311,10 +229,10 @@ func (i *Identity) remove(ctx context.Context, b *db.Batch, s *Session, p *Perso
 		return err
 	}
 	tx := b.Tenant(s.tenant.ID())
-	if err := still(ctx, tx, p); err != nil {
+	if err := i.still(ctx, tx, p); err != nil {
 		return err
 	}
-	if err := i.lastOfRole(ctx, tx, *p); err != nil {
+	if _, err := i.lastOfRole(ctx, tx, *p); err != nil {
 		return err
 	}
 	if err := i.takeArchive(ctx, tx, s.archive, *p, s.person.ID, "person removed"); err != nil {
@@ -331,7 +249,8 @@ func (i *Identity) remove(ctx context.Context, b *db.Batch, s *Session, p *Perso
 	if err := i.withdrawAll(ctx, tx, s, *p); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `UPDATE identity_person SET tenant = $1, state = 'removed' WHERE tenant = $1 AND id = $2`, p.ID.Bytes()); err != nil {
+	p.State = Removed
+	if err := i.people.Change(ctx, tx, p); err != nil {
 		return err
 	}
 	return i.Trail.RecordIn(ctx, tx, audit.Event{What: "person.remove", Who: s.person.ID.String(), Object: p.ID.String(), Old: string(p.Role)})
@@ -340,11 +259,7 @@ func (i *Identity) remove(ctx context.Context, b *db.Batch, s *Session, p *Perso
 // unassignAll ends that mail is sealed to a person and returns which addresses
 // she had. Each end is an event.
 func (i *Identity) unassignAll(ctx context.Context, tx *db.Tx, p Person, by mail.ID) ([]mail.Address, error) {
-	rows, err := tx.Query(ctx, `SELECT address FROM identity_address WHERE tenant = $1 AND person = $2 ORDER BY address`, p.ID.Bytes())
-	if err != nil {
-		return nil, err
-	}
-	list, err := db.Collect(rows, scanAddress)
+	list, err := i.owners.Names(ctx, tx, p.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -358,7 +273,7 @@ func (i *Identity) unassignAll(ctx context.Context, tx *db.Tx, p Person, by mail
 
 // removeAddress ends that mail with one address is sealed to a person.
 func (i *Identity) removeAddress(ctx context.Context, tx *db.Tx, p Person, a mail.Address, by mail.ID) error {
-	id, err := i.unassign(ctx, tx, p, a)
+	id, err := i.owners.Unassign(ctx, tx, p, a)
 	if err != nil {
 		return err
 	}
@@ -367,29 +282,27 @@ func (i *Identity) removeAddress(ctx context.Context, tx *db.Tx, p Person, a mai
 	})
 }
 
-// lastOfRole refuses to take away the last keeper or the last administrator;
-// who has not accepted the invitation yet counts for nothing.
-func (i *Identity) lastOfRole(ctx context.Context, tx *db.Tx, p Person) error {
+// lastOfRole refuses to take away the last keeper or the last administrator, and
+// returns how many are left.
+func (i *Identity) lastOfRole(ctx context.Context, tx *db.Tx, p Person) (left int, err error) {
 	if p.Role != Keeper && p.Role != Administrator {
-		return nil
+		return 0, nil
 	}
-	var n int
-	err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM identity_person WHERE tenant = $1 AND role = $2 AND state = 'active' AND id <> $3`,
-		string(p.Role), p.ID.Bytes()).Scan(&n)
+	left, err = i.people.Others(ctx, tx, p)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if n == 0 {
-		return fault.Newf(fault.Denied, "%s is the last person with the role %s; appoint another one first", p.Email, p.Role)
+	if left == 0 {
+		return 0, fault.Newf(fault.Denied, "%s is the last person with the role %s; appoint another one first", p.Email, p.Role)
 	}
-	return nil
+	return left, nil
 }
 
 // takeArchive revokes a person's grants of the archive and starts a new term of
 // it, sealed to whoever holds it still and to recovery. Nothing happens where
 // the person held none.
 func (i *Identity) takeArchive(ctx context.Context, tx *db.Tx, archive mail.HolderID, p Person, by mail.ID, reason string) error {
-	if err := i.intact(ctx, tx, archive); err != nil {
+	if _, err := i.mend(ctx, tx, archive, by); err != nil {
 		return err
 	}
 	n, err := i.Vault.Revoke(ctx, tx, archive, p.Holder)
@@ -411,29 +324,4 @@ func (i *Identity) takeArchive(ctx context.Context, tx *db.Tx, archive mail.Hold
 		}
 	}
 	return nil
-}
-
-// intact fails with kind Damaged where a grant or an address stands in the ledger
-// and its row is gone or another one: who takes access away would not see it, it
-// would not end in the ledger, and would hold again as soon as the row is back.
-// What the transaction itself did is not looked at.
-func (i *Identity) intact(ctx context.Context, tx *db.Tx, archive mail.HolderID) error {
-	if _, err := i.Vault.Term(ctx, tx, archive, seal.Archive); err != nil {
-		return err
-	}
-	t := tx.Committed()
-	standing, err := i.Log.Standing(ctx, t, seal.AuditLog)
-	if err != nil {
-		return err
-	}
-	grants, err := i.Vault.VerifyGrants(ctx, t, standing)
-	if err != nil {
-		return err
-	}
-	addresses, err := i.VerifyRows(ctx, t, standing)
-	if err != nil {
-		return err
-	}
-	return fault.Because(fault.Damaged, "who has access is not in the database as the ledger has it, so it cannot be taken away; verify the ledger",
-		errors.Join(append(grants, addresses...)...))
 }

@@ -6,7 +6,10 @@ import (
 	"time"
 
 	"siegel/internal/audit"
+	"siegel/internal/identity/account"
+	"siegel/internal/identity/standing"
 	"siegel/internal/kit/fault"
+	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
 )
@@ -19,7 +22,7 @@ type Request struct {
 	Requester mail.ID   `json:"requester"`
 	Kind      string    `json:"kind"` // role, address
 	Value     string    `json:"value"`
-	State     string    `json:"state"` // open, approved, rejected, withdrawn
+	State     string    `json:"state"` // open, approved, rejected, withdrawn; damaged where the ledger has it otherwise
 	Created   time.Time `json:"created"`
 
 	Email          mail.Address `json:"email"`                   // of the person
@@ -28,6 +31,20 @@ type Request struct {
 	Decided        *time.Time   `json:"decided,omitempty"`       // nil while it is open
 	NotBefore      *time.Time   `json:"not_before,omitempty"`    // when the seven days of an open request end; nil where they do not apply
 	Keepers        int          `json:"keepers,omitempty"`       // that are left after approving, where there is one less
+
+	tenant    mail.TenantID
+	decided   int64
+	decidedBy mail.ID // zero while it is open, and for the recovery kit
+	stamp     standing.Stamp
+}
+
+// Row implements [standing.Rower].
+func (r Request) Row() standing.Row {
+	return standing.Row{
+		Stamp: r.stamp, Tenant: r.tenant, Kind: standing.Request, ID: r.ID,
+		Value: tuple.Make("siegel/v1 request", r.Person[:], r.Requester[:], []byte(r.Kind), []byte(r.Value),
+			tuple.Uint64(uint64(mail.Micros(r.Created))), []byte(r.State), tuple.Uint64(uint64(r.decided)), r.decidedBy[:]),
+	}
 }
 
 // Kinds of requests.
@@ -44,62 +61,106 @@ const (
 	withdrawn = "withdrawn"
 )
 
-const selectRequest = `SELECT r.id, r.person, r.requester, r.kind, r.value, r.state, r.created, r.decided,
-	p.email, q.email, COALESCE(d.email, ''), p.made_by, p.made_at
-	FROM identity_request r
-	JOIN identity_person p ON p.tenant = r.tenant AND p.id = r.person
-	JOIN identity_person q ON q.tenant = r.tenant AND q.id = r.requester
-	LEFT JOIN identity_person d ON d.tenant = r.tenant AND d.id = r.decided_by
-	WHERE r.tenant = $1`
+const selectRequest = `SELECT tenant, id, person, requester, kind, value, state, created, decided, decided_by, salt, entered
+	FROM identity_request WHERE tenant = $1`
 
-func (i *Identity) scanRequest(row db.Scanner) (r Request, err error) {
-	var id, person, requester, madeBy []byte
-	var created, decided, madeAt int64
-	if err := row.Scan(&id, &person, &requester, &r.Kind, &r.Value, &r.State, &created, &decided,
-		&r.Email, &r.RequesterEmail, &r.DeciderEmail, &madeBy, &madeAt); err != nil {
+func scanRequest(row db.Scanner) (r Request, err error) {
+	var tenant, id, person, requester, decidedBy, salt []byte
+	var created int64
+	if err := row.Scan(&tenant, &id, &person, &requester, &r.Kind, &r.Value, &r.State, &created, &r.decided, &decidedBy, &salt, &r.stamp.At); err != nil {
 		return r, err
 	}
-	var errs [4]error
-	r.ID, errs[0] = mail.IDFrom(id)
-	r.Person, errs[1] = mail.IDFrom(person)
-	r.Requester, errs[2] = mail.IDFrom(requester)
-	p := Person{madeAt: mail.FromMicros(madeAt)}
-	p.madeBy, errs[3] = mail.IDFrom(madeBy)
+	var errs [5]error
+	r.tenant, errs[0] = mail.IDFrom(tenant)
+	r.ID, errs[1] = mail.IDFrom(id)
+	r.Person, errs[2] = mail.IDFrom(person)
+	r.Requester, errs[3] = mail.IDFrom(requester)
+	r.decidedBy, errs[4] = mail.IDFrom(decidedBy)
 	r.Created = mail.FromMicros(created)
-	if r.State == open {
-		r.NotBefore = i.cooling(r.Requester, p)
-	} else {
-		at := mail.FromMicros(decided)
-		r.Decided = &at
-	}
+	r.stamp.ScanSalt(salt)
 	return r, errors.Join(errs[:]...)
+}
+
+// say puts into a request who it speaks of, and until when it waits. It reports
+// false where somebody of them is not as the ledger has him.
+func (i *Identity) say(r *Request, look account.Lookup) (sound bool, err error) {
+	sound = true
+	for _, one := range []struct {
+		id    mail.ID
+		email *mail.Address
+	}{{r.Person, &r.Email}, {r.Requester, &r.RequesterEmail}, {r.decidedBy, &r.DeciderEmail}} {
+		if one.id.IsZero() {
+			continue
+		}
+		p, err := look(one.id)
+		if *one.email = p.Email; unsound(err) {
+			sound = false
+		} else if err != nil {
+			return false, err
+		}
+	}
+	if r.State != open {
+		at := mail.FromMicros(r.decided)
+		r.Decided = &at
+		return sound, nil
+	}
+	if r.NotBefore, err = i.cooling(r.Requester, r.Person, look); unsound(err) {
+		return false, nil
+	}
+	return sound, err
+}
+
+// unsound reports whether an error says that a row is not as the ledger has it:
+// of what stands, nothing it names is gone.
+func unsound(err error) bool {
+	return err != nil && (fault.Of(err) == fault.Damaged || fault.Of(err) == fault.NotFound)
 }
 
 // cooling returns until when an account is not served by requests of somebody,
 // nil where it is now.
-func (i *Identity) cooling(requester mail.ID, p Person) *time.Time {
-	until := p.madeAt.Add(coolDown)
-	if p.madeBy != requester || !i.Now().Before(until) {
-		return nil
+func (i *Identity) cooling(requester, person mail.ID, look account.Lookup) (*time.Time, error) {
+	p, err := look(person)
+	if err != nil {
+		return nil, err
 	}
-	return &until
+	return account.Cooling(i.Now(), requester, p, look)
 }
 
-// Requests lists the tenant's requests, newest first.
+// Requests lists the tenant's requests, newest first. Those that are not as the
+// ledger has them are Damaged.
 func (i *Identity) Requests(ctx context.Context, s *Session) (list []Request, err error) {
 	if err := i.must(ctx, s, Administrator, Keeper); err != nil {
 		return nil, err
 	}
-	rows, err := s.tenant.Query(ctx, selectRequest+` ORDER BY r.created DESC LIMIT 1000`)
+	rows, err := s.tenant.Query(ctx, selectRequest+` ORDER BY created DESC LIMIT 1000`)
 	if err != nil {
 		return nil, err
 	}
-	return db.Collect(rows, i.scanRequest)
+	if list, err = db.Collect(rows, scanRequest); err != nil {
+		return nil, err
+	}
+	look := i.people.Look(ctx, s.tenant)
+	for k := range list {
+		r, err := i.requestByID(ctx, s.tenant, list[k].ID)
+		stands := !unsound(err)
+		if err != nil && stands {
+			return nil, err
+		}
+		sound, err := i.say(&r, look)
+		if err != nil {
+			return nil, err
+		}
+		if !stands || !sound {
+			r.State, r.NotBefore, r.Decided = string(Damaged), nil, nil
+		}
+		list[k] = r
+	}
+	return list, nil
 }
 
 // RequestRole asks the keepers to give a person a role that reads the archive.
 func (i *Identity) RequestRole(ctx context.Context, s *Session, email mail.Address, role Role) (Request, error) {
-	if !role.holdsArchive() {
+	if !role.HoldsArchive() {
 		return Request{}, fault.New(fault.Invalid, "only the roles compliance and auditor are requested; others an administrator sets himself")
 	}
 	return i.request(ctx, s, email, forRole, string(role))
@@ -109,7 +170,7 @@ func (i *Identity) request(ctx context.Context, s *Session, email mail.Address, 
 	if err := i.must(ctx, s, Administrator); err != nil {
 		return Request{}, err
 	}
-	p, err := i.person(ctx, s.tenant, email)
+	p, err := i.people.At(ctx, s.tenant, email)
 	if err != nil {
 		return Request{}, err
 	}
@@ -118,19 +179,25 @@ func (i *Identity) request(ctx context.Context, s *Session, email mail.Address, 
 	}
 	r := Request{
 		ID: mail.NewID(), Person: p.ID, Requester: s.person.ID, Kind: kind, Value: value, State: open, Created: mail.Time(i.Now()),
-		Email: p.Email, RequesterEmail: s.person.Email, NotBefore: i.cooling(s.person.ID, p),
+		Email: p.Email, RequesterEmail: s.person.Email, tenant: s.tenant.ID(), stamp: i.book.NewStamp(),
+	}
+	if r.NotBefore, err = i.cooling(r.Requester, r.Person, i.people.Look(ctx, s.tenant)); err != nil {
+		return Request{}, err
 	}
 	err = s.tenant.Update(ctx, func(tx *db.Tx) error {
-		if err := still(ctx, tx, &p); err != nil {
+		if err := i.still(ctx, tx, &p); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO identity_request (tenant, id, person, requester, kind, value, state, created, decided, decided_by)
-			VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, 0, $8)`, r.ID.Bytes(), r.Person.Bytes(), r.Requester.Bytes(), kind, value,
-			mail.Micros(r.Created), mail.ID{}.Bytes())
+		_, err := tx.Exec(ctx, `INSERT INTO identity_request (tenant, id, person, requester, kind, value, state, created, decided, decided_by,
+			salt, entered) VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, 0, $8, $9, $10)`, r.ID.Bytes(), r.Person.Bytes(), r.Requester.Bytes(),
+			kind, value, mail.Micros(r.Created), r.decidedBy.Bytes(), r.stamp.Salt[:], r.stamp.At)
 		if fault.Of(err) == fault.Conflict {
 			return fault.New(fault.Conflict, "you have asked for this already, and the request is open")
 		}
 		if err != nil {
+			return err
+		}
+		if err := i.book.Enter(ctx, tx, r.Row()); err != nil {
 			return err
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{
@@ -156,8 +223,9 @@ func requested(r Request) string {
 
 // Approve carries out a request as a keeper: the seeds of the archive are
 // granted, or an address is assigned. No request serves the keeper himself, its
-// requester, or an account that the requester made or reset in the last seven
-// days, unless the founding ceremony made it.
+// requester, or an account that in the last seven days came from the same hand as
+// the requester: made or reset by him, or both by a third. Whom the founding
+// ceremony made comes from nobody's.
 func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request, error) {
 	if err := i.must(ctx, s, Keeper); err != nil {
 		return Request{}, err
@@ -168,22 +236,18 @@ func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request
 		if r, err = i.requestByID(ctx, tx, id); err != nil {
 			return err
 		}
-		if p, err = personByID(ctx, tx, r.Person); err != nil {
+		look := i.people.Look(ctx, tx)
+		if p, err = look(r.Person); err != nil {
 			return err
 		}
-		if err := i.mayApprove(s, r, p); err != nil {
+		if err := i.mayApprove(s, &r, look); err != nil {
 			return err
 		}
 		if err := i.decide(ctx, tx, s, &r, approved); err != nil {
 			return err
 		}
-		if err := i.carryOut(ctx, tx, s, r, p); err != nil {
+		if err := i.carryOut(ctx, tx, s, &r, p); err != nil {
 			return err
-		}
-		if r.Kind == forRole && Role(r.Value) != Keeper {
-			if r.Keepers, err = fewer(ctx, tx, p); err != nil {
-				return err
-			}
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{
 			What: "access.approve", Who: s.who(), Object: p.ID.String(),
@@ -196,19 +260,25 @@ func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request
 	return r, err
 }
 
-// decide ends an open request.
+// decide ends an open request that was read in the same transaction.
 func (i *Identity) decide(ctx context.Context, tx *db.Tx, s *Session, r *Request, state string) error {
-	now := mail.Time(i.Now())
-	res, err := tx.Exec(ctx, `UPDATE identity_request SET tenant = $1, state = $2, decided = $3, decided_by = $4
-		WHERE tenant = $1 AND id = $5 AND state = 'open'`, state, mail.Micros(now), s.person.ID.Bytes(), r.ID.Bytes())
+	if r.State != open {
+		return errDecided()
+	}
+	was, now := r.stamp, mail.Time(i.Now())
+	r.stamp, r.State, r.decided, r.decidedBy = i.book.NewStamp(), state, mail.Micros(now), s.person.ID
+	r.Decided, r.DeciderEmail, r.NotBefore = &now, s.person.Email, nil
+	res, err := tx.Exec(ctx, `UPDATE identity_request SET tenant = $1, state = $2, decided = $3, decided_by = $4, salt = $5, entered = $6
+		WHERE tenant = $1 AND id = $7 AND salt = $8`, r.State, r.decided, r.decidedBy.Bytes(), r.stamp.Salt[:], r.stamp.At, r.ID.Bytes(), was.Salt[:])
 	if err != nil {
 		return err
 	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, errDecided())
+	if n, err := res.RowsAffected(); err != nil {
+		return err
+	} else if n == 0 {
+		return errDecided()
 	}
-	r.State, r.Decided, r.DeciderEmail, r.NotBefore = state, &now, s.person.Email, nil
-	return nil
+	return i.book.Enter(ctx, tx, r.Row())
 }
 
 func errDecided() error {
@@ -239,6 +309,10 @@ func (i *Identity) end(ctx context.Context, s *Session, id mail.ID, state string
 		if state == withdrawn && r.Requester != s.person.ID {
 			return fault.New(fault.Denied, "only who made a request withdraws it; a keeper can reject it")
 		}
+		// Who is damaged keeps nobody from ending what was asked for him.
+		if _, err := i.say(&r, i.people.Look(ctx, tx)); err != nil {
+			return err
+		}
 		if err := i.decide(ctx, tx, s, &r, state); err != nil {
 			return err
 		}
@@ -257,17 +331,22 @@ func ended(r Request, who string) audit.Event {
 }
 
 // withdrawAll ends the open requests for somebody who is removed, and those that
-// she made.
+// she made. What the ledger does not know is left as it is.
 func (i *Identity) withdrawAll(ctx context.Context, tx *db.Tx, s *Session, p Person) error {
-	rows, err := tx.Query(ctx, selectRequest+` AND r.state = 'open' AND (r.person = $2 OR r.requester = $2) ORDER BY r.created`, p.ID.Bytes())
+	rows, err := tx.Query(ctx, selectRequest+` AND state = 'open' AND (person = $2 OR requester = $2) ORDER BY created`, p.ID.Bytes())
 	if err != nil {
 		return err
 	}
-	list, err := db.Collect(rows, i.scanRequest)
+	list, err := db.Collect(rows, scanRequest)
 	if err != nil {
 		return err
 	}
 	for _, r := range list {
+		if ok, err := i.book.Stands(ctx, r.Row()); err != nil {
+			return err
+		} else if !ok {
+			continue
+		}
 		if err := i.decide(ctx, tx, s, &r, withdrawn); err != nil {
 			return err
 		}
@@ -278,12 +357,16 @@ func (i *Identity) withdrawAll(ctx context.Context, tx *db.Tx, s *Session, p Per
 	return nil
 }
 
-func (i *Identity) requestByID(ctx context.Context, q rower, id mail.ID) (Request, error) {
-	r, err := i.scanRequest(q.QueryRow(ctx, selectRequest+` AND r.id = $2`, id.Bytes()))
-	if errors.Is(err, db.ErrNoRows) {
-		return r, fault.New(fault.NotFound, "there is no such request")
-	}
-	return r, err
+// requestByID returns a request, and its row also where it does not stand in the
+// ledger (kind Damaged).
+func (i *Identity) requestByID(ctx context.Context, q account.Rower, id mail.ID) (Request, error) {
+	return standing.Read(ctx, i.book, func() (Request, error) {
+		r, err := scanRequest(q.QueryRow(ctx, selectRequest+` AND id = $2`, id.Bytes()))
+		if errors.Is(err, db.ErrNoRows) {
+			return r, fault.New(fault.NotFound, "there is no such request")
+		}
+		return r, err
+	})
 }
 
 // former is what a request changes.
@@ -294,12 +377,23 @@ func former(r Request, p Person) string {
 	return ""
 }
 
-func (i *Identity) mayApprove(s *Session, r Request, p Person) error {
+func (i *Identity) mayApprove(s *Session, r *Request, look account.Lookup) error {
+	p, err := look(r.Person)
+	if err != nil {
+		return err
+	}
+	asker, err := look(r.Requester)
+	if err != nil {
+		return err
+	}
+	r.Email, r.RequesterEmail = p.Email, asker.Email
 	switch {
 	case r.State != open:
 		return errDecided()
 	case p.State == Removed:
 		return errRemoved()
+	case asker.State == Removed:
+		return fault.New(fault.Conflict, "who asked has been removed")
 	case p.ID == s.person.ID:
 		return fault.New(fault.Denied, "nobody approves access for himself; another keeper can")
 	case r.Requester == s.person.ID:
@@ -307,22 +401,23 @@ func (i *Identity) mayApprove(s *Session, r Request, p Person) error {
 	case r.Requester == p.ID:
 		return errOwnRequest()
 	}
-	if until := i.cooling(r.Requester, p); until != nil {
-		return fault.Newf(fault.Denied, "who asks made or reset this account less than 7 days ago; wait until %s or let another administrator ask",
-			until.Format("2006-01-02 15:04 MST"))
+	until, err := i.cooling(r.Requester, r.Person, look)
+	if err != nil || until == nil {
+		return err
 	}
-	return nil
+	at := until.Format("2006-01-02 15:04 MST")
+	if p.MadeBy == r.Requester {
+		return fault.Newf(fault.Denied, "who asks made or reset this account less than 7 days ago; wait until %s or let another administrator ask", at)
+	}
+	return fault.Newf(fault.Denied, "who asks and this account come from one hand: less than 7 days ago one made the other, or a third made both; wait until %s or let another administrator ask", at)
 }
 
-func (i *Identity) carryOut(ctx context.Context, tx *db.Tx, s *Session, r Request, p Person) error {
+func (i *Identity) carryOut(ctx context.Context, tx *db.Tx, s *Session, r *Request, p Person) error {
 	if r.Kind == forAddress {
 		if err := i.localAddress(ctx, tx.ID(), mail.Address(r.Value)); err != nil {
 			return err
 		}
-		_, err := i.assign(ctx, tx, p, mail.Address(r.Value))
-		if fault.Of(err) == fault.Conflict {
-			return fault.Newf(fault.Conflict, "%s is an address of this person already", r.Value)
-		}
+		_, err := i.owners.Assign(ctx, tx, p, mail.Address(r.Value))
 		return err
 	}
 	role, err := ParseRole(r.Value)
@@ -330,14 +425,19 @@ func (i *Identity) carryOut(ctx context.Context, tx *db.Tx, s *Session, r Reques
 		return err
 	}
 	if role != p.Role {
-		if err := i.lastOfRole(ctx, tx, p); err != nil {
+		left, err := i.lastOfRole(ctx, tx, p)
+		if err != nil {
 			return err
 		}
+		if p.Role == Keeper {
+			r.Keepers = left
+		}
 	}
-	if !p.Role.holdsArchive() {
+	if !p.Role.HoldsArchive() {
 		if err := i.giveArchive(ctx, tx, s, p, "role "+r.Value); err != nil {
 			return err
 		}
 	}
-	return setRole(ctx, tx, p, role)
+	p.Role = role
+	return i.people.Change(ctx, tx, &p)
 }

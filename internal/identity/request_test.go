@@ -135,3 +135,44 @@ func TestOneKeeperLeft(t *testing.T) {
 		t.Errorf("set: %+v", c)
 	}
 }
+
+// An administrator who makes another one and asks through him asks himself: for
+// his own account and for those that he made.
+func TestPuppets(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	admin, keeper := h.in("admin@a.test"), h.in("keeper@a.test")
+	_, code, err := h.id.Invite(ctx, admin, "puppet@a.test", identity.Administrator)
+	h.ok(err)
+	h.ok(h.id.Accept(ctx, "alpha", "puppet@a.test", code, []byte(password)))
+	_, _, err = h.id.Invite(ctx, admin, "new@a.test", identity.Reader)
+	h.ok(err)
+	must(h.id.SetRole(ctx, admin, "reader2@a.test", identity.Administrator))
+	until := h.now().Add(identity.CoolDown)
+	for _, by := range []mail.Address{"puppet@a.test", "reader2@a.test"} {
+		s := h.in(by)
+		for _, who := range []mail.Address{"admin@a.test", "new@a.test"} {
+			r, err := h.id.RequestRole(ctx, s, who, identity.Auditor)
+			h.ok(err)
+			if r.NotBefore == nil || !r.NotBefore.Equal(until) {
+				t.Errorf("%s for %s: not before %v", by, who, r.NotBefore)
+			}
+			_, err = h.id.Approve(ctx, keeper, r.ID)
+			h.want(by.String()+" for "+who.String(), err, fault.Denied)
+		}
+		// Others are served.
+		r := must(h.id.RequestRole(ctx, s, "reader@a.test", identity.Auditor))
+		if r.NotBefore != nil {
+			t.Errorf("%s for another: not before %v", by, r.NotBefore)
+		}
+	}
+	h.advance(identity.CoolDown)
+	for _, r := range must(h.id.Requests(ctx, keeper)) {
+		if r.RequesterEmail != "puppet@a.test" {
+			continue
+		}
+		if _, err := h.id.Approve(ctx, keeper, r.ID); err != nil {
+			t.Errorf("after seven days, for %s: %v", r.Email, err)
+		}
+	}
+}

@@ -60,8 +60,9 @@ func TestSealing(t *testing.T) {
 	}
 }
 
-// An assignment that a hand puts into the database makes nobody a reader: mail
-// is refused until somebody looks (security-model.md, "Keys are in the ledger").
+// An assignment that a hand puts into the database makes nobody a reader, and
+// keeps nobody's mail out; where one that stands was changed mail is refused until
+// somebody looks (security-model.md, "Keys are in the ledger").
 func TestChangedAssignment(t *testing.T) {
 	h := newHouse(t)
 	ctx := t.Context()
@@ -75,6 +76,16 @@ func TestChangedAssignment(t *testing.T) {
 		h.want(what, err, fault.Damaged)
 		_, _, err = h.another().Sealing(ctx, alpha, []mail.Address{a})
 		h.want(what+" after a restart", err, fault.Damaged)
+	}
+	ignore := func(what string, a mail.Address, readers int) {
+		t.Helper()
+		for _, id := range []*identity.Identity{h.id, h.another()} {
+			before := h.alarms.Load()
+			_, owners, err := id.Sealing(ctx, alpha, []mail.Address{a})
+			if err != nil || len(owners) != readers || h.alarms.Load() == before {
+				t.Errorf("%s: %v, %v, %d alarms", what, owners, err, h.alarms.Load()-before)
+			}
+		}
 	}
 	good := func() {
 		t.Helper()
@@ -96,16 +107,18 @@ func TestChangedAssignment(t *testing.T) {
 	set("address", "reader@a.test")
 	good()
 	// A copy for somebody else, and one that is made up.
-	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created)
-		SELECT $1, address, $2, $3, id, salt, leaf, created FROM identity_address WHERE tenant = $1 AND person = $4`,
+	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, entered)
+		SELECT $1, address, $2, $3, id, salt, entered FROM identity_address WHERE tenant = $1 AND person = $4`,
 		reader2.ID.Bytes(), reader2.Holder.Bytes(), reader.ID.Bytes())
-	refuse("a copy for another", "reader@a.test")
+	ignore("a copy for another", "reader@a.test", 1)
 	h.tamper(`DELETE FROM identity_address WHERE tenant = $1 AND address = 'reader@a.test' AND person = $2`, reader2.ID.Bytes())
 	good()
-	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		"boss@a.test", reader2.ID.Bytes(), reader2.Holder.Bytes(), mail.NewID().Bytes(), bytes.Repeat([]byte{1}, 32), 0, 0)
-	refuse("a made-up one", "boss@a.test")
-	for column, value := range map[string]any{"salt": make([]byte, 32), "leaf": int64(1), "created": int64(1), "id": mail.NewID().Bytes()} {
+	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, entered) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		"boss@a.test", reader2.ID.Bytes(), reader2.Holder.Bytes(), mail.NewID().Bytes(), bytes.Repeat([]byte{1}, 32), 0)
+	ignore("a made-up one", "boss@a.test", 0)
+	var was []byte
+	h.ok(alpha.QueryRow(ctx, `SELECT id FROM identity_address WHERE tenant = $1 AND person = $2 AND address = 'reader@a.test'`, reader.ID.Bytes()).Scan(&was))
+	for column, value := range map[string]any{"salt": make([]byte, 32), "entered": int64(1)} {
 		var was any
 		h.ok(alpha.QueryRow(ctx, `SELECT `+column+` FROM identity_address WHERE tenant = $1 AND person = $2 AND address = 'reader@a.test'`, reader.ID.Bytes()).Scan(&was))
 		set(column, value)
@@ -113,6 +126,9 @@ func TestChangedAssignment(t *testing.T) {
 		h.want("another "+column, err, fault.Damaged)
 		set(column, was)
 	}
+	set("id", mail.NewID().Bytes())
+	ignore("another id", "reader@a.test", 0)
+	h.tamper(`UPDATE identity_address SET tenant = $1, id = $2 WHERE tenant = $1 AND person = $3`, was, reader.ID.Bytes())
 	set("salt", []byte{1})
 	_, _, err := h.another().Sealing(ctx, alpha, []mail.Address{"reader@a.test"})
 	h.want("no salt", err, fault.Damaged)
@@ -127,9 +143,9 @@ func TestUnassignedComesBack(t *testing.T) {
 	keeper := h.in("keeper@a.test")
 	reader := h.person(keeper, "reader@a.test")
 	var holder, id, salt []byte
-	var leaf, created int64
-	h.ok(alpha.QueryRow(ctx, `SELECT holder, id, salt, leaf, created FROM identity_address WHERE tenant = $1 AND address = 'reader@a.test'`).
-		Scan(&holder, &id, &salt, &leaf, &created))
+	var entered int64
+	h.ok(alpha.QueryRow(ctx, `SELECT holder, id, salt, entered FROM identity_address WHERE tenant = $1 AND address = 'reader@a.test'`).
+		Scan(&holder, &id, &salt, &entered))
 	h.ok(h.id.RemoveAddress(ctx, keeper, "reader@a.test", "reader@a.test"))
 	sealing := func(i *identity.Identity) error {
 		_, owners, err := i.Sealing(ctx, alpha, []mail.Address{"reader@a.test"})
@@ -139,10 +155,13 @@ func TestUnassignedComesBack(t *testing.T) {
 		return err
 	}
 	h.ok(sealing(h.id))
-	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, leaf, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		"reader@a.test", reader.ID.Bytes(), holder, id, salt, leaf, created)
-	h.want("put back", sealing(h.id), fault.Damaged)
-	h.want("put back, in another process", sealing(h.another()), fault.Damaged)
+	h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, entered) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		"reader@a.test", reader.ID.Bytes(), holder, id, salt, entered)
+	h.ok(sealing(h.id))
+	h.ok(sealing(h.another()))
+	if h.alarms.Load() != 2 {
+		t.Errorf("%d alarms", h.alarms.Load())
+	}
 	// Given again it is another assignment.
 	h.tamper(`DELETE FROM identity_address WHERE tenant = $1 AND address = 'reader@a.test'`)
 	_, err := h.id.AddAddress(ctx, keeper, "reader@a.test", "reader@a.test")
@@ -186,9 +205,9 @@ func TestSealingDoesNotDeadlock(t *testing.T) {
 	wait.Wait()
 }
 
-// Which holder is the archive of a tenant stands in a row of the instance that
-// no entry commits to: with another holder there, nobody signs in, so nobody's
-// notes are sealed to it, and a session from before takes nothing away amiss.
+// Which holder is the archive of a tenant stands in a row of the instance: with
+// another holder there, nobody signs in, so nobody's notes are sealed to it, and a
+// session from before takes nothing away amiss.
 func TestAnotherArchive(t *testing.T) {
 	h := newHouse(t)
 	ctx := t.Context()
@@ -248,5 +267,74 @@ func TestApproveWithOldTerms(t *testing.T) {
 	h.ok(err)
 	if s := h.in("reader@a.test"); !opens(s, h.sealed()) {
 		t.Error("what comes cannot be read")
+	}
+}
+
+// A row of a grant or an address that stands for nothing, whoever wrote it, keeps
+// nobody from access or from taking it away: it goes, and each that goes is an
+// event. Whoever the row was for gets nothing with the next term.
+func TestStrays(t *testing.T) {
+	for what, take := range map[string]func(h *house, admin *identity.Session) error{
+		"removed": func(h *house, admin *identity.Session) error {
+			return h.id.Remove(t.Context(), admin, "auditor@a.test")
+		},
+		"another role": func(h *house, admin *identity.Session) error {
+			_, err := h.id.SetRole(t.Context(), admin, "auditor@a.test", identity.Reader)
+			return err
+		},
+		"repaired": func(h *house, admin *identity.Session) error {
+			n, err := h.id.Repair(t.Context(), admin)
+			if n != 3 {
+				t.Errorf("%d rows went", n)
+			}
+			return err
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			h := newHouse(t)
+			ctx := t.Context()
+			admin := h.in("admin@a.test")
+			reader := h.person(admin, "reader@a.test")
+			for _, id := range [][]byte{mail.NewID().Bytes(), admin.Person().Bytes()} {
+				h.tamper(`INSERT INTO seal_grant (tenant, id, holder, term, grantee, grantee_term, kind, scope, not_after, giver, sealed, entry, salt, opening, opening_term, leaf, created)
+					SELECT $1, $2, holder, term, $3, 1, kind, scope, 'never', giver, sealed, entry, salt, opening, opening_term, leaf, created
+					FROM seal_grant WHERE tenant = $1 AND holder = $4 LIMIT 1`, id, reader.Holder.Bytes(), h.tenant("alpha").Archive.Bytes())
+			}
+			h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, entered)
+				SELECT $1, address, $2, $3, id, salt, entered FROM identity_address WHERE tenant = $1 AND address = 'reader@a.test'`,
+				admin.Person().Bytes(), admin.Account().Holder.Bytes())
+
+			before := h.alarms.Load()
+			if !h.in("keeper@a.test").Unlocked().Holds(h.tenant("alpha").Archive) {
+				t.Fatal("the keeper is locked out")
+			}
+			if h.alarms.Load() == before {
+				t.Error("no alarm")
+			}
+			h.ok(take(h, admin))
+			n := 0
+			for _, e := range h.events(h.in("keeper@a.test")) {
+				if e.What == "access.repair" {
+					n++
+				}
+			}
+			if n != 3 {
+				t.Errorf("%d events", n)
+			}
+			before = h.alarms.Load()
+			id := h.sealed()
+			if opens(h.in("reader@a.test"), id) {
+				t.Error("who had a row of nothing reads")
+			}
+			if !opens(h.in("keeper@a.test"), id) {
+				t.Error("the keeper does not read")
+			}
+			if h.alarms.Load() != before {
+				t.Error("an alarm about what has gone")
+			}
+			if _, owners, err := h.id.Sealing(ctx, admin.Tenant(), []mail.Address{"reader@a.test"}); err != nil || len(owners) != 1 {
+				t.Errorf("%v, %v", owners, err)
+			}
+		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"siegel/internal/audit"
+	"siegel/internal/identity/account"
 	"siegel/internal/identity/attempt"
 	"siegel/internal/identity/bound"
 	"siegel/internal/identity/credential"
@@ -71,11 +72,11 @@ func (i *Identity) must(ctx context.Context, s *Session, roles ...Role) error {
 	if s.recovery {
 		return nil
 	}
-	p, err := personByID(ctx, s.tenant, s.person.ID)
+	p, err := i.people.ByID(ctx, s.tenant, s.person.ID)
 	if err != nil {
 		return err
 	}
-	if p.State != Active || !p.same(s.person) {
+	if p.State != Active || !same(p, s.person) {
 		return errChanged()
 	}
 	return nil
@@ -97,8 +98,8 @@ func errRole(has Role, needed []Role) error {
 }
 
 // same reports whether an account is still what it was.
-func (p Person) same(o Person) bool {
-	return p.State == o.State && p.Role == o.Role && p.madeAt.Equal(o.madeAt)
+func same(p, o Person) bool {
+	return p.State == o.State && p.Role == o.Role && p.MadeAt.Equal(o.MadeAt)
 }
 
 func errChanged() error {
@@ -171,33 +172,57 @@ func (i *Identity) unlock(ctx context.Context, tenant string, email mail.Address
 	// In the register first: who changes the account from here on ends the session,
 	// and who changed it before is found by the transaction.
 	i.open.add(s)
-	if err := i.enterSignIn(ctx, s, kind); err != nil {
+	if err = i.checkSignIn(ctx, s, t); err == nil {
+		err = i.enterSignIn(ctx, s, kind)
+	}
+	if err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// enterSignIn records that a session was opened, after the refused attempts
-// before it. It fails with kind Damaged where the archive is none.
-func (i *Identity) enterSignIn(ctx context.Context, s *Session, kind seal.LockKind) error {
-	// Which holder is the archive stands in a row that the ledger does not know.
-	// Where nobody asked the log before it is read through now, and not while a
-	// transaction keeps others from writing.
-	if err := i.Vault.Check(ctx, s.tenant, s.archive, seal.Archive); err != nil {
+// checkSignIn fails with kind Damaged where what led to a session is not as the
+// ledger has it: the address, the account with its holder, the tenant with its
+// archive. Only who knew the password or the code learns that.
+func (i *Identity) checkSignIn(ctx context.Context, s *Session, t Tenant) error {
+	err := i.people.CheckLogin(ctx, s.person)
+	if fault.Of(err) == fault.NotFound {
+		return errChanged() // removed meanwhile
+	}
+	if err != nil {
 		return err
 	}
+	now, err := i.routes.One(ctx, t.ID)
+	if err != nil {
+		return err
+	}
+	p, err := i.people.ByID(ctx, s.tenant, s.person.ID)
+	if err != nil {
+		return err
+	}
+	if now.Name != t.Name || now.Archive != t.Archive || p.Email != s.person.Email || p.Holder != s.person.Holder || !same(p, s.person) {
+		return errChanged()
+	}
+	// Where nobody asked the log before it is read through now, and not while a
+	// transaction keeps others from writing.
+	return i.Vault.Check(ctx, s.tenant, s.archive, seal.Archive)
+}
+
+// enterSignIn records that a session was opened, after the refused attempts
+// before it.
+func (i *Identity) enterSignIn(ctx context.Context, s *Session, kind seal.LockKind) error {
 	return i.DB.Update(ctx, func(b *db.Batch) error {
 		list, err := i.attempts.Take(ctx, b, s.tenant.ID(), s.person.ID)
 		if err != nil {
 			return err
 		}
 		tx := b.Tenant(s.tenant.ID())
-		p, err := personByID(ctx, tx, s.person.ID)
+		p, err := i.people.ByID(ctx, tx, s.person.ID)
 		if err != nil {
 			return err
 		}
-		if !p.same(s.person) {
+		if !same(p, s.person) {
 			return errChanged()
 		}
 		if err := i.attempts.Enter(ctx, tx, list); err != nil {
@@ -229,21 +254,31 @@ func (i *Identity) login(ctx context.Context, tenant string, email mail.Address)
 	if n != 1 {
 		t = Tenant{}
 	}
-	p, err := i.person(ctx, i.DB.Tenant(t.ID), email)
+	p, err := account.Find(ctx, i.DB.Tenant(t.ID), email)
 	if fault.Of(err) == fault.NotFound {
 		return Tenant{}, Person{Holder: mail.NewID()}, nil
 	}
 	return t, p, err
 }
 
-// logins returns the tenants that an address can sign in to.
+// logins returns the tenants that an address can sign in to, as the database has
+// them.
 func (i *Identity) logins(ctx context.Context, email mail.Address) ([]Tenant, error) {
-	rows, err := i.DB.Instance().Query(ctx, `SELECT t.id, t.name, t.archive, t.recovery FROM identity_login l
+	rows, err := i.DB.Instance().Query(ctx, `SELECT t.id, t.name, t.archive FROM identity_login l
 		JOIN identity_tenant t ON t.tenant = l.tenant AND t.id = l.owner WHERE l.tenant = $1 AND l.email = $2`, email.String())
 	if err != nil {
 		return nil, err
 	}
-	return db.Collect(rows, scanTenant)
+	return db.Collect(rows, func(row db.Scanner) (t Tenant, err error) {
+		var id, archive []byte
+		if err := row.Scan(&id, &t.Name, &archive); err != nil {
+			return t, err
+		}
+		var errs [2]error
+		t.ID, errs[0] = mail.IDFrom(id)
+		t.Archive, errs[1] = mail.IDFrom(archive)
+		return t, errors.Join(errs[:]...)
+	})
 }
 
 // Accept takes an invitation: the code opens the seed, a password of the
@@ -266,7 +301,7 @@ func (i *Identity) Accept(ctx context.Context, tenant string, email mail.Address
 	}
 	defer s.Close()
 	// Only who has the code learns how the account stands.
-	if s.person.State != Invited || i.Now().After(s.person.invitedUntil) {
+	if s.person.State != Invited || i.Now().After(s.person.InvitedUntil) {
 		return fault.New(fault.Denied, "this invitation has expired; an administrator can make a new one with person reset")
 	}
 	return i.lock(ctx, s, password, "person.accept")
@@ -305,13 +340,16 @@ func (i *Identity) lock(ctx context.Context, s *Session, password []byte, what s
 		}
 		// Of two who use a code at once, one is late; and who was removed or reset
 		// meanwhile must not lock the old key again.
-		res, err := tx.Exec(ctx, `UPDATE identity_person SET tenant = $1, state = 'active' WHERE tenant = $1 AND id = $2 AND state = $3 AND made_at = $4`,
-			s.person.ID.Bytes(), string(s.person.State), mail.Micros(s.person.madeAt))
+		p, err := i.people.ByID(ctx, tx, s.person.ID)
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, errChanged())
+		if p.State != s.person.State || !p.MadeAt.Equal(s.person.MadeAt) {
+			return errChanged()
+		}
+		p.State = Active
+		if err := i.people.Change(ctx, tx, &p); err != nil {
+			return err
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{What: what, Who: s.person.ID.String(), Object: s.person.ID.String()})
 	})

@@ -61,7 +61,11 @@ func Init(dir string) error {
 }
 
 // Found founds the tenant and lets everybody set the password.
-func Found(ctx context.Context, a *app.App) error {
+func Found(ctx context.Context, a *app.App) error { return FoundAs(ctx, a, Tenant, Domain) }
+
+// FoundAs founds a tenant with another name and domain.
+func FoundAs(ctx context.Context, a *app.App, name string, domain mail.Domain) error {
+	at := "@" + domain.String()
 	kit, err := a.Identity.NewKit(ctx)
 	if err != nil {
 		return err
@@ -71,14 +75,15 @@ func Found(ctx context.Context, a *app.App) error {
 		words = append(words, kit.Words[at-1])
 	}
 	founded, err := a.Identity.Found(ctx, identity.Founding{
-		Name: Tenant, Domains: []mail.Domain{Domain}, Kit: kit.ID, Words: words,
-		Administrators: []mail.Address{"admin@" + Domain}, Keepers: []mail.Address{Keeper}, Readers: []mail.Address{Reader},
+		Name: name, Domains: []mail.Domain{domain}, Kit: kit.ID, Words: words,
+		Administrators: []mail.Address{mail.NewAddress("admin" + at)}, Keepers: []mail.Address{mail.NewAddress("keeper" + at)},
+		Readers: []mail.Address{mail.NewAddress("reader" + at)},
 	})
 	if err != nil {
 		return err
 	}
 	for _, inv := range founded.Invitations {
-		if err := a.Identity.Accept(ctx, Tenant, inv.Email, inv.Code, []byte(Password)); err != nil {
+		if err := a.Identity.Accept(ctx, name, inv.Email, inv.Code, []byte(Password)); err != nil {
 			return fmt.Errorf("%s: %w", inv.Email, err)
 		}
 	}

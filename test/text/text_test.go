@@ -31,7 +31,7 @@ func says() map[string]int {
 // words are said by variables: roles, states, kinds.
 func words() []string {
 	return []string{
-		"administrator", "compliance", "auditor", "reader", "invited", "active", "removed", "open", "approved", "rejected", "withdrawn", "role", "address",
+		"administrator", "compliance", "auditor", "reader", "invited", "active", "removed", "damaged", "open", "approved", "rejected", "withdrawn", "role", "address",
 		fault.Inside, "sealed", "opened", "ok", "warn", "bad", "files", "disk", "clock", "ledger", "timestamps", "swap", "memory", "environment",
 		"Usage:", "Available Commands:", "Global Flags:", "Flags:", "Examples:",
 	}

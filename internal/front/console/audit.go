@@ -44,7 +44,12 @@ func (c *Console) audit(ctx context.Context, k *call) (any, error) {
 	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) { return c.events(ctx, s, r) })
 }
 
-func (c *Console) events(ctx context.Context, s *identity.Session, r Audit) ([]Event, error) {
+// Events are those that could be read.
+type Events []Event
+
+func (Events) partial() {}
+
+func (c *Console) events(ctx context.Context, s *identity.Session, r Audit) (Events, error) {
 	names, err := c.Identity.Names(ctx, s)
 	if err != nil {
 		return nil, err
@@ -54,7 +59,7 @@ func (c *Console) events(ctx context.Context, s *identity.Session, r Audit) ([]E
 		return nil, err
 	}
 	person := mail.NewAddress(r.Person)
-	list := []Event{}
+	list := Events{}
 	err = c.Identity.Audit(ctx, s, math.MaxInt, func(e audit.Entry) error {
 		if e.Time.Before(r.Since) {
 			return audit.ErrEnough

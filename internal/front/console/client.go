@@ -106,6 +106,8 @@ func readLines(r io.Reader, result any, progress func(Progress)) error {
 			return err
 		}
 		switch {
+		case l.Error != nil && l.Result != nil && result != nil: // the rest, beside what is damaged
+			return errors.Join(json.Unmarshal(l.Result, result), l.Error)
 		case l.Error != nil:
 			return l.Error
 		case l.Progress != nil:

@@ -23,6 +23,7 @@ func (c *Console) commands() map[string]command {
 		"tenant/check":          c.tenantCheck,
 		"tenant/create":         c.tenantCreate,
 		"tenant/list":           c.tenantList,
+		"access/repair":         c.accessRepair,
 		"person/list":           c.personList,
 		"person/invite":         c.personInvite,
 		"person/accept":         c.personAccept,
@@ -123,13 +124,51 @@ func addresses(list []string) (out []mail.Address) {
 	return out
 }
 
-func (c *Console) tenantList(ctx context.Context, _ *call) (any, error) {
-	return c.Identity.Tenants(ctx)
+// Listed is a tenant with its state.
+type Listed struct {
+	identity.Tenant
+	Problem string `json:"problem,omitempty"` // of its ledger: the tenant is shut, or will be at the next start
+}
+
+func (c *Console) tenantList(ctx context.Context, k *call) (any, error) {
+	tenants, err := c.Identity.Tenants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	damaged, err := c.Evidence.Damaged(ctx)
+	if err != nil && fault.Of(err) != fault.Damaged && fault.Of(err) != fault.Invalid {
+		return nil, err
+	}
+	list := []Listed{} // where the instance itself is damaged the list is asked for all the more
+	for _, t := range tenants {
+		one := Listed{Tenant: t}
+		if err := damaged[t.ID]; err != nil {
+			one.Problem = Explain(c.texts, k.lang, err).Text
+		}
+		list = append(list, one)
+	}
+	return list, nil
 }
 
 // Signed is a command with nothing but who gives it.
 type Signed struct {
 	Credentials
+}
+
+// Repaired is how many rows of nothing were removed.
+type Repaired struct {
+	Removed int `json:"removed"`
+}
+
+func (c *Console) accessRepair(ctx context.Context, k *call) (any, error) {
+	var r Signed
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) {
+		n, err := c.Identity.Repair(ctx, s)
+		return Repaired{n}, err
+	})
 }
 
 func (c *Console) personList(ctx context.Context, k *call) (any, error) {

@@ -66,6 +66,10 @@ type call struct {
 	sent bool // octets have been sent; an error can only break the answer off
 }
 
+// partial is a result that is worth having with an error beside it: what is
+// whole where something is damaged.
+type partial interface{ partial() }
+
 // command carries out a call and returns its result, or nil where it has sent
 // octets.
 type command func(ctx context.Context, k *call) (any, error)
@@ -110,6 +114,12 @@ func (c *Console) serve(f command) http.HandlerFunc {
 			if fault.Of(err) == fault.Internal {
 				c.Log.Error("a command failed", "command", r.URL.Path, "error", err)
 			}
+			if _, rest := result.(partial); rest {
+				if b, broken := json.Marshal(result); broken == nil {
+					k.write(line{Result: b, Error: Explain(c.texts, k.lang, err)})
+					return
+				}
+			}
 			c.fail(k, err)
 		case !k.sent || result != nil:
 			b, err := json.Marshal(result)
@@ -139,7 +149,8 @@ func Explain(texts *text.Catalog, l text.Lang, err error) *Error {
 }
 
 // faults returns the faults of a request that were joined, such as the rules
-// that a password breaks, and otherwise the error alone.
+// that a password breaks, or the entries that are damaged, and otherwise the error
+// alone.
 func faults(err error) []error {
 	outer, _ := errors.AsType[*fault.Error](err)
 	joined, ok := errors.AsType[interface {
@@ -152,7 +163,7 @@ func faults(err error) []error {
 	list := joined.Unwrap()
 	for i, one := range list {
 		f, ok := one.(*fault.Error) //nolint:errorlint // what is wrapped has a context of its own
-		if !ok || f.Kind != fault.Invalid || (i == 0 && f != outer) {
+		if !ok || (f.Kind != fault.Invalid && f.Kind != fault.Damaged) || (i == 0 && f != outer) {
 			return []error{err}
 		}
 	}

@@ -42,6 +42,8 @@ func (evidence) Export(context.Context, mail.TenantID, string) (console.Exported
 	return console.Exported{}, errors.New("not in this test")
 }
 
+func (evidence) Damaged(context.Context) (map[mail.TenantID]error, error) { return nil, nil }
+
 func (evidence) Doctor(context.Context) []console.Finding {
 	return []console.Finding{{Name: "disk", State: "ok", What: console.Sentence{Text: "%d problems were found", Args: []any{3}}}}
 }

@@ -1,13 +1,15 @@
 -- +goose Up
 -- Rows of identity_tenant, identity_domain, identity_login and identity_attempt belong to the instance (the zero
 -- tenant): they say which tenant something belongs to, or that it belongs to none.
+-- Rows with a salt count only as the newest entry of their id in the tenant's audit log has them (docs/formats/entry.md).
 CREATE TABLE identity_tenant (
   tenant BYTEA NOT NULL,
   id BYTEA NOT NULL,
   name TEXT NOT NULL,
   archive BYTEA NOT NULL,      -- its archive holder
   recovery BYTEA NOT NULL,     -- its recovery holder
-  created BIGINT NOT NULL,
+  salt BYTEA NOT NULL,
+  entered BIGINT NOT NULL,     -- the time of the entry
   PRIMARY KEY (tenant, id)
 );
 CREATE UNIQUE INDEX identity_tenant_name ON identity_tenant (tenant, name);
@@ -15,6 +17,9 @@ CREATE TABLE identity_domain (
   tenant BYTEA NOT NULL,
   domain TEXT NOT NULL,
   owner BYTEA NOT NULL,
+  id BYTEA NOT NULL,           -- of the entry of kind domain
+  salt BYTEA NOT NULL,
+  entered BIGINT NOT NULL,
   PRIMARY KEY (tenant, domain)
 );
 CREATE TABLE identity_login (
@@ -47,7 +52,10 @@ CREATE TABLE identity_person (
   made_by BYTEA NOT NULL,      -- who invited or reset the account last
   made_at BIGINT NOT NULL,
   invited_until BIGINT NOT NULL,
-  created BIGINT NOT NULL,
+  raised_by BYTEA NOT NULL,    -- who gave the role administrator last; zero for nobody
+  raised_at BIGINT NOT NULL,
+  salt BYTEA NOT NULL,
+  entered BIGINT NOT NULL,
   PRIMARY KEY (tenant, id)
 );
 -- Who was removed may be invited again, as another person with another holder.
@@ -59,8 +67,7 @@ CREATE TABLE identity_address (
   holder BYTEA NOT NULL,
   id BYTEA NOT NULL,           -- of the entry of kind holders
   salt BYTEA NOT NULL,
-  leaf BIGINT NOT NULL,
-  created BIGINT NOT NULL,
+  entered BIGINT NOT NULL,
   PRIMARY KEY (tenant, address, person)
 );
 CREATE TABLE identity_request (
@@ -74,6 +81,8 @@ CREATE TABLE identity_request (
   created BIGINT NOT NULL,
   decided BIGINT NOT NULL,
   decided_by BYTEA NOT NULL,
+  salt BYTEA NOT NULL,
+  entered BIGINT NOT NULL,
   PRIMARY KEY (tenant, id)
 );
 -- Who asks for the same again hears that she did.

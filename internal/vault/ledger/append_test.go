@@ -35,8 +35,12 @@ func TestAppendedByAHand(t *testing.T) {
 		if _, err := l.Newest(ctx, w.tenant, ledger.Audit, mail.NewID()); fault.Of(err) != fault.Damaged {
 			t.Errorf("%s relies on it: %v", name, err)
 		}
-		if _, err := l.Recent(ctx, w.tenant, ledger.Audit, -1, 10); fault.Of(err) != fault.Damaged {
-			t.Errorf("%s lists it: %v", name, err)
+		list, err := l.Recent(ctx, w.tenant, ledger.Audit, -1, 10)
+		w.must(err)
+		for _, e := range list {
+			if (e.Err != nil) != (e.Index == 1) {
+				t.Errorf("%s: entry %d: %v", name, e.Index, e.Err)
+			}
 		}
 	}
 	if err := w.points.CheckpointNow(ctx); fault.Of(err) != fault.Damaged {

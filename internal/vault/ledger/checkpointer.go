@@ -71,29 +71,6 @@ func Logs(id mail.TenantID) []string {
 	return []string{Message, Audit}
 }
 
-// Check is for the start: every log must extend its last signed checkpoint, and
-// the clock must not be before the newest one. It fails with kind Damaged or,
-// for the clock, Invalid; the server must not serve then.
-func (c *Checkpointer) Check(ctx context.Context) (err error) {
-	defer fault.Wrap(&err, "ledger")
-	if err := c.CheckClock(ctx); err != nil {
-		return err
-	}
-	tenants, err := c.Tenants(ctx)
-	if err != nil {
-		return err
-	}
-	var bad []error
-	for _, id := range append(tenants, mail.TenantID{}) {
-		for _, log := range Logs(id) {
-			if _, _, err := c.read(ctx, c.DB.Tenant(id), log); err != nil {
-				bad = append(bad, fmt.Errorf("tenant %s: %w", id, err))
-			}
-		}
-	}
-	return errors.Join(bad...)
-}
-
 // CheckClock fails with kind Invalid where the clock is before the newest
 // checkpoint: whatever is entered now would seem older than it is.
 func (c *Checkpointer) CheckClock(ctx context.Context) error {
@@ -142,7 +119,8 @@ const lastFor = 10 * time.Second
 
 // CheckpointNow signs every log that has new leaves, without waiting. When it
 // returns nil all leaves that were committed before the call are covered by a
-// signed checkpoint of the instance, which waits for its timestamp.
+// signed checkpoint of the instance, which waits for its timestamp, but for
+// those of tenants that are shut.
 func (c *Checkpointer) CheckpointNow(ctx context.Context) error { return c.sign(ctx, true) }
 
 // Alarms returns why logs are not signed any more; nil is well.
@@ -177,7 +155,8 @@ func (c *Checkpointer) alarm(id mail.TenantID, log string, err error) error {
 	return err
 }
 
-// sign goes over all logs, the instance's last.
+// sign goes over all logs, the instance's last. Tenants that are shut are left
+// out.
 func (c *Checkpointer) sign(ctx context.Context, now bool) error {
 	c.round.Lock()
 	defer c.round.Unlock()
@@ -190,6 +169,9 @@ func (c *Checkpointer) sign(ctx context.Context, now bool) error {
 	}
 	var bad []error
 	for _, id := range tenants {
+		if c.Ledger.Shut(id) != nil {
+			continue
+		}
 		if err := c.tenant(ctx, c.DB.Tenant(id), now); err != nil {
 			bad = append(bad, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -23,7 +24,7 @@ import (
 func TestCheckpointNow(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	w.must(w.points.Check(ctx))
+	w.must(w.check())
 	w.add(3)
 	w.must(w.points.CheckpointNow(ctx))
 	s, err := w.ledger.Status(ctx, w.db.Instance())
@@ -46,7 +47,7 @@ func TestCheckpointNow(t *testing.T) {
 	}
 	w.add(300)
 	w.must(w.points.CheckpointNow(ctx))
-	w.must(w.points.Check(ctx))
+	w.must(w.check())
 	for _, r := range verify(w) {
 		w.must(r.Err())
 	}
@@ -152,7 +153,7 @@ func TestGuard(t *testing.T) {
 			w.add(300)
 			w.must(w.points.CheckpointNow(t.Context()))
 			tt.harm(w)
-			err := w.points.Check(t.Context())
+			err := w.check()
 			if fault.Of(err) != fault.Damaged || !strings.Contains(fmt.Sprint(err), tt.want) {
 				t.Errorf("check: %v, want damaged with %q", err, tt.want)
 			}
@@ -165,6 +166,12 @@ func TestGuard(t *testing.T) {
 			}
 		})
 	}
+}
+
+// check says what is wrong with the instance, or with the tenant.
+func (w *world) check() error {
+	damaged, err := w.points.Check(w.t.Context())
+	return errors.Join(err, damaged[w.tenant.ID()])
 }
 
 func auditGuardOf(w *world) blob.Name {
@@ -210,7 +217,7 @@ func TestClock(t *testing.T) {
 	w.add(1)
 	w.must(w.points.CheckpointNow(t.Context()))
 	w.clock.add(-time.Hour)
-	if err := w.points.Check(t.Context()); fault.Of(err) != fault.Invalid {
+	if err := w.check(); fault.Of(err) != fault.Invalid {
 		t.Errorf("check with a clock that is behind: %v", err)
 	}
 	w.add(1)

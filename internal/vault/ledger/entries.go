@@ -34,14 +34,15 @@ func (l *Ledger) Entries(ctx context.Context, t db.Tenant, log string, from int6
 // row is an entry with what says that this instance entered it.
 type row struct {
 	Entry
-	mac []byte
+	mac       []byte
+	malformed bool // its hashes are none
 }
 
 // check fails with kind Damaged where a row does not fit its own leaf, or this
 // instance did not enter it.
 func (l *Ledger) check(n logName, r row) error {
 	leaf := entry.LeafData(r.Text, r.Sealed)
-	if leaf != r.Leaf {
+	if leaf != r.Leaf || r.malformed {
 		return fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", r.Index, fault.Word(n.log))
 	}
 	if want := l.entryMAC(n, r.Index, leaf); !hmac.Equal(want[:], r.mac) {
@@ -62,6 +63,10 @@ func (l *Ledger) rows(ctx context.Context, t db.Tenant, log string, from int64) 
 			for _, e := range list {
 				if e.Index != from {
 					yield(row{}, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from, fault.Word(log)))
+					return
+				}
+				if e.malformed {
+					yield(row{}, fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", e.Index, fault.Word(log)))
 					return
 				}
 				if !yield(e, nil) {
@@ -100,10 +105,9 @@ func readPage(ctx context.Context, t db.Tenant, log string, from int64, limit in
 		if err := rows.Scan(&e.Index, &e.Text, &sealed, &leaf, &e.mac); err != nil {
 			return nil, err
 		}
-		if len(sealed) != len(entry.Hash{}) || len(leaf) != len(entry.Hash{}) {
-			return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", e.Index, fault.Word(log))
-		}
-		e.Sealed, e.Leaf = entry.Hash(sealed), entry.Hash(leaf)
+		copy(e.Sealed[:], sealed)
+		copy(e.Leaf[:], leaf)
+		e.malformed = len(sealed) != len(e.Sealed) || len(leaf) != len(e.Leaf)
 		list = append(list, e)
 	}
 	return list, rows.Err()

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -165,6 +164,9 @@ func (l *Ledger) committed(ctx context.Context, t db.Tenant, log string, guarded
 // proves inclusion in a state that extends the last signed checkpoint and every
 // state that this process relied on before: rows of entries alone prove nothing.
 func (l *Ledger) Has(ctx context.Context, t db.Tenant, log string, index int64, data entry.Hash) error {
+	if err := l.Shut(t.ID()); err != nil {
+		return err
+	}
 	h := l.head(t.ID(), log)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -184,7 +186,9 @@ func (h *head) has(index int64, data entry.Hash) error {
 		if err != nil && fault.Of(err) != fault.Damaged {
 			return err // who could not read knows nothing
 		}
-		return errors.Join(fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", index, fault.Word(h.tree.log)), err)
+		return &fault.Error{
+			Kind: fault.Damaged, Public: "entry %d of the %s log is not what it should be", Args: []any{index, fault.Word(h.tree.log)}, Cause: err,
+		}
 	}
 	if index < 0 || index >= h.size {
 		return unlike(nil)
@@ -228,11 +232,17 @@ func (h *head) remember(tile int64, hashes []tlog.Hash) {
 	h.proven[tile] = hashes
 }
 
+// Recent is an entry that was read back, or what is wrong with it.
+type Recent struct {
+	Entry       // with its index in any case
+	Err   error // of kind Damaged: it is missing, or not what was entered
+}
+
 // Recent returns entries of a log below an index, newest first, at most limit
 // of them; a negative index means the end of the log. Each is proven as
-// [Ledger.Has] does. It fails with kind Damaged for an entry that is missing or
-// not what was entered, and names its index.
-func (l *Ledger) Recent(ctx context.Context, t db.Tenant, log string, before int64, limit int) ([]Entry, error) {
+// [Ledger.Has] does. It fails where the log as a whole cannot be read or proven;
+// what is wrong with one entry stands in its place.
+func (l *Ledger) Recent(ctx context.Context, t db.Tenant, log string, before int64, limit int) ([]Recent, error) {
 	h := l.head(t.ID(), log)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -250,21 +260,23 @@ func (l *Ledger) Recent(ctx context.Context, t db.Tenant, log string, before int
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Entry, before-from)
-	for i, e := range list {
-		if e.Index != from+int64(i) {
-			return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from+int64(i), fault.Word(log))
-		}
-		if err := l.check(logName{t.ID(), log}, e); err != nil {
-			return nil, err
-		}
-		if err := h.has(e.Index, e.Leaf); err != nil {
-			return nil, err
-		}
-		out[len(out)-1-i] = e.Entry
+	out := make([]Recent, before-from)
+	for i := range out {
+		index := before - 1 - int64(i)
+		out[i] = Recent{Entry{Index: index}, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", index, fault.Word(log))}
 	}
-	if len(list) != len(out) {
-		return nil, fault.Newf(fault.Damaged, "entry %d of the %s log is missing", from+int64(len(list)), fault.Word(log))
+	for _, e := range list {
+		if e.Index < from || e.Index >= before {
+			continue // behind a gap
+		}
+		err := l.check(logName{t.ID(), log}, e)
+		if err == nil {
+			err = h.has(e.Index, e.Leaf)
+		}
+		if err != nil && fault.Of(err) != fault.Damaged {
+			return nil, err
+		}
+		out[before-1-e.Index] = Recent{e.Entry, err}
 	}
 	return out, nil
 }

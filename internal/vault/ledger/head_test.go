@@ -167,7 +167,7 @@ func TestHasUnread(t *testing.T) {
 func TestGuardTakenAway(t *testing.T) {
 	for what, look := range map[string]func(w *world) error{
 		"signed":               func(*world) error { return nil },
-		"checked at the start": func(w *world) error { w.ledger = w.newLedger(); w.build(w.tsa); return w.points.Check(w.t.Context()) },
+		"checked at the start": func(w *world) error { w.ledger = w.newLedger(); w.build(w.tsa); return w.check() },
 	} {
 		t.Run(what, func(t *testing.T) {
 			ctx := t.Context()
@@ -260,17 +260,34 @@ func TestRecent(t *testing.T) {
 		"another text": func(w *world) {
 			w.exec(w.tenant, `UPDATE ledger_entry SET tenant = $1, text = $2 WHERE tenant = $1 AND log = 'message' AND idx = 5`, w.message().Entry)
 		},
+		"one with half a hash": func(w *world) {
+			w.exec(w.tenant, `UPDATE ledger_entry SET tenant = $1, leaf = X'0102', sealed = X'0102' WHERE tenant = $1 AND log = 'message' AND idx = 5`)
+		},
 		"a missing one": func(w *world) {
 			w.exec(w.tenant, `DELETE FROM ledger_entry WHERE tenant = $1 AND log = 'message' AND idx = 5`)
 		},
 	} {
 		w := newWorld(t)
 		w.add(20)
-		recent := func() error { _, err := w.ledger.Recent(ctx, w.tenant, ledger.Message, 10, 10); return err }
-		w.must(recent())
+		recent := func() (bad []error) {
+			list, err := w.ledger.Recent(ctx, w.tenant, ledger.Message, 10, 10)
+			w.must(err)
+			for i, e := range list {
+				if e.Index != int64(9-i) {
+					t.Errorf("%s: entry %d in the place of %d", what, e.Index, 9-i)
+				}
+				if e.Err != nil {
+					bad = append(bad, e.Err)
+				}
+			}
+			return bad
+		}
+		if bad := recent(); bad != nil {
+			t.Fatal(bad)
+		}
 		harm(w)
-		if err := recent(); fault.Of(err) != fault.Damaged || !strings.Contains(fmt.Sprint(err), "entry 5 ") {
-			t.Errorf("%s: %v", what, err)
+		if bad := recent(); len(bad) != 1 || fault.Of(bad[0]) != fault.Damaged || !strings.Contains(fmt.Sprint(bad[0]), "entry 5 ") {
+			t.Errorf("%s: %v", what, bad)
 		}
 	}
 }
@@ -364,7 +381,7 @@ func TestReliedOn(t *testing.T) {
 			if _, err := w.ledger.Newest(ctx, w.tenant, ledger.Audit, mail.NewID()); fault.Of(err) != fault.Damaged {
 				t.Errorf("relied on: %v", err)
 			}
-			if err := w.points.Check(ctx); fault.Of(err) != fault.Damaged {
+			if err := w.check(); fault.Of(err) != fault.Damaged {
 				t.Errorf("checked: %v", err)
 			}
 			err := w.points.CheckpointNow(ctx)

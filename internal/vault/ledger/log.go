@@ -55,13 +55,17 @@ type Ledger struct {
 	guard    guard
 	mac      MAC
 
-	mu    sync.Mutex
-	heads map[logName]*head // guarded by mu
+	mu         sync.Mutex
+	heads      map[logName]*head       // guarded by mu
+	quarantine map[mail.TenantID]error // why tenants are shut; guarded by mu
 }
 
 // New returns a ledger.
 func New(c Config) *Ledger {
-	return &Ledger{instance: c.Instance, now: c.Now, guard: guard{key: c.Key, store: c.Guard}, mac: c.MAC, heads: make(map[logName]*head)}
+	return &Ledger{
+		instance: c.Instance, now: c.Now, guard: guard{key: c.Key, store: c.Guard}, mac: c.MAC,
+		heads: make(map[logName]*head), quarantine: make(map[mail.TenantID]error),
+	}
 }
 
 // Create starts a log of a tenant. It fails with kind Conflict where the tenant
@@ -79,6 +83,9 @@ func (l *Ledger) Create(ctx context.Context, tx *db.Tx, name string) error {
 // log.
 func (l *Ledger) Append(ctx context.Context, tx *db.Tx, log string, leaves []flow.Leaf) (first int64, err error) {
 	defer fault.Wrap(&err, "ledger %s", log)
+	if err := l.Shut(tx.ID()); err != nil {
+		return 0, err
+	}
 	var raw []byte
 	// The update is there for the row's lock.
 	err = tx.QueryRow(ctx, `UPDATE ledger_log SET tenant = $1, changed = CASE WHEN changed = 0 THEN $2 ELSE changed END

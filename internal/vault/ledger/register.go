@@ -32,6 +32,9 @@ const events = "audit"
 // extends the last signed checkpoint and every state that this process relied
 // on before.
 func (l *Ledger) Newest(ctx context.Context, t db.Tenant, log string, id mail.ID) (p flow.Entered, err error) {
+	if err := l.Shut(t.ID()); err != nil {
+		return p, err
+	}
 	err = l.registered(ctx, t, log, func(r *register) { p = r.place(id) })
 	return p, err
 }
@@ -41,6 +44,22 @@ func (l *Ledger) Newest(ctx context.Context, t db.Tenant, log string, id mail.ID
 func (l *Ledger) Standing(ctx context.Context, t db.Tenant, log string) (all map[mail.ID]flow.Entered, err error) {
 	err = l.registered(ctx, t, log, func(r *register) { all = maps.Clone(r.newest) })
 	return all, err
+}
+
+// Owners returns the tenants that have logs.
+func (l *Ledger) Owners(ctx context.Context, instance db.Tenant) (ids []mail.TenantID, err error) {
+	// no tenant: it is asked whose logs there are
+	rows, err := instance.Query(ctx, `SELECT DISTINCT tenant FROM ledger_log WHERE tenant <> $1`)
+	if err != nil {
+		return nil, err
+	}
+	return db.Collect(rows, func(row db.Scanner) (id mail.TenantID, err error) {
+		var b []byte
+		if err := row.Scan(&b); err != nil {
+			return id, err
+		}
+		return mail.IDFrom(b)
+	})
 }
 
 // registered calls f with the register of the log's committed state.

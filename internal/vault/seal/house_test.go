@@ -27,6 +27,7 @@ type house struct {
 	ledger *ledger.Ledger
 	tenant db.Tenant
 	at     time.Time
+	alarms int
 }
 
 func newHouse(t testing.TB) *house {
@@ -53,10 +54,31 @@ func houseIn(t testing.TB, place *dbtest.Place) *house {
 
 func (h *house) now() time.Time { return h.at }
 
+// heard counts alarms.
+func (h *house) heard(tenant mail.TenantID, err error) {
+	if tenant != h.tenant.ID() || fault.Of(err) != fault.Damaged {
+		h.Errorf("an alarm of tenant %s: %v", tenant, err)
+	}
+	h.alarms++
+}
+
+// without signs a person in whose access does not stand: she does not reach the
+// holder, nobody is locked out, and it is heard.
+func (h *house) without(what string, m member, holder mail.HolderID) {
+	h.Helper()
+	before := h.alarms
+	if h.unlock(m).Holds(holder) {
+		h.Errorf("%s: is followed", what)
+	}
+	if h.alarms == before {
+		h.Errorf("%s: no alarm", what)
+	}
+}
+
 // newVault returns a vault that remembers nothing: another process.
 func (h *house) newVault() *seal.Vault {
 	h.Helper()
-	v, err := seal.New(seal.Config{Log: h.ledger, Arena: secret.NewArena(1024), Now: h.now, Derivations: 2})
+	v, err := seal.New(seal.Config{Log: h.ledger, Arena: secret.NewArena(1024), Now: h.now, Derivations: 2, Alarm: h.heard})
 	if err != nil {
 		h.Fatal(err)
 	}

@@ -61,6 +61,11 @@ func (v *Vault) open(ctx context.Context, t db.Tenant, seed Seed) (_ *Session, e
 			s.Close()
 		}
 	}()
+	// Where the log itself is what is damaged, that is said, and not that a key is.
+	if _, err := v.log.Newest(ctx, t, AuditLog, seed.Holder); err != nil {
+		seed.Wipe()
+		return nil, err
+	}
 	if err := s.take(ctx, seed); err != nil {
 		return nil, err
 	}
@@ -74,13 +79,15 @@ func (v *Vault) open(ctx context.Context, t db.Tenant, seed Seed) (_ *Session, e
 		}
 		reached = append(reached, found...)
 	}
-	return s, s.alarm(ctx)
+	return s, s.watch(ctx)
 }
 
-// alarm fails with kind Damaged where a grant of a holder that the session
-// reaches does not stand in the ledger, whoever it is for: who holds an archive
-// hears that somebody tries to give it away.
-func (s *Session) alarm(ctx context.Context) error {
+// watch raises an alarm where a grant of a holder that the session reaches does
+// not stand in the ledger, whoever it is for: whenever somebody who holds an
+// archive signs in it is heard that somebody else tries to give it away. He
+// signs in all the same: what gives nothing must not lock out those whose access
+// stands.
+func (s *Session) watch(ctx context.Context) error {
 	reached := make(map[mail.HolderID]bool)
 	s.mu.RLock()
 	for at := range s.seeds {

@@ -20,6 +20,7 @@ import (
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal/hybrid"
+	"siegel/internal/vault/seal/standing"
 	"siegel/internal/vault/seal/stream"
 )
 
@@ -55,6 +56,8 @@ type Vault struct {
 	argon  Argon               // work of new password locks
 	dummy  string              // a verifier that nothing fits, for people who do not exist
 
+	alarm func(mail.TenantID, error)
+
 	mu    sync.Mutex
 	known map[knownKey]hpke.PublicKey // keys whose entry was found in the log, or made here; guarded by mu
 }
@@ -76,6 +79,10 @@ type Config struct {
 	// Argon is the work of new password locks; the zero value is the real one.
 	// Tests take less. Locks that exist keep theirs.
 	Argon Argon
+	// Alarm hears of rows that give nothing because they do not stand in the
+	// ledger, as errors of kind Damaged; may be nil. It hears the same again
+	// whenever somebody comes upon it.
+	Alarm func(mail.TenantID, error)
 }
 
 // Argon is the parameters of Argon2id (RFC 9106).
@@ -93,6 +100,9 @@ func New(c Config) (*Vault, error) {
 	if c.Argon == (Argon{}) {
 		c.Argon = Argon{Passes: argonTime, Memory: argonMemory}
 	}
+	if c.Alarm == nil {
+		c.Alarm = func(mail.TenantID, error) {}
+	}
 	nobody := secret.Random()
 	var dummy []byte
 	nobody.Use(func(b []byte) { dummy, err = bcrypt.GenerateFromPassword(b, bcrypt.DefaultCost) })
@@ -100,7 +110,7 @@ func New(c Config) (*Vault, error) {
 		return nil, err
 	}
 	return &Vault{
-		Codec: codec, argon: c.Argon, dummy: string(dummy), log: c.Log, arena: c.Arena, now: c.Now,
+		Codec: codec, argon: c.Argon, dummy: string(dummy), log: c.Log, arena: c.Arena, now: c.Now, alarm: c.Alarm,
 		derive: semaphore.NewWeighted(int64(max(1, c.Derivations))),
 		known:  make(map[knownKey]hpke.PublicKey),
 	}, nil
@@ -131,12 +141,12 @@ func (v *Vault) termKey(ctx context.Context, t db.Tenant, holder mail.HolderID, 
 	if made, ok := v.remembered(k.known(t.ID())); ok {
 		return made, nil
 	}
-	w := k.entered(t.ID())
-	if err := w.check(); err != nil {
+	w := k.row(t.ID())
+	if err := w.Check(); err != nil {
 		return nil, err
 	}
-	if err := v.log.Has(ctx, t, AuditLog, k.leaf, entry.LeafData(w.text, w.sealed)); err != nil {
-		return nil, w.absent(err)
+	if err := v.log.Has(ctx, t, AuditLog, k.leaf, w.Data()); err != nil {
+		return nil, w.Absent(err)
 	}
 	return v.accept(t.ID(), k)
 }
@@ -180,9 +190,9 @@ func (v *Vault) currentKey(ctx context.Context, q querier, committed db.Tenant, 
 // standing returns the key of a row where it is the newest of its holder.
 func (v *Vault) standing(ctx context.Context, committed db.Tenant, k keyRow) (c current, err error) {
 	made, known := v.remembered(k.known(committed.ID()))
-	w := k.entered(committed.ID())
+	w := k.row(committed.ID())
 	if !known {
-		err = w.check()
+		err = w.Check()
 	}
 	if err != nil {
 		return c, err
@@ -195,11 +205,11 @@ func (v *Vault) standing(ctx context.Context, committed db.Tenant, k keyRow) (c 
 		return c, err
 	}
 	switch {
-	case w.is(p):
+	case w.Is(p):
 	case known && p.Index < k.leaf:
 		// This vault made it in a transaction that is not committed yet.
 	default:
-		return c, w.absent(nil)
+		return c, w.Absent(nil)
 	}
 	if !known {
 		made, err = v.accept(committed.ID(), k)
@@ -256,11 +266,11 @@ func (k keyRow) known(tenant mail.TenantID) knownKey {
 	return knownKey{tenant, k.holder, k.kind, k.term, sum(k.public), k.leaf}
 }
 
-func (k keyRow) entered(tenant mail.TenantID) entered {
+func (k keyRow) row(tenant mail.TenantID) standing.Row {
 	record := keyRecord(tenant, k.holder, k.kind, k.term, k.public)
-	return entered{
-		what: "a public key", kind: "key", field: "record", text: k.text, salt: k.salt, leaf: k.leaf,
-		value: record, sealed: sum(record),
+	return standing.Row{
+		What: "a public key", Kind: "key", Field: "record", Text: k.text, Salt: k.salt, Leaf: k.leaf,
+		Value: record, Sealed: sum(record),
 	}
 }
 
@@ -296,55 +306,3 @@ func (v *Vault) remember(at knownKey, k hpke.PublicKey) {
 
 // maxKnown bounds the keys remembered as verified: 1.5 KB each.
 const maxKnown = 10_000
-
-// entered is something that the log has an entry of.
-type entered struct {
-	what        fault.Word // for errors
-	kind, field string
-	text, salt  []byte // of the entry, of the field
-	value       []byte // of the field
-	sealed      entry.Hash
-	leaf        int64
-}
-
-// check verifies that a row is what its entry commits to.
-func (w entered) check() error {
-	e, err := entry.Parse(w.text)
-	if err != nil || e.Kind != w.kind || len(w.salt) != entry.SaltSize {
-		return fault.Newf(fault.Damaged, "%s has no entry in the ledger", w.what)
-	}
-	if err := e.Check(w.field, entry.Opening{Salt: entry.Hash(w.salt), Value: w.value}); err != nil {
-		return &fault.Error{Kind: fault.Damaged, Public: "%s is not the one in the ledger", Args: []any{w.what}, Cause: err}
-	}
-	return nil
-}
-
-// absent is the error of a row whose entry does not stand in the log. Errors of
-// other kinds than Damaged stay as they are.
-func (w entered) absent(err error) error {
-	if err != nil && fault.Of(err) != fault.Damaged {
-		return err
-	}
-	return &fault.Error{Kind: fault.Damaged, Public: "%s is not in the ledger", Args: []any{w.what}, Cause: err}
-}
-
-// is reports whether a row is what stands in the log.
-func (w entered) is(p flow.Entered) bool {
-	return p.Index == w.leaf && p.Data == entry.LeafData(w.text, w.sealed)
-}
-
-// stands verifies that a row is what its entry commits to, and that this entry
-// is the newest one of its id in the log as committed.
-func (v *Vault) stands(ctx context.Context, t db.Tenant, id mail.ID, w entered) error {
-	if err := w.check(); err != nil {
-		return err
-	}
-	p, err := v.log.Newest(ctx, t, AuditLog, id)
-	if err != nil {
-		return w.absent(err)
-	}
-	if !w.is(p) {
-		return w.absent(nil)
-	}
-	return nil
-}

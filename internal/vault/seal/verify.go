@@ -8,7 +8,6 @@ import (
 	"siegel/internal/flow"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
-	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
 )
 
@@ -22,31 +21,64 @@ func (v *Vault) VerifyRows(ctx context.Context, t db.Tenant, standing map[mail.I
 	if err != nil {
 		return nil, err
 	}
-	grants, err := v.VerifyGrants(ctx, t, standing)
+	strays, grants, err := v.VerifyGrants(ctx, t, standing)
+	for _, g := range strays {
+		grants = append(grants, g.Err)
+	}
 	return append(keys, grants...), err
 }
 
-// VerifyGrants does what VerifyRows does, for grants alone.
-func (v *Vault) VerifyGrants(ctx context.Context, t db.Tenant, standing map[mail.ID]flow.Entered) (problems []error, err error) {
+// Stray is a row of a grant of which nothing stands in the ledger: it was never
+// entered, or has ended. It gives nothing.
+type Stray struct {
+	ID              mail.ID
+	Holder, Grantee mail.HolderID
+	Err             error // of kind Damaged
+}
+
+// VerifyGrants does what VerifyRows does, for grants alone. What stands and has
+// no row, or another one, is a problem; strays are listed apart.
+func (v *Vault) VerifyGrants(ctx context.Context, t db.Tenant, standing map[mail.ID]flow.Entered) (strays []Stray, problems []error, err error) {
 	rows, err := t.Query(ctx, selectGrants)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	grants, err := collectGrants(rows)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	found := make(map[mail.ID]bool)
 	for _, g := range grants {
 		found[g.id] = true
-		w := g.entered(t.ID())
-		if err := w.check(); err != nil {
-			problems = append(problems, err)
-		} else if !w.is(standing[g.id]) {
-			problems = append(problems, fault.Newf(fault.Damaged, "the grant %s of holder %s to holder %s does not stand in the ledger", g.id, g.holder, g.grantee))
+		switch w, p := g.row(t.ID()), standing[g.id]; {
+		case w.Stands(p):
+		case w.Stray(p):
+			strays = append(strays, Stray{g.id, g.holder, g.grantee, g.bad()})
+		default:
+			problems = append(problems, g.bad())
 		}
 	}
-	return append(problems, missing("grant", standing, found)...), nil
+	return strays, append(problems, missing("grant", standing, found)...), nil
+}
+
+// RemoveStray deletes the row of a grant of which nothing stands. That it is
+// gone is an audit event of the same transaction. It reports false where there
+// is no such row any more, or it has no proper id. It fails with kind Conflict
+// where the grant was entered since the strays were listed.
+func (v *Vault) RemoveStray(ctx context.Context, tx *db.Tx, g Stray) (bool, error) {
+	p, err := v.log.Newest(ctx, tx.Committed(), AuditLog, g.ID)
+	if err != nil {
+		return false, err
+	}
+	if p.Kind == "grant" {
+		return false, fault.New(fault.Conflict, "somebody else changes who has access; try again")
+	}
+	res, err := tx.Exec(ctx, `DELETE FROM seal_grant WHERE tenant = $1 AND id = $2`, g.ID.Bytes())
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
 }
 
 // missing are the entries of a kind that stand and have no row.
@@ -73,10 +105,10 @@ func (v *Vault) verifyKeys(ctx context.Context, t db.Tenant, standing map[mail.I
 	}
 	found := make(map[mail.ID]bool)
 	for _, k := range keys {
-		w := k.entered(t.ID())
-		err := w.check()
+		w := k.row(t.ID())
+		err := w.Check()
 		if err == nil {
-			err = v.log.Has(ctx, t, AuditLog, k.leaf, entry.LeafData(w.text, w.sealed))
+			err = v.log.Has(ctx, t, AuditLog, k.leaf, w.Data())
 		}
 		if err != nil && fault.Of(err) != fault.Damaged {
 			return nil, err
@@ -86,7 +118,7 @@ func (v *Vault) verifyKeys(ctx context.Context, t db.Tenant, standing map[mail.I
 			continue
 		}
 		if k.term == k.current {
-			if found[k.holder] = w.is(standing[k.holder]); !found[k.holder] {
+			if found[k.holder] = w.Is(standing[k.holder]); !found[k.holder] {
 				found[k.holder] = true
 				problems = append(problems, fault.Newf(fault.Damaged, "holder %s is at term %d, the ledger has another one: the database was set back", k.holder, k.term))
 			}

@@ -1,0 +1,71 @@
+package output
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Event is an audit event as the console lists it.
+type Event struct {
+	Index  int64          `json:"index"`
+	Time   time.Time      `json:"time"`
+	What   string         `json:"what"`
+	Who    string         `json:"who"`
+	Object string         `json:"object,omitempty"`
+	Old    string         `json:"old,omitempty"`
+	New    string         `json:"new,omitempty"`
+	Detail map[string]any `json:"detail,omitempty"`
+	Note   string         `json:"note,omitempty"`
+
+	ID          string `json:"id"`
+	WhoEmail    string `json:"who_email,omitempty"`
+	ObjectEmail string `json:"object_email,omitempty"`
+	Address     string `json:"address,omitempty"`
+}
+
+// String says an event in one line, and what more there is in a second one.
+func (e Event) String() string {
+	who := cmp.Or(e.WhoEmail, e.Who)
+	line := fmt.Sprintf("%6d %s  %-22s %s", e.Index, e.Time.Local().Format(time.DateTime), e.What, who)
+	if e.Object != "" && e.Object != e.Who {
+		line += " > " + cmp.Or(e.ObjectEmail, e.Object)
+	}
+	var more []string
+	if e.Old != "" || e.New != "" {
+		more = append(more, strings.TrimSpace(e.Old+" -> "+e.New))
+	}
+	if e.Address != "" {
+		more = append(more, e.Address)
+	}
+	if e.Note != "" {
+		more = append(more, fmt.Sprintf("%q", Clip(e.Note, 100)))
+	}
+	for _, k := range slices.Sorted(maps.Keys(e.Detail)) {
+		// What the program needs and nobody reads stays in --json.
+		if !slices.Contains([]string{"note", "note-to", "holder", "requester", "assignment"}, k) {
+			more = append(more, fmt.Sprintf("%s=%v", k, e.Detail[k]))
+		}
+	}
+	if len(more) > 0 {
+		line += "\n       " + strings.Join(more, "  ")
+	}
+	return line
+}
+
+// Clip shortens a text to n characters and removes what could move the cursor.
+func Clip(s string, n int) string {
+	r := []rune(strings.Map(func(r rune) rune {
+		if r < 0x20 || (r >= 0x7f && r < 0xa0) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
+			return ' '
+		}
+		return r
+	}, s))
+	if len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return string(r)
+}

@@ -1,0 +1,49 @@
+package identity
+
+import (
+	"context"
+	"slices"
+
+	"siegel/internal/flow"
+	"siegel/internal/identity/standing"
+	"siegel/internal/mail"
+	"siegel/internal/vault/db"
+)
+
+// VerifyRows compares the rows of a tenant that say who may do what and where
+// mail goes with what stands in the audit log: the newest entry of each id. It
+// needs no key. What differs comes back as problems of kind Damaged, which name
+// ids and no addresses.
+func (i *Identity) VerifyRows(ctx context.Context, t db.Tenant, entered map[mail.ID]flow.Entered) (problems []error, err error) {
+	strays, addresses, err := i.owners.Verify(ctx, t, entered)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range strays {
+		addresses = append(addresses, a.Row().Changed())
+	}
+	routes, err := i.routes.Verify(ctx, t.ID(), entered)
+	if err != nil {
+		return nil, err
+	}
+	changed, missing, err := i.people.Verify(ctx, t, entered)
+	if err != nil {
+		return nil, err
+	}
+	requests, gone, err := i.verifyRequests(ctx, t, entered)
+	return slices.Concat(addresses, routes, changed, missing, requests, gone), err
+}
+
+// verifyRequests compares requests with the log.
+func (i *Identity) verifyRequests(ctx context.Context, t db.Tenant, entered map[mail.ID]flow.Entered) (changed, missing []error, err error) {
+	rows, err := t.Query(ctx, selectRequest)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := db.Collect(rows, func(row db.Scanner) (standing.Row, error) {
+		r, err := scanRequest(row)
+		return r.Row(), err
+	})
+	changed, missing = standing.Compare(standing.Request, list, entered)
+	return changed, missing, err
+}
