@@ -115,7 +115,7 @@ func TestChangedLogin(t *testing.T) {
 	_, err := h.id.SignIn(ctx, "", "mallory@a.test", []byte(password))
 	h.want("another address", err, fault.Damaged)
 	h = newHouse(t)
-	h.instance(`UPDATE identity_login SET tenant = $1, person = zeroblob(16) WHERE tenant = $1 AND email = 'keeper2@a.test'`)
+	h.instance(`UPDATE identity_login SET tenant = $1, person = $1 WHERE tenant = $1 AND email = 'keeper2@a.test'`)
 	_, err = h.id.SignIn(ctx, "", "keeper2@a.test", []byte(password))
 	h.want("another account", err, fault.Damaged)
 	if n := len(h.problems("alpha")); n != 2 { // what leads elsewhere, and that nothing leads to her
@@ -160,9 +160,10 @@ func TestForgedAndMissingAccount(t *testing.T) {
 	h := newHouse(t)
 	ctx := t.Context()
 	admin := h.in("admin@a.test")
-	h.tamper(`INSERT INTO identity_person SELECT tenant, zeroblob(16), 'forged@a.test', holder, 'administrator', state, made_by, made_at, invited_until,
+	h.tamper(`INSERT INTO identity_person SELECT tenant, holder, 'forged@a.test', holder, 'administrator', state, made_by, made_at, invited_until,
 		raised_by, raised_at, salt, entered FROM identity_person WHERE tenant = $1 AND email = 'reader@a.test'`)
-	h.instance(`INSERT INTO identity_login SELECT tenant, 'forged@a.test', owner, zeroblob(16) FROM identity_login WHERE tenant = $1 AND email = 'reader@a.test'`)
+	h.instance(`INSERT INTO identity_login SELECT tenant, 'forged@a.test', owner, person FROM identity_login WHERE tenant = $1 AND email = 'reader@a.test'`)
+	h.instance(`UPDATE identity_login SET tenant = $1, person = $2 WHERE tenant = $1 AND email = 'forged@a.test'`, h.person(admin, "reader@a.test").Holder.Bytes())
 	_, err := h.id.SignIn(ctx, "", "forged@a.test", []byte(password))
 	h.want("a made-up account", err, fault.Damaged)
 	if p := h.person(admin, "forged@a.test"); p.State != identity.Damaged || len(h.problems("alpha")) != 1 {
@@ -190,8 +191,8 @@ func TestChangedRequest(t *testing.T) {
 		"earlier":            `UPDATE identity_request SET tenant = $1, created = 1 WHERE tenant = $1`,
 		"entered earlier":    `UPDATE identity_request SET tenant = $1, entered = 1 WHERE tenant = $1`,
 		"decided":            `UPDATE identity_request SET tenant = $1, state = 'rejected', decided = 1 WHERE tenant = $1`,
-		"without a salt":     `UPDATE identity_request SET tenant = $1, salt = zeroblob(1) WHERE tenant = $1`,
-		"with a new id":      `UPDATE identity_request SET tenant = $1, id = zeroblob(16) WHERE tenant = $1`,
+		"without a salt":     `UPDATE identity_request SET tenant = $1, salt = substr(salt, 1, 1) WHERE tenant = $1`,
+		"with a new id":      `UPDATE identity_request SET tenant = $1, id = person WHERE tenant = $1`,
 		"decided by another": `UPDATE identity_request SET tenant = $1, decided_by = requester WHERE tenant = $1`,
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -229,7 +230,7 @@ func TestForgedRequest(t *testing.T) {
 	reader := h.person(admin, "reader@a.test")
 	id := mail.NewID()
 	h.tamper(`INSERT INTO identity_request (tenant, id, person, requester, kind, value, state, created, decided, decided_by, salt, entered)
-		VALUES ($1, $2, $3, $4, 'role', 'auditor', 'open', 1, 0, zeroblob(16), $5, 1)`, id.Bytes(), reader.ID.Bytes(), admin2.Person().Bytes(), bytes.Repeat([]byte{1}, 32))
+		VALUES ($1, $2, $3, $4, 'role', 'auditor', 'open', 1, 0, $2, $5, 1)`, id.Bytes(), reader.ID.Bytes(), admin2.Person().Bytes(), bytes.Repeat([]byte{1}, 32))
 	_, err := h.id.Approve(ctx, keeper, id)
 	h.want("a forged one", err, fault.Damaged)
 	h.tamper(`DELETE FROM identity_request WHERE tenant = $1`)
@@ -318,8 +319,8 @@ func TestChangedDomain(t *testing.T) {
 
 	for what, change := range map[string]string{
 		"made up":     `INSERT INTO identity_domain SELECT tenant, 'c.test', owner, id, salt, entered FROM identity_domain WHERE tenant = $1 AND domain = 'a.test'`,
-		"of no one":   `INSERT INTO identity_domain SELECT tenant, 'c.test', zeroblob(16), zeroblob(16), salt, entered FROM identity_domain WHERE tenant = $1 AND domain = 'a.test'`,
-		"a new salt":  `UPDATE identity_domain SET tenant = $1, domain = 'c.test', salt = zeroblob(32) WHERE tenant = $1 AND domain = 'a.test'`,
+		"of no one":   `INSERT INTO identity_domain SELECT tenant, 'c.test', $1, $1, salt, entered FROM identity_domain WHERE tenant = $1 AND domain = 'a.test'`,
+		"a new salt":  `UPDATE identity_domain SET tenant = $1, domain = 'c.test', salt = (SELECT salt FROM identity_domain WHERE tenant = $1 AND domain = 'b.test') WHERE tenant = $1 AND domain = 'a.test'`,
 		"another one": `UPDATE identity_domain SET tenant = $1, domain = 'c.test' WHERE tenant = $1 AND domain = 'a.test'`,
 	} {
 		h := newHouse(t)

@@ -261,7 +261,7 @@ func TestRecent(t *testing.T) {
 			w.exec(w.tenant, `UPDATE ledger_entry SET tenant = $1, text = $2 WHERE tenant = $1 AND log = 'message' AND idx = 5`, w.message().Entry)
 		},
 		"one with half a hash": func(w *world) {
-			w.exec(w.tenant, `UPDATE ledger_entry SET tenant = $1, leaf = X'0102', sealed = X'0102' WHERE tenant = $1 AND log = 'message' AND idx = 5`)
+			w.exec(w.tenant, `UPDATE ledger_entry SET tenant = $1, leaf = $2, sealed = $2 WHERE tenant = $1 AND log = 'message' AND idx = 5`, []byte{1, 2})
 		},
 		"a missing one": func(w *world) {
 			w.exec(w.tenant, `DELETE FROM ledger_entry WHERE tenant = $1 AND log = 'message' AND idx = 5`)
