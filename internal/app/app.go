@@ -18,9 +18,8 @@ import (
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/secret"
-	"siegel/internal/vault/blob/disk"
 	"siegel/internal/vault/db"
-	"siegel/internal/vault/db/sqlite"
+	"siegel/internal/vault/db/postgres"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/prove"
 	"siegel/internal/vault/seal"
@@ -49,7 +48,8 @@ type App struct {
 	Instance Instance
 
 	DB       *db.DB
-	Store    *disk.Store
+	Hold     *postgres.Hold // nil with SQLite
+	Store    Objects
 	Master   *master.Key
 	Vault    *seal.Vault
 	Ledger   *ledger.Ledger
@@ -115,7 +115,7 @@ func (a *App) configure() error {
 
 // complete fills what depends on data directory and environment.
 func (c *Config) complete(dir string, e Environment) {
-	for _, p := range []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Timestamps.Roots} {
+	for _, p := range []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Timestamps.Roots, &c.Database.Postgres, &c.Objects.S3.Secret, &c.Objects.S3.Roots} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
@@ -145,26 +145,19 @@ func (a *App) openKept(ctx context.Context) (err error) {
 	if a.Master, err = master.Open(a.path(fileMaster), arena); err != nil {
 		return err
 	}
-	if err := a.checkDatabase(); err != nil {
+	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}
-	key := a.Master.ControlKey()
-	if a.DB, err = sqlite.Open(ctx, a.path(fileControl), key); err != nil {
-		return unopened(err)
-	}
-	a.closers = append(a.closers, a.DB)
-	for _, m := range tables() {
-		if err := a.DB.Migrate(ctx, m.pkg, m.files); err != nil {
-			return err
-		}
-	}
-	if a.Store, err = disk.Open(a.path(dirObjects)); err != nil {
+	if err := a.openStore(ctx); err != nil {
 		return err
 	}
 	if err := emptyDir(a.path(dirTemp)); err != nil {
 		return err
 	}
 	if err := a.openLedger(); err != nil {
+		return err
+	}
+	if err := a.checkBegin(ctx); err != nil {
 		return err
 	}
 	a.Vault, err = seal.New(seal.Config{Log: a.Ledger, Arena: arena, Now: a.Now, Derivations: a.Config.Sessions.Derivations, Alarm: a.alarms.raise})

@@ -28,6 +28,8 @@ var DefaultConfig string
 // Secrets are always files, never values.
 type Config struct {
 	LMTP       LMTP       `yaml:"lmtp"`
+	Database   Database   `yaml:"database"`
+	Objects    Store      `yaml:"objects"`
 	TLS        TLS        `yaml:"tls"`
 	Limits     Limits     `yaml:"limits"`
 	Ledger     LedgerConf `yaml:"ledger"`
@@ -41,6 +43,27 @@ type LMTP struct {
 	Hostname string   `yaml:"hostname"`
 	Listen   []string `yaml:"listen"`
 	Sockets  []string `yaml:"sockets"`
+}
+
+// Database says where the control database is.
+type Database struct {
+	Postgres string `yaml:"postgres"` // file with its address; empty: a SQLite file
+}
+
+// Store says where objects are.
+type Store struct {
+	S3 S3 `yaml:"s3"`
+}
+
+// S3 is a bucket; without an endpoint objects are files.
+type S3 struct {
+	Endpoint string `yaml:"endpoint"`
+	Bucket   string `yaml:"bucket"`
+	Region   string `yaml:"region"`
+	Access   string `yaml:"access"`
+	Secret   string `yaml:"secret"` // file
+	Roots    string `yaml:"roots"`  // file
+	Plain    bool   `yaml:"plain"`
 }
 
 // TLS names certificate and key.
@@ -139,6 +162,7 @@ func (c Config) Check(environment Environment) error {
 		problem("tls", say("certificate and key go together"), say("set both or none"))
 	}
 	c.checkFiles(environment, problem)
+	c.checkKept(problem)
 	c.checkNumbers(problem)
 	c.checkTimestamps(environment, problem)
 	if c.Log.Level != "debug" && c.Log.Level != "info" && c.Log.Level != "warn" && c.Log.Level != "error" {

@@ -22,7 +22,7 @@ import (
 func (c Config) checkFiles(environment Environment, problem func(field string, what, remedy Sentence)) {
 	for _, f := range []struct {
 		field, path string
-	}{{"tls.certificate", c.TLS.Certificate}, {"tls.key", c.TLS.Key}, {"timestamps.roots", c.Timestamps.Roots}} {
+	}{{"tls.certificate", c.TLS.Certificate}, {"tls.key", c.TLS.Key}, {"timestamps.roots", c.Timestamps.Roots}, {"objects.s3.roots", c.Objects.S3.Roots}} {
 		if f.path == "" {
 			continue
 		}

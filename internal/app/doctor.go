@@ -39,7 +39,11 @@ func (a *App) Doctor(ctx context.Context) []console.Finding {
 }
 
 func (a *App) checkModes() console.Finding {
-	for _, name := range []string{".", fileMaster, fileLedgerKey, fileControl} {
+	names := []string{".", fileMaster, fileLedgerKey}
+	if a.Hold == nil {
+		names = append(names, fileControl)
+	}
+	for _, name := range names {
 		info, err := os.Stat(a.path(name))
 		if err != nil {
 			return check("files", bad, say("%s cannot be read", name), say("restore it from a backup"))

@@ -56,11 +56,14 @@ func (s *Server) Close() error {
 // Run serves until ctx is done, and then stops in the order in which nobody
 // loses anything: no new mail, senders get their answers, then the rest.
 func (s *Server) Run(ctx context.Context) error {
-	services := []run.Service{
-		{Name: "commit", Run: s.Commit.Run},
-		{Name: "expire", Run: s.expire},
-		{Name: "settle", Run: s.settle},
+	var services []run.Service
+	if s.Hold != nil {
+		services = append(services, run.Service{Name: "hold", Run: s.Hold.Run})
 	}
+	services = append(services,
+		run.Service{Name: "commit", Run: s.Commit.Run},
+		run.Service{Name: "expire", Run: s.expire},
+		run.Service{Name: "settle", Run: s.settle})
 	services = append(services, s.evidenceServices()...)
 	services = append(services,
 		run.Service{Name: "console", Run: s.runConsole},

@@ -297,7 +297,7 @@ func TestStrays(t *testing.T) {
 			reader := h.person(admin, "reader@a.test")
 			for _, id := range [][]byte{mail.NewID().Bytes(), admin.Person().Bytes()} {
 				h.tamper(`INSERT INTO seal_grant (tenant, id, holder, term, grantee, grantee_term, kind, scope, not_after, giver, sealed, entry, salt, opening, opening_term, leaf, created)
-					SELECT $1, $2, holder, term, $3, 1, kind, scope, 'never', giver, sealed, entry, salt, opening, opening_term, leaf, created
+					SELECT $1, $2, holder, term, $3, 1, kind, scope, not_after, giver, sealed, entry, substr(salt, 1, 1), opening, opening_term, leaf, created
 					FROM seal_grant WHERE tenant = $1 AND holder = $4 LIMIT 1`, id, reader.Holder.Bytes(), h.tenant("alpha").Archive.Bytes())
 			}
 			h.tamper(`INSERT INTO identity_address (tenant, address, person, holder, id, salt, entered)
