@@ -15,6 +15,8 @@ import (
 	"siegel/internal/app"
 	"siegel/internal/identity"
 	"siegel/internal/mail"
+	"siegel/internal/vault/blob/blobtest"
+	"siegel/internal/vault/db/dbtest"
 )
 
 // What the tenant of a stand is called, and who is there.
@@ -55,9 +57,33 @@ func Open(ctx context.Context, o app.Options) (*app.App, error) {
 	return app.Open(ctx, o)
 }
 
-// Init makes a data directory for a test environment.
+// Init makes a data directory for a test environment. Where SIEGEL_TEST_DATABASE
+// is postgres, database and objects are servers that end with this process.
 func Init(dir string) error {
-	return app.Init(app.InitOptions{Dir: dir, Name: "siegel.stand.example", Environment: app.Test, Now: time.Now})
+	err := app.Init(app.InitOptions{Dir: dir, Name: "siegel.stand.example", Environment: app.Test, Now: time.Now})
+	if err != nil || os.Getenv(dbtest.Variable) != "postgres" {
+		return err
+	}
+	place, err := dbtest.In(dir)
+	if err != nil {
+		return err
+	}
+	store, err := blobtest.Shared()
+	if err != nil {
+		return err
+	}
+	bucket, err := store.Make(context.Background())
+	if err != nil {
+		return err
+	}
+	for name, secret := range map[string]string{"postgres.address": place.Address, "s3.secret": store.Secret} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(secret+"\n"), 0o600); err != nil {
+			return err
+		}
+	}
+	config := fmt.Sprintf("database:\n  postgres: postgres.address\nobjects:\n  s3:\n    endpoint: %q\n    bucket: %s\n    access: %s\n    secret: s3.secret\n    plain: true\n",
+		store.Endpoint, bucket, store.Access)
+	return os.WriteFile(filepath.Join(dir, "siegel.yaml"), []byte(config), 0o600)
 }
 
 // Found founds the tenant and lets everybody set the password.

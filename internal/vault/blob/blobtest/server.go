@@ -48,11 +48,26 @@ func S3(t testing.TB) *Server {
 // Bucket makes an empty bucket.
 func (s *Server) Bucket(t testing.TB) string {
 	t.Helper()
-	name := fmt.Sprintf("test-%d", s.buckets.Add(1))
-	if err := s.client.MakeBucket(t.Context(), name, minio.MakeBucketOptions{}); err != nil {
+	name, err := s.Make(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
 	return name
+}
+
+// Make makes an empty bucket, which lasts as long as the process.
+func (s *Server) Make(ctx context.Context) (name string, err error) {
+	name = fmt.Sprintf("test-%d", s.buckets.Add(1))
+	return name, s.client.MakeBucket(ctx, name, minio.MakeBucketOptions{})
+}
+
+// Shared returns the process's store. It fails where its program is not built.
+func Shared() (*Server, error) {
+	s, err := server()
+	if s == nil && err == nil {
+		err = errors.New("blobtest: the S3 store is not built: make deps-test builds it")
+	}
+	return s, err
 }
 
 // start starts a store that ends, and whose directory goes, when this process
