@@ -79,7 +79,7 @@ type cli struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	c := &cli{texts: text.New(), lang: text.FromEnv(os.Getenv), in: os.Stdin, out: &output.Sink{File: os.Stdout}, err: os.Stderr, stop: ctx.Done()}
+	c := &cli{texts: text.New(), lang: text.FromEnv(os.Getenv), in: os.Stdin, out: output.Standard(), err: os.Stderr, stop: ctx.Done()}
 	if err := harden(); err != nil {
 		fmt.Fprintln(c.err, c.say("core dumps cannot be switched off: %v", err))
 	}
