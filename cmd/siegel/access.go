@@ -158,7 +158,7 @@ func (c *cli) accessRecover() *cobra.Command {
 			return c.result(map[string]string{"request": args[0]}, func() { c.print("Approved and carried out.") })
 		},
 	}
-	cmd.Flags().StringVar(&file, "recovery-file", "", c.say("the recovery kit"))
+	cmd.Flags().StringVar(&file, "recovery-file", "", c.say("file with the recovery kit"))
 	cmd.Flags().StringVar(&words, "words-file", "", c.say("file with its words (default: ask)"))
 	cmd.Flags().StringVar(&tenant, "tenant", "", c.say("tenant, where there are several"))
 	return cmd

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"siegel/cmd/siegel/output"
 	"siegel/internal/front/console"
 )
 
@@ -96,7 +97,7 @@ func (c *cli) printEvent(e event) {
 		more = append(more, e.Address)
 	}
 	if e.Note != "" {
-		more = append(more, fmt.Sprintf("%q", clip(e.Note, 100)))
+		more = append(more, fmt.Sprintf("%q", output.Clip(e.Note, 100)))
 	}
 	for _, k := range slices.Sorted(maps.Keys(e.Detail)) {
 		// What the program needs and nobody reads stays in --json.

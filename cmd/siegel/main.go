@@ -159,7 +159,11 @@ func (c *cli) words(names ...string) cobra.PositionalArgs {
 		if len(names) == 0 {
 			return usage(c.say("%s takes %s", cmd.CommandPath(), c.say("no arguments")))
 		}
-		return usage(c.say("%s takes %s", cmd.CommandPath(), strings.Join(names, " ")))
+		said := make([]string, len(names))
+		for i, n := range names {
+			said[i] = c.say(n)
+		}
+		return usage(c.say("%s takes %s", cmd.CommandPath(), strings.Join(said, " ")))
 	}
 }
 
@@ -300,8 +304,13 @@ func (c *cli) log(level slog.Level, format string) *slog.Logger {
 // person adds the flags with which a person gives a command.
 func (c *cli) person(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVar(&c.as, "as", "", c.say("e-mail address to sign in with"))
+	return c.account(cmd, c.say("file with the password (default: ask)"))
+}
+
+// account adds the flags with a password and the tenant of whose it is.
+func (c *cli) account(cmd *cobra.Command, file string) *cobra.Command {
 	cmd.Flags().StringVar(&c.tenant, "tenant", "", c.say("tenant, where the address belongs to several"))
-	cmd.Flags().StringVar(&c.passwordFile, "password-file", "", c.say("file with the password (default: ask)"))
+	cmd.Flags().StringVar(&c.passwordFile, "password-file", "", file)
 	return cmd
 }
 

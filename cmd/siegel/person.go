@@ -95,7 +95,7 @@ func (c *cli) invitedAs(inv invitation, dir string, v any) error {
 
 func (c *cli) personAccept() *cobra.Command {
 	var codeFile string
-	cmd := c.person(&cobra.Command{
+	cmd := c.account(&cobra.Command{
 		Use: "accept ADDRESS", Args: c.words("ADDRESS"), Short: c.say("take an invitation: set a password of your own"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			code, err := c.secret("--code-file", codeFile, c.say("Code: "))
@@ -112,7 +112,7 @@ func (c *cli) personAccept() *cobra.Command {
 			}
 			return c.result(map[string]string{"email": args[0]}, func() { c.print("Your password is set. You can sign in with --as %s.", args[0]) })
 		},
-	})
+	}, c.say("file with the new password (default: ask)"))
 	cmd.Flags().StringVar(&codeFile, "code-file", "", c.say("file with the code (default: ask)"))
 	return cmd
 }
@@ -163,7 +163,7 @@ func (c *cli) personReset() *cobra.Command {
 	var dir string
 	cmd := c.person(&cobra.Command{
 		Use: "reset ADDRESS", Args: c.words("ADDRESS"), Short: c.say("give an account a new key and code: for who forgot the password"),
-		Long: c.say("Give an account a new key and code: for who forgot the password. Her role that reads the archive and her addresses end: no mail is sealed to her until a keeper assigns them again, and older mail stays unreadable for her until a keeper re-grants it."),
+		Long: c.say("Her role that reads the archive and her addresses end: no mail is sealed to her until a keeper assigns them again, and older mail stays unreadable for her until a keeper re-grants it."),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var r reset
 			if err := c.checkCodes(dir, args[0]); err != nil {
@@ -267,8 +267,8 @@ func (c *cli) personAddresses() *cobra.Command {
 			return nil
 		},
 	})
-	cmd.Flags().StringSliceVar(&add, "add", nil, c.say("address to add (several allowed)"))
-	cmd.Flags().StringSliceVar(&remove, "remove", nil, c.say("address to remove (several allowed)"))
+	cmd.Flags().StringSliceVar(&add, "add", nil, c.say("address to add"))
+	cmd.Flags().StringSliceVar(&remove, "remove", nil, c.say("address to remove"))
 	return cmd
 }
 
@@ -280,7 +280,7 @@ func (c *cli) personRegrant() *cobra.Command {
 			if err := c.about(cmd, "person/regrant", console.Person{Email: args[0]}, &r, c.progress(c.say("Looking at"))); err != nil {
 				return err
 			}
-			return c.result(r, func() { c.print("%s has gained %d messages.", args[0], r.Messages) })
+			return c.result(r, func() { c.print("%s has gained %d {message|messages}.", args[0], r.Messages) })
 		},
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"siegel/cmd/siegel/output"
 	"siegel/internal/front/console"
 )
 
@@ -61,32 +62,18 @@ func (c *cli) printFound(f found) {
 		if h.Opaque {
 			mark = c.say(" [not searchable inside]")
 		}
-		_, _ = fmt.Fprintf(c.out, "%s  %s  %-32s %s%s\n", h.ID, h.Sent.Local().Format(time.DateOnly), clip(h.From, 32), clip(h.Subject, 70), mark)
+		_, _ = fmt.Fprintf(c.out, "%s  %s  %-32s %s%s\n", h.ID, h.Sent.Local().Format(time.DateOnly), output.Clip(h.From, 32), output.Clip(h.Subject, 70), mark)
 	}
-	c.print("%d of %d hits in %d messages, %d ms", len(f.Hits), f.Total, f.Indexed, f.Took.Milliseconds())
+	c.print("%d of %d {hit|hits} in %d {message|messages}, %d ms", len(f.Hits), f.Total, f.Indexed, f.Took.Milliseconds())
 	if f.Pending > 0 {
-		c.print("%d messages are not in the index yet", f.Pending)
+		c.print("%d {message is|messages are} not in the index yet", f.Pending)
 	}
 	if f.Former > 0 {
-		c.print("%d messages are sealed to a former key of yours; a keeper can re-grant them", f.Former)
+		c.print("%d {message is|messages are} sealed to a former key of yours; a keeper can re-grant {it|them}", f.Former)
 	}
 	if f.Damaged > 0 {
-		c.print("%d index records did not open; run siegel ledger verify", f.Damaged)
+		c.print("%d index {record|records} did not open; run siegel ledger verify", f.Damaged)
 	}
-}
-
-// clip shortens a text to n characters and removes what could move the cursor.
-func clip(s string, n int) string {
-	r := []rune(strings.Map(func(r rune) rune {
-		if r < 0x20 || (r >= 0x7f && r < 0xa0) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
-			return ' '
-		}
-		return r
-	}, s))
-	if len(r) > n {
-		return string(r[:n-1]) + "…"
-	}
-	return string(r)
 }
 
 // progress prints how far a command is, on a terminal.

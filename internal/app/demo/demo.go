@@ -232,7 +232,7 @@ func (d *demo) judge() error {
 	if s.Archived == s.Found && s.Refused == 0 && s.Searched == s.Found && s.Verified == s.Found && s.Found > 0 {
 		return nil
 	}
-	return fault.Newf(fault.Damaged, "not every step held: of %d messages %d were archived, %d refused, %d found again, %d verified",
+	return fault.Newf(fault.Damaged, "not every step held: of %d {message|messages} %d archived, %d refused, %d found again, %d verified",
 		s.Found, s.Archived, s.Refused, s.Searched, s.Verified)
 }
 
