@@ -24,7 +24,7 @@ type request struct {
 	DeciderEmail   string     `json:"decider_email,omitempty"`
 	Decided        *time.Time `json:"decided,omitempty"`
 	NotBefore      *time.Time `json:"not_before,omitempty"`
-	Keepers        int        `json:"keepers,omitempty"`
+	Keepers        *int       `json:"keepers,omitempty"`
 }
 
 func (c *cli) accessCommand() *cobra.Command {

@@ -34,31 +34,6 @@ import (
 // version is set by the build.
 var version = "unknown"
 
-// status is the exit status of each kind of fault; 1 is what has none, 2 also
-// stands for a command line that cannot be read.
-func status(kind string) int {
-	switch kind {
-	case "invalid":
-		return 2
-	case "not-found":
-		return 3
-	case "denied":
-		return 4
-	case "locked":
-		return 5
-	case "conflict":
-		return 6
-	case "busy":
-		return 7
-	case "exhausted":
-		return 8
-	case "damaged":
-		return 9
-	default:
-		return 1
-	}
-}
-
 // cli is one run of the program.
 type cli struct {
 	texts *text.Catalog
@@ -208,7 +183,7 @@ func (c *cli) explain(err error) int {
 	} else {
 		fmt.Fprintln(c.err, "siegel: "+e.Text)
 	}
-	return status(e.Kind)
+	return output.Status(e.Kind)
 }
 
 // causes prints what a local command found out, one problem a line.

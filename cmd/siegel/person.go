@@ -156,7 +156,8 @@ func (c *cli) personPassword() *cobra.Command {
 // reset is an account that was reset.
 type reset struct {
 	invitation
-	Ended []string `json:"ended"`
+	Ended   []string `json:"ended"`
+	Keepers *int     `json:"keepers,omitempty"`
 }
 
 func (c *cli) personReset() *cobra.Command {
@@ -181,6 +182,7 @@ func (c *cli) personReset() *cobra.Command {
 			}
 			c.print("What was sealed to %s so far stays unreadable for her until a keeper runs: siegel person regrant %s", args[0], args[0])
 			c.print("A role that reads the archive has to be requested anew.")
+			c.fewKeepers(r.Keepers)
 			return c.invited(r.invitation, dir)
 		},
 	})
@@ -213,13 +215,17 @@ func (c *cli) personRole() *cobra.Command {
 type requested struct {
 	Request *request `json:"request"`
 	Took    bool     `json:"took_archive,omitempty"`
-	Keepers int      `json:"keepers,omitempty"`
+	Keepers *int     `json:"keepers,omitempty"`
 }
 
-// fewKeepers warns where one keeper is left.
-func (c *cli) fewKeepers(left int) {
-	if left == 1 {
+// fewKeepers warns where one keeper is left, or none.
+func (c *cli) fewKeepers(left *int) {
+	switch {
+	case left == nil || *left > 1:
+	case *left == 1:
 		c.print("Only one keeper is left: if that password is lost too, only the recovery kit helps. Request the role compliance for somebody else.")
+	default:
+		c.print("No keeper is left: request the role compliance for somebody, then use the recovery kit with: siegel access recover REQUEST")
 	}
 }
 
@@ -289,10 +295,15 @@ func (c *cli) personRemove() *cobra.Command {
 	return c.person(&cobra.Command{
 		Use: "remove ADDRESS", Args: c.words("ADDRESS"), Short: c.say("end an account"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := c.about(cmd, "person/remove", console.Person{Email: args[0]}, nil, nil); err != nil {
+			var r requested
+			if err := c.about(cmd, "person/remove", console.Person{Email: args[0]}, &r, nil); err != nil {
 				return err
 			}
-			return c.requested(requested{}, c.say("%s is removed and opens nothing any more.", args[0]))
+			err := c.requested(r, c.say("%s is removed and opens nothing any more.", args[0]))
+			if err == nil && !c.json {
+				c.fewKeepers(r.Keepers)
+			}
+			return err
 		},
 	})
 }
