@@ -29,7 +29,6 @@ type event struct {
 	ID          string `json:"id"`
 	WhoEmail    string `json:"who_email,omitempty"`
 	ObjectEmail string `json:"object_email,omitempty"`
-	Address     string `json:"address,omitempty"`
 }
 
 func (c *cli) auditCommand() *cobra.Command {
@@ -92,9 +91,6 @@ func (c *cli) printEvent(e event) {
 	var more []string
 	if e.Old != "" || e.New != "" {
 		more = append(more, strings.TrimSpace(e.Old+" -> "+e.New))
-	}
-	if e.Address != "" {
-		more = append(more, e.Address)
 	}
 	if e.Note != "" {
 		more = append(more, fmt.Sprintf("%q", output.Clip(e.Note, 100)))

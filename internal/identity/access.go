@@ -147,7 +147,8 @@ func (i *Identity) AddAddress(ctx context.Context, s *Session, email, address ma
 			return err
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{
-			What: "person.address.add", Who: s.person.ID.String(), Object: p.ID.String(), Detail: map[string]any{"assignment": id.String()},
+			What: "person.address.add", Who: s.person.ID.String(), Object: p.ID.String(), New: address.String(),
+			Detail: map[string]any{"assignment": id.String()},
 		})
 	})
 	return nil, err
@@ -211,24 +212,6 @@ func (i *Identity) Names(ctx context.Context, s *Session) (map[mail.ID]mail.Addr
 		names[p.ID], names[p.Holder] = p.Email, p.Email
 	}
 	return names, err
-}
-
-// Assigned returns the addresses whose mail is sealed to somebody now, by the ids
-// of their assignments, for whoever may read the audit log.
-func (i *Identity) Assigned(ctx context.Context, s *Session) (map[mail.ID]mail.Address, error) {
-	if err := i.must(ctx, s, Administrator, Keeper, Auditor); err != nil {
-		return nil, err
-	}
-	rows, err := s.tenant.Query(ctx, selectAssignment)
-	if err != nil {
-		return nil, err
-	}
-	list, err := db.Collect(rows, scanAssignment)
-	assigned := make(map[mail.ID]mail.Address, len(list))
-	for _, a := range list {
-		assigned[a.id] = a.address
-	}
-	return assigned, err
 }
 
 // Audit lists the tenant's audit trail, newest first: administrators see
