@@ -85,7 +85,7 @@ func (c *cli) ledgerExport() *cobra.Command {
 			return c.export(cmd.Context(), dir)
 		},
 	})
-	cmd.Flags().BoolVar(&force, "force", false, c.say("write over what is there"))
+	cmd.Flags().BoolVar(&force, "force", false, c.say("take away an earlier export in the folder first"))
 	return cmd
 }
 
