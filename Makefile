@@ -26,7 +26,7 @@ help: ## this list
 .PHONY: deps deps-test deps-check deps-bench
 deps: ## what demo and build need: compiler, Node, npm packages, SQLite
 	@scripts/deps.sh demo
-deps-test: ## what the tests need beyond that: openssl, python3, strace
+deps-test: ## what the tests need beyond that: openssl, python3, strace, Postfix
 	@scripts/deps.sh test
 deps-check: ## the linters, built into build/bin
 	@scripts/deps.sh check
