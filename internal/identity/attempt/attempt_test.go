@@ -155,6 +155,11 @@ func TestStrangers(t *testing.T) {
 	if n := h.rows(); n != attempt.MaxStrangers+1 {
 		t.Errorf("%d rows", n)
 	}
+	var most int64
+	h.ok(h.DB.Instance().QueryRow(t.Context(), `SELECT MAX(times) FROM identity_attempt WHERE tenant = $1`).Scan(&most))
+	if most != 50 {
+		t.Errorf("the row of all others counts %d", most)
+	}
 	if s := h.strangers(); s != (attempt.Strangers{}) {
 		t.Errorf("the open window is told: %v", s)
 	}
