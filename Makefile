@@ -28,7 +28,7 @@ help: ## this list
 .PHONY: deps deps-test deps-check deps-bench
 deps: ## what demo and build need: compiler, Node, npm packages, SQLite
 	@scripts/deps.sh demo
-deps-test: ## what the tests need beyond that: openssl, python3, strace, PostgreSQL, an S3 store
+deps-test: ## what the tests need beyond that: openssl, python3, strace, Postfix, PostgreSQL, an S3 store
 	@scripts/deps.sh test
 deps-check: ## the linters, built into build/bin
 	@scripts/deps.sh check

@@ -2,7 +2,7 @@
 # Brings what a level of work needs and says each thing it does; what is there already stays as it is.
 #
 #	deps.sh demo    compiler, git, Node; npm packages from the lock file; our SQLite
-#	deps.sh test    openssl, python3, strace, PostgreSQL, an S3-compatible store
+#	deps.sh test    openssl, python3, strace; Postfix, PostgreSQL and an S3-compatible store, which the tests run on loopback
 #	deps.sh check   the linters of tools/, built into build/bin
 #	deps.sh bench   Dovecot, to compare with; benchstat
 #
@@ -30,6 +30,9 @@ need_debian() {
 	fi
 	say "installing Debian packages: $*"
 	"${as_root[@]}" apt-get update -qq || say "apt-get update failed, trying with the lists that are here"
+	case " $* " in *" postfix "*) # for tests only: without a configuration it does not start by itself
+		printf 'postfix postfix/main_mailer_type select No configuration\n' | "${as_root[@]}" debconf-set-selections ;;
+	esac
 	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends "$@" >/dev/null </dev/null
 }
@@ -83,6 +86,13 @@ test_level() {
 	for tool in openssl python3 strace; do
 		have "$tool" || missing+=("$tool")
 	done
+	if have postfix; then
+		say "Postfix is here"
+	elif have sendmail; then
+		say "another mail server is here, Postfix would take its place: the tests of test/interop will be skipped"
+	else
+		missing+=(postfix)
+	fi
 	need_debian "${missing[@]}"
 	postgresql
 	say "openssl, python3, strace and PostgreSQL are here"

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"siegel/internal/kit/plural"
 	"siegel/internal/proto/bundle"
 	"siegel/internal/proto/checkpoint"
 	"siegel/internal/proto/checkpoint/layout"
@@ -107,8 +108,8 @@ func (c *cli) printLogs(r ledgerReport) int {
 			fmt.Fprintf(c.out, "%-8s %s: %s\n", c.outcome(bundle.Failed), l.Log, c.say(l.Error, l.ErrorDE))
 			continue
 		}
-		fmt.Fprintf(c.out, "%-8s %s\n", c.outcome(bundle.OK), fmt.Sprintf(
-			c.say("%[1]s: %[2]d entries, %[3]d signed checkpoints, %[4]s", "%[1]s: %[2]d Einträge, %[3]d unterschriebene Prüfpunkte, %[4]s"),
+		fmt.Fprintf(c.out, "%-8s %s\n", c.outcome(bundle.OK), plural.Format(
+			c.say("%s: %d {entry|entries}, %d signed {checkpoint|checkpoints}, %s", "%s: %d {Eintrag|Einträge}, %d {unterschriebener Prüfpunkt|unterschriebene Prüfpunkte}, %s"),
 			l.Log, l.Size, l.Checkpoints, l.Origin))
 	}
 	for _, name := range r.Missing {

@@ -28,8 +28,38 @@ var version = "development"
 const statusUsage = 2
 
 func main() {
-	c := &cli{out: os.Stdout, err: os.Stderr, lang: text.FromEnv(os.Getenv)}
-	os.Exit(c.run(os.Args[1:]))
+	out := &sink{w: os.Stdout}
+	c := &cli{out: out, err: os.Stderr, lang: text.FromEnv(os.Getenv)}
+	os.Exit(c.finish(c.run(os.Args[1:]), out.err))
+}
+
+// sink keeps the first error of writing: a report of which a part is lost must
+// not pass for the whole.
+type sink struct {
+	w   io.Writer
+	err error
+}
+
+// Write implements [io.Writer].
+func (s *sink) Write(b []byte) (int, error) {
+	n, err := s.w.Write(b)
+	if s.err == nil {
+		s.err = err
+	}
+	return n, err
+}
+
+// finish returns the exit status of a call whose output was written, or was lost
+// with an error. What was refused stays refused.
+func (c *cli) finish(status int, lost error) int {
+	if lost == nil {
+		return status
+	}
+	fmt.Fprintf(c.err, "siegel-verify: %s: %v\n", c.say("the output cannot be written", "die Ausgabe lässt sich nicht schreiben"), lost)
+	if status == bundle.Refused.Status() {
+		return status
+	}
+	return statusUsage
 }
 
 // cli is one call.
@@ -50,8 +80,8 @@ func (c *cli) say(en, de string) string {
 	return en
 }
 
-func (c *cli) usage() {
-	fmt.Fprint(c.err, c.say(`siegel-verify checks what a Siegel archive gave out, without the archive.
+func (c *cli) usage(w io.Writer) {
+	fmt.Fprint(w, c.say(`siegel-verify checks what a Siegel archive gave out, without the archive.
 
   siegel-verify BUNDLE.zip… [--ledger-key FILE] [--tsa-roots FILE] [--json]
   siegel-verify ledger DIR [--ledger-key FILE] [--json]
@@ -62,7 +92,7 @@ func (c *cli) usage() {
   --version
 
 Exit status: 0 verified; 1 refused; 3 consistent, but not authenticated: key or roots were not given;
-2 the command or a file is wrong.
+2 the command or a file is wrong, or the report cannot be written.
 `, `siegel-verify prüft, was ein Siegel-Archiv herausgegeben hat, ohne das Archiv.
 
   siegel-verify PAKET.zip… [--ledger-key DATEI] [--tsa-roots DATEI] [--json]
@@ -74,7 +104,7 @@ Exit status: 0 verified; 1 refused; 3 consistent, but not authenticated: key or 
   --version
 
 Rückgabewert: 0 bestätigt; 1 abgelehnt; 3 in sich stimmig, aber nicht beglaubigt: Schlüssel oder Wurzeln
-fehlten; 2 der Aufruf oder eine Datei ist falsch.
+fehlten; 2 der Aufruf oder eine Datei ist falsch, oder der Bericht lässt sich nicht schreiben.
 `))
 }
 
@@ -83,7 +113,7 @@ func (c *cli) run(args []string) int {
 	names, err := c.parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		c.usage()
+		c.usage(c.out)
 		return 0
 	case errors.Is(err, errVersion):
 		fmt.Fprintln(c.out, "siegel-verify", version)
@@ -99,7 +129,7 @@ func (c *cli) run(args []string) int {
 		return c.ledger(names[1], key)
 	}
 	if len(names) == 0 {
-		c.usage()
+		c.usage(c.err)
 		return statusUsage
 	}
 	return c.bundles(names, key)

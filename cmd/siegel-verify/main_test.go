@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -28,6 +29,28 @@ func write(t *testing.T, name string, b []byte) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// full is a disk without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+// A report that cannot be written is no success; a refusal stays one.
+func TestOutputLost(t *testing.T) {
+	i := verifier.NewInstance("archive.example.org", "ledger", authority.Options{})
+	zip := verifier.Zip(i.Bundle(verifier.Sample{}))
+	good := write(t, "b.zip", zip)
+	zip[len(zip)/2] ^= 1
+	bad := write(t, "bad.zip", zip)
+	for name, want := range map[string]int{good: 2, bad: 1, "--help": 2, "--version": 2} {
+		var said bytes.Buffer
+		out := &sink{w: full{}}
+		c := &cli{out: out, err: &said}
+		if got := c.finish(c.run([]string{name}), out.err); got != want || !strings.Contains(said.String(), "cannot be written") {
+			t.Errorf("%s: status %d, want %d: %s", name, got, want, said.String())
+		}
+	}
 }
 
 func TestBundle(t *testing.T) {

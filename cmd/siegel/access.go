@@ -24,7 +24,7 @@ type request struct {
 	DeciderEmail   string     `json:"decider_email,omitempty"`
 	Decided        *time.Time `json:"decided,omitempty"`
 	NotBefore      *time.Time `json:"not_before,omitempty"`
-	Keepers        int        `json:"keepers,omitempty"`
+	Keepers        *int       `json:"keepers,omitempty"`
 }
 
 func (c *cli) accessCommand() *cobra.Command {
@@ -158,7 +158,7 @@ func (c *cli) accessRecover() *cobra.Command {
 			return c.result(map[string]string{"request": args[0]}, func() { c.print("Approved and carried out.") })
 		},
 	}
-	cmd.Flags().StringVar(&file, "recovery-file", "", c.say("the recovery kit"))
+	cmd.Flags().StringVar(&file, "recovery-file", "", c.say("file with the recovery kit"))
 	cmd.Flags().StringVar(&words, "words-file", "", c.say("file with its words (default: ask)"))
 	cmd.Flags().StringVar(&tenant, "tenant", "", c.say("tenant, where there are several"))
 	return cmd

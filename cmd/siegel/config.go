@@ -36,10 +36,10 @@ func (c *cli) configCommand() *cobra.Command {
 func (c *cli) configCheck() *cobra.Command {
 	return &cobra.Command{
 		Use: "check [FILE]", Args: cobra.ArbitraryArgs,
-		Short: c.say("name every problem of a configuration (default: the one of the data directory)"),
+		Short: c.say("name every problem of a configuration, without FILE that of the data directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usage(c.say("%s takes %s", cmd.CommandPath(), "[FILE]"))
+				return usage(c.say("%s takes %s", cmd.CommandPath(), c.say("[FILE]")))
 			}
 			file := app.ConfigFile(c.data, c.config)
 			if len(args) == 1 {

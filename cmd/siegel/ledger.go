@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"siegel/cmd/siegel/words"
 	"siegel/internal/front/console"
 	"siegel/internal/kit/fault"
 )
@@ -59,10 +58,8 @@ func (c *cli) printVerified(list []console.Verified) {
 		}
 		_, _ = fmt.Fprintf(c.out, "%-16s %-9s %-7s ", tenant, v.Log, c.say(v.Depth))
 		_, _ = fmt.Fprintf(c.out, "%s, %s, %s: %s\n",
-			words.Plural(v.Entries, c.say("1 entry"), c.say("%d entries", v.Entries)),
-			words.Plural(v.Checkpoints, c.say("1 checkpoint"), c.say("%d checkpoints", v.Checkpoints)),
-			words.Plural(v.Stamps, c.say("1 timestamp"), c.say("%d timestamps", v.Stamps)),
-			words.Plural(len(v.Problems), c.say("1 problem"), c.say("%d problems", len(v.Problems))))
+			c.say("%d {entry|entries}", v.Entries), c.say("%d {checkpoint|checkpoints}", v.Checkpoints),
+			c.say("%d {timestamp|timestamps}", v.Stamps), c.say("%d {problem|problems}", len(v.Problems)))
 		for _, p := range v.Problems {
 			what := p.What
 			if p.Message != "" {
@@ -88,7 +85,7 @@ func (c *cli) ledgerExport() *cobra.Command {
 			return c.export(cmd.Context(), dir)
 		},
 	})
-	cmd.Flags().BoolVar(&force, "force", false, c.say("write over what is there"))
+	cmd.Flags().BoolVar(&force, "force", false, c.say("take away an earlier export in the folder first"))
 	return cmd
 }
 
@@ -134,8 +131,5 @@ func (c *cli) tenantFlag(cmd *cobra.Command) *cobra.Command {
 
 // problemsFound is the error of a check that found something.
 func problemsFound(n int) error {
-	if n == 1 {
-		return fault.New(fault.Damaged, "1 problem was found")
-	}
-	return fault.Newf(fault.Damaged, "%d problems were found", n)
+	return fault.Newf(fault.Damaged, "%d {problem was|problems were} found", n)
 }

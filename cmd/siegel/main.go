@@ -34,31 +34,6 @@ import (
 // version is set by the build.
 var version = "unknown"
 
-// status is the exit status of each kind of fault; 1 is what has none, 2 also
-// stands for a command line that cannot be read.
-func status(kind string) int {
-	switch kind {
-	case "invalid":
-		return 2
-	case "not-found":
-		return 3
-	case "denied":
-		return 4
-	case "locked":
-		return 5
-	case "conflict":
-		return 6
-	case "busy":
-		return 7
-	case "exhausted":
-		return 8
-	case "damaged":
-		return 9
-	default:
-		return 1
-	}
-}
-
 // cli is one run of the program.
 type cli struct {
 	texts *text.Catalog
@@ -79,7 +54,7 @@ type cli struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	c := &cli{texts: text.New(), lang: text.FromEnv(os.Getenv), in: os.Stdin, out: &output.Sink{File: os.Stdout}, err: os.Stderr, stop: ctx.Done()}
+	c := &cli{texts: text.New(), lang: text.FromEnv(os.Getenv), in: os.Stdin, out: output.Standard(), err: os.Stderr, stop: ctx.Done()}
 	if err := harden(); err != nil {
 		fmt.Fprintln(c.err, c.say("core dumps cannot be switched off: %v", err))
 	}
@@ -159,7 +134,11 @@ func (c *cli) words(names ...string) cobra.PositionalArgs {
 		if len(names) == 0 {
 			return usage(c.say("%s takes %s", cmd.CommandPath(), c.say("no arguments")))
 		}
-		return usage(c.say("%s takes %s", cmd.CommandPath(), strings.Join(names, " ")))
+		said := make([]string, len(names))
+		for i, n := range names {
+			said[i] = c.say(n)
+		}
+		return usage(c.say("%s takes %s", cmd.CommandPath(), strings.Join(said, " ")))
 	}
 }
 
@@ -204,7 +183,7 @@ func (c *cli) explain(err error) int {
 	} else {
 		fmt.Fprintln(c.err, "siegel: "+e.Text)
 	}
-	return status(e.Kind)
+	return output.Status(e.Kind)
 }
 
 // causes prints what a local command found out, one problem a line.
@@ -300,8 +279,13 @@ func (c *cli) log(level slog.Level, format string) *slog.Logger {
 // person adds the flags with which a person gives a command.
 func (c *cli) person(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVar(&c.as, "as", "", c.say("e-mail address to sign in with"))
+	return c.account(cmd, c.say("file with the password (default: ask)"))
+}
+
+// account adds the flags with a password and the tenant of whose it is.
+func (c *cli) account(cmd *cobra.Command, file string) *cobra.Command {
 	cmd.Flags().StringVar(&c.tenant, "tenant", "", c.say("tenant, where the address belongs to several"))
-	cmd.Flags().StringVar(&c.passwordFile, "password-file", "", c.say("file with the password (default: ask)"))
+	cmd.Flags().StringVar(&c.passwordFile, "password-file", "", file)
 	return cmd
 }
 

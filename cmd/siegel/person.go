@@ -95,7 +95,7 @@ func (c *cli) invitedAs(inv invitation, dir string, v any) error {
 
 func (c *cli) personAccept() *cobra.Command {
 	var codeFile string
-	cmd := c.person(&cobra.Command{
+	cmd := c.account(&cobra.Command{
 		Use: "accept ADDRESS", Args: c.words("ADDRESS"), Short: c.say("take an invitation: set a password of your own"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			code, err := c.secret("--code-file", codeFile, c.say("Code: "))
@@ -112,7 +112,7 @@ func (c *cli) personAccept() *cobra.Command {
 			}
 			return c.result(map[string]string{"email": args[0]}, func() { c.print("Your password is set. You can sign in with --as %s.", args[0]) })
 		},
-	})
+	}, c.say("file with the new password (default: ask)"))
 	cmd.Flags().StringVar(&codeFile, "code-file", "", c.say("file with the code (default: ask)"))
 	return cmd
 }
@@ -156,14 +156,15 @@ func (c *cli) personPassword() *cobra.Command {
 // reset is an account that was reset.
 type reset struct {
 	invitation
-	Ended []string `json:"ended"`
+	Ended   []string `json:"ended"`
+	Keepers *int     `json:"keepers,omitempty"`
 }
 
 func (c *cli) personReset() *cobra.Command {
 	var dir string
 	cmd := c.person(&cobra.Command{
 		Use: "reset ADDRESS", Args: c.words("ADDRESS"), Short: c.say("give an account a new key and code: for who forgot the password"),
-		Long: c.say("Give an account a new key and code: for who forgot the password. Her role that reads the archive and her addresses end: no mail is sealed to her until a keeper assigns them again, and older mail stays unreadable for her until a keeper re-grants it."),
+		Long: c.say("Her role that reads the archive and her addresses end: no mail is sealed to her until a keeper assigns them again, and older mail stays unreadable for her until a keeper re-grants it."),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var r reset
 			if err := c.checkCodes(dir, args[0]); err != nil {
@@ -181,6 +182,7 @@ func (c *cli) personReset() *cobra.Command {
 			}
 			c.print("What was sealed to %s so far stays unreadable for her until a keeper runs: siegel person regrant %s", args[0], args[0])
 			c.print("A role that reads the archive has to be requested anew.")
+			c.fewKeepers(r.Keepers)
 			return c.invited(r.invitation, dir)
 		},
 	})
@@ -213,13 +215,17 @@ func (c *cli) personRole() *cobra.Command {
 type requested struct {
 	Request *request `json:"request"`
 	Took    bool     `json:"took_archive,omitempty"`
-	Keepers int      `json:"keepers,omitempty"`
+	Keepers *int     `json:"keepers,omitempty"`
 }
 
-// fewKeepers warns where one keeper is left.
-func (c *cli) fewKeepers(left int) {
-	if left == 1 {
+// fewKeepers warns where one keeper is left, or none.
+func (c *cli) fewKeepers(left *int) {
+	switch {
+	case left == nil || *left > 1:
+	case *left == 1:
 		c.print("Only one keeper is left: if that password is lost too, only the recovery kit helps. Request the role compliance for somebody else.")
+	default:
+		c.print("No keeper is left: request the role compliance for somebody, then use the recovery kit with: siegel access recover REQUEST")
 	}
 }
 
@@ -267,8 +273,8 @@ func (c *cli) personAddresses() *cobra.Command {
 			return nil
 		},
 	})
-	cmd.Flags().StringSliceVar(&add, "add", nil, c.say("address to add (several allowed)"))
-	cmd.Flags().StringSliceVar(&remove, "remove", nil, c.say("address to remove (several allowed)"))
+	cmd.Flags().StringSliceVar(&add, "add", nil, c.say("address to add"))
+	cmd.Flags().StringSliceVar(&remove, "remove", nil, c.say("address to remove"))
 	return cmd
 }
 
@@ -280,7 +286,7 @@ func (c *cli) personRegrant() *cobra.Command {
 			if err := c.about(cmd, "person/regrant", console.Person{Email: args[0]}, &r, c.progress(c.say("Looking at"))); err != nil {
 				return err
 			}
-			return c.result(r, func() { c.print("%s has gained %d messages.", args[0], r.Messages) })
+			return c.result(r, func() { c.print("%s has gained %d {message|messages}.", args[0], r.Messages) })
 		},
 	})
 }
@@ -289,10 +295,15 @@ func (c *cli) personRemove() *cobra.Command {
 	return c.person(&cobra.Command{
 		Use: "remove ADDRESS", Args: c.words("ADDRESS"), Short: c.say("end an account"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := c.about(cmd, "person/remove", console.Person{Email: args[0]}, nil, nil); err != nil {
+			var r requested
+			if err := c.about(cmd, "person/remove", console.Person{Email: args[0]}, &r, nil); err != nil {
 				return err
 			}
-			return c.requested(requested{}, c.say("%s is removed and opens nothing any more.", args[0]))
+			err := c.requested(r, c.say("%s is removed and opens nothing any more.", args[0]))
+			if err == nil && !c.json {
+				c.fewKeepers(r.Keepers)
+			}
+			return err
 		},
 	})
 }

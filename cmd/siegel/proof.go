@@ -27,9 +27,9 @@ func (c *cli) proofCommand() *cobra.Command {
 		},
 	})
 	cmd.Flags().StringVar(&reason, "reason", "", c.say("why you open what is not yours; kept in the audit log"))
-	cmd.Flags().StringVar(&to.file, "output", "", c.say("file to write to (default: the id and .zip)"))
+	cmd.Flags().StringVar(&to.file, "output", "", c.say("file to write to (default: the id of the message and .zip)"))
 	cmd.Flags().BoolVar(&to.force, "force", false, c.say("write over what is there"))
-	cmd.Flags().DurationVar(&wait, "wait", 0, c.say("wait so long for the timestamp (default: say that it is not there yet)"))
+	cmd.Flags().DurationVar(&wait, "wait", 0, c.say("wait so long for the timestamp, such as 15m (default: say that it is not there yet)"))
 	cmd.Flags().BoolVar(&without, "without-message", false, c.say("leave the message out: only what was committed to, for whoever has it already"))
 	return cmd
 }

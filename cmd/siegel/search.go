@@ -64,15 +64,15 @@ func (c *cli) printFound(f found) {
 		}
 		_, _ = fmt.Fprintf(c.out, "%s  %s  %-32s %s%s\n", h.ID, h.Sent.Local().Format(time.DateOnly), output.Clip(h.From, 32), output.Clip(h.Subject, 70), mark)
 	}
-	c.print("%d of %d hits in %d messages, %d ms", len(f.Hits), f.Total, f.Indexed, f.Took.Milliseconds())
+	c.print("%d of %d {hit|hits} in %d {message|messages}, %d ms", len(f.Hits), f.Total, f.Indexed, f.Took.Milliseconds())
 	if f.Pending > 0 {
-		c.print("%d messages are not in the index yet", f.Pending)
+		c.print("%d {message is|messages are} not in the index yet", f.Pending)
 	}
 	if f.Former > 0 {
-		c.print("%d messages are sealed to a former key of yours; a keeper can re-grant them", f.Former)
+		c.print("%d {message is|messages are} sealed to a former key of yours; a keeper can re-grant {it|them}", f.Former)
 	}
 	if f.Damaged > 0 {
-		c.print("%d index records did not open; run siegel ledger verify", f.Damaged)
+		c.print("%d index {record|records} did not open; run siegel ledger verify", f.Damaged)
 	}
 }
 

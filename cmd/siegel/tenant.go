@@ -62,7 +62,7 @@ func (c *cli) tenantCreate() *cobra.Command {
 		},
 	}
 	l := cmd.Flags()
-	l.StringSliceVar(&f.Domains, "domain", nil, c.say("domain whose mail is archived (several allowed)"))
+	l.StringSliceVar(&f.Domains, "domain", nil, c.say("domain whose mail is archived"))
 	l.StringSliceVar(&f.Administrators, "administrator", nil, c.say("e-mail address of an administrator: manages, reads nothing"))
 	l.StringSliceVar(&f.Keepers, "keeper", nil, c.say("e-mail address of a keeper: holds the archive; one or two"))
 	l.StringSliceVar(&f.Auditors, "auditor", nil, c.say("e-mail address of an auditor: reads everything"))

@@ -136,10 +136,10 @@ func (a *App) checkStamps(ctx context.Context) console.Finding {
 	case err != nil:
 		return check("timestamps", bad, say("the ledger cannot be read"), say("run siegel ledger verify"))
 	case s.Waiting > 0 && a.Now().Sub(s.Since) > stampGap:
-		return check("timestamps", bad, say("%d checkpoints wait for a timestamp since %s", s.Waiting, s.Since.Format(time.RFC3339)),
+		return check("timestamps", bad, say("%d {checkpoint waits|checkpoints wait} for a timestamp since %s", s.Waiting, s.Since.Format(time.RFC3339)),
 			say("see why the authority does not answer; mail is accepted meanwhile"))
 	case s.Waiting > 0:
-		return check("timestamps", fine, say("%d checkpoints wait for a timestamp since %s", s.Waiting, s.Since.Format(time.RFC3339)), Sentence{})
+		return check("timestamps", fine, say("%d {checkpoint waits|checkpoints wait} for a timestamp since %s", s.Waiting, s.Since.Format(time.RFC3339)), Sentence{})
 	case s.Stamped.IsZero():
 		return check("timestamps", fine, say("nothing has been stamped yet"), Sentence{})
 	default:

@@ -2,7 +2,10 @@
 // audit log, so that nobody can take it back, and a payload sealed under the
 // key of its day, so that payloads can be pruned while commitments stay
 // (decision D6). A payload has ids and settings, never a subject, an address of
-// mail or a query: what only keepers may read is a note sealed to the archive.
+// a message's envelope or header, or a query: what only keepers may read is a note
+// sealed to the archive. The own addresses of people are settings: whose mail is
+// sealed to whom must be told also when the assignment has ended, and the server
+// knows them anyway.
 package audit
 
 import (

@@ -134,7 +134,8 @@ func (i *Identity) AddAddress(ctx context.Context, s *Session, email, address ma
 			return err
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{
-			What: "person.address.add", Who: s.person.ID.String(), Object: p.ID.String(), Detail: map[string]any{"assignment": id.String()},
+			What: "person.address.add", Who: s.person.ID.String(), Object: p.ID.String(), New: address.String(),
+			Detail: map[string]any{"assignment": id.String()},
 		})
 	})
 	return nil, err
@@ -197,20 +198,6 @@ func (i *Identity) Names(ctx context.Context, s *Session) (map[mail.ID]mail.Addr
 		}
 	}
 	return names, err
-}
-
-// Assigned returns the addresses whose mail is sealed to somebody now, by the ids
-// of their assignments, for whoever may read the audit log.
-func (i *Identity) Assigned(ctx context.Context, s *Session) (map[mail.ID]mail.Address, error) {
-	if err := i.must(ctx, s, Administrator, Keeper, Auditor); err != nil {
-		return nil, err
-	}
-	list, err := i.owners.All(ctx, s.tenant)
-	assigned := make(map[mail.ID]mail.Address, len(list))
-	for _, a := range list {
-		assigned[a.ID] = a.Address
-	}
-	return assigned, err
 }
 
 // Audit lists the tenant's audit trail, newest first: administrators see

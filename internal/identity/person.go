@@ -278,7 +278,8 @@ func (i *Identity) removeAddress(ctx context.Context, tx *db.Tx, p Person, a mai
 		return err
 	}
 	return i.Trail.RecordIn(ctx, tx, audit.Event{
-		What: "person.address.remove", Who: by.String(), Object: p.ID.String(), Detail: map[string]any{"assignment": id.String()},
+		What: "person.address.remove", Who: by.String(), Object: p.ID.String(), Old: a.String(),
+		Detail: map[string]any{"assignment": id.String()},
 	})
 }
 

@@ -202,7 +202,7 @@ func (i *Identity) request(ctx context.Context, s *Session, email mail.Address, 
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{
 			What: "access.request", Who: s.person.ID.String(), Object: p.ID.String(),
-			New: requested(r), Detail: map[string]any{"request": r.ID.String()},
+			New: r.Value, Detail: map[string]any{"request": r.ID.String()},
 		})
 	})
 	return r, err
@@ -210,15 +210,6 @@ func (i *Identity) request(ctx context.Context, s *Session, email mail.Address, 
 
 func errOwnRequest() error {
 	return fault.New(fault.Denied, "nobody asks for access for himself; another administrator can")
-}
-
-// requested says what a request asks for, without an address: addresses of mail
-// are no audit payload.
-func requested(r Request) string {
-	if r.Kind == forRole {
-		return r.Value
-	}
-	return r.Kind
 }
 
 // Approve carries out a request as a keeper: the seeds of the archive are
@@ -251,7 +242,7 @@ func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{
 			What: "access.approve", Who: s.who(), Object: p.ID.String(),
-			Old: former(r, p), New: requested(r), Detail: map[string]any{"request": id.String(), "requester": r.Requester.String()},
+			Old: former(r, p), New: r.Value, Detail: map[string]any{"request": id.String(), "requester": r.Requester.String()},
 		})
 	})
 	if r.Kind == forRole {
@@ -327,7 +318,7 @@ func ended(r Request, who string) audit.Event {
 	if r.State == withdrawn {
 		what = "access.withdraw"
 	}
-	return audit.Event{What: what, Who: who, Object: r.Person.String(), Old: requested(r), Detail: map[string]any{"request": r.ID.String()}}
+	return audit.Event{What: what, Who: who, Object: r.Person.String(), Old: r.Value, Detail: map[string]any{"request": r.ID.String()}}
 }
 
 // withdrawAll ends the open requests for somebody who is removed, and those that

@@ -24,7 +24,6 @@ type Event struct {
 	ID          string `json:"id"`
 	WhoEmail    string `json:"who_email,omitempty"`
 	ObjectEmail string `json:"object_email,omitempty"`
-	Address     string `json:"address,omitempty"`
 }
 
 // String says an event in one line, and what more there is in a second one.
@@ -37,9 +36,6 @@ func (e Event) String() string {
 	var more []string
 	if e.Old != "" || e.New != "" {
 		more = append(more, strings.TrimSpace(e.Old+" -> "+e.New))
-	}
-	if e.Address != "" {
-		more = append(more, e.Address)
 	}
 	if e.Note != "" {
 		more = append(more, fmt.Sprintf("%q", Clip(e.Note, 100)))
@@ -54,18 +50,4 @@ func (e Event) String() string {
 		line += "\n       " + strings.Join(more, "  ")
 	}
 	return line
-}
-
-// Clip shortens a text to n characters and removes what could move the cursor.
-func Clip(s string, n int) string {
-	r := []rune(strings.Map(func(r rune) rune {
-		if r < 0x20 || (r >= 0x7f && r < 0xa0) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
-			return ' '
-		}
-		return r
-	}, s))
-	if len(r) > n {
-		return string(r[:n-1]) + "…"
-	}
-	return string(r)
 }

@@ -7,8 +7,9 @@ import "os"
 // Sink is the standard output. It keeps the first error, so that no command
 // ends well whose output was lost.
 type Sink struct {
-	File *os.File
-	err  error
+	File   *os.File
+	closed error // why nothing can be written at all
+	err    error // the first one
 }
 
 // Err returns the first error of writing.
@@ -16,7 +17,10 @@ func (s *Sink) Err() error { return s.err }
 
 // Write implements [io.Writer].
 func (s *Sink) Write(b []byte) (int, error) {
-	n, err := s.File.Write(b)
+	n, err := 0, s.closed
+	if err == nil {
+		n, err = s.File.Write(b)
+	}
 	if err != nil && s.err == nil {
 		s.err = err
 	}

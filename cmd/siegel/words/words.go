@@ -4,7 +4,6 @@ package words
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -15,21 +14,14 @@ type Words struct {
 	Say func(sentence string, args ...any) string
 }
 
-// Translate puts cobra's own words into the user's language.
+// Translate has the help and cobra's own words in the user's language.
 func (w Words) Translate(root, help *cobra.Command) {
 	root.InitDefaultHelpFlag()
 	root.InitDefaultVersionFlag()
 	root.SetVersionTemplate("siegel {{.Version}}\n")
 	root.SetHelpCommand(help)
 	root.InitDefaultHelpCmd()
-	template := root.UsageTemplate()
-	for _, s := range []string{"Usage:", "Available Commands:", "Global Flags:", "Flags:", "Examples:"} {
-		template = strings.ReplaceAll(template, s, w.Say(s))
-	}
-	template = strings.ReplaceAll(template, `Use "{{.CommandPath}} [command] --help" for more information about a command.`,
-		w.Say(`{{.CommandPath}} [command] --help says more about a command.`))
-	template = strings.ReplaceAll(template, "{{.CommandPath}} [command]", "{{.CommandPath}} "+w.Say("[command]"))
-	root.SetUsageTemplate(template)
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { w.help(cmd, cmd.OutOrStdout()) })
 	w.translateEach(root)
 	if v := root.Flags().Lookup("version"); v != nil {
 		v.Usage = w.Say("print the version")
@@ -41,27 +33,9 @@ func (w Words) translateEach(cmd *cobra.Command) {
 	if h := cmd.Flags().Lookup("help"); h != nil {
 		h.Usage = w.Say("say what the command does")
 	}
-	if !cmd.DisableFlagsInUseLine {
-		cmd.DisableFlagsInUseLine = true
-		cmd.Use += " " + w.Say("[flags]")
-	}
-	cmd.Flags().VisitAll(w.sayDefault)
-	cmd.PersistentFlags().VisitAll(w.sayDefault)
 	for _, sub := range cmd.Commands() {
 		w.translateEach(sub)
 	}
-}
-
-// sayDefault puts a flag's default into its explanation, where it is said in the
-// user's language. It changes what is printed only, and nothing the second time.
-func (w Words) sayDefault(f *pflag.Flag) {
-	zero := map[string]string{"string": "", "int": "0", "bool": "false", "duration": "0s", "stringSlice": "[]"}
-	none, known := zero[f.Value.Type()]
-	if !known || f.DefValue == none {
-		return
-	}
-	f.Usage += w.Say(" (default %s)", f.DefValue)
-	f.DefValue = none
 }
 
 // suggestWithin is how many letters a command may differ from one that is
@@ -100,12 +74,4 @@ func dashes(name, short string) string {
 		return "-" + name
 	}
 	return "--" + name
-}
-
-// Plural chooses the form of a count.
-func Plural[N int | int64](n N, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
 }

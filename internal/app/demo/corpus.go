@@ -189,11 +189,11 @@ func (d *demo) deliver(ctx context.Context, all []*message) (err error) {
 	list := slices.DeleteFunc(slices.Clone(all), func(m *message) bool { return m.id != "" })
 	d.sum.Archived = len(all) - len(list)
 	if len(list) == 0 {
-		d.tell("All %d messages are there already; nothing is delivered again", len(all))
+		d.tell("Everything is there already, %d {message|messages}; nothing is delivered again", len(all))
 		return nil
 	}
 	if d.sum.Archived > 0 {
-		d.tell("%d messages are there already", d.sum.Archived)
+		d.tell("%d {message is|messages are} there already", d.sum.Archived)
 	}
 	note, err := os.OpenFile(d.path("delivered.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -6,6 +6,7 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -82,6 +83,7 @@ type demo struct {
 	app    *app.App
 	server *app.Server
 	sum    Summary
+	word   string // in the subject of a message to the reader
 }
 
 // Run runs the demo until ctx is done, or with Once until the walk-through has
@@ -220,10 +222,11 @@ func (d *demo) walk(ctx context.Context, messages []*message) error {
 	if err := d.prove(ctx, keeper, messages); err != nil {
 		return fmt.Errorf("proof: %w", err)
 	}
-	if err := d.report(ctx, keeper); err != nil {
-		return err
+	verdict := d.judge()
+	if verdict == nil {
+		d.tell("Everything held: %d {message was|messages were} archived, found again as {it was|they were} sent, and proven to siegel-verify", d.sum.Found)
 	}
-	return d.judge()
+	return errors.Join(d.report(ctx, keeper), verdict)
 }
 
 // judge fails where not every step held.
@@ -232,7 +235,7 @@ func (d *demo) judge() error {
 	if s.Archived == s.Found && s.Refused == 0 && s.Searched == s.Found && s.Verified == s.Found && s.Found > 0 {
 		return nil
 	}
-	return fault.Newf(fault.Damaged, "not every step held: of %d messages %d were archived, %d refused, %d found again, %d verified",
+	return fault.Newf(fault.Damaged, "not every step held: of %d {message|messages} %d archived, %d refused, %d found again, %d verified",
 		s.Found, s.Archived, s.Refused, s.Searched, s.Verified)
 }
 
@@ -353,7 +356,7 @@ func (d *demo) report(ctx context.Context, _ *identity.Session) error {
 		return err
 	}
 	d.plain("")
-	d.tell("Addresses")
+	d.tell("Where everything is")
 	if !d.Once { // nobody listens there any more
 		d.tell("  mail (LMTP):      %s and %s", d.sum.LMTP, d.sum.Socket)
 	}
@@ -380,6 +383,7 @@ func (d *demo) ideas(context.Context) error {
 		}
 		return ""
 	}
+	word := cmp.Or(d.word, "linux") // where nothing is known it finds nothing
 	d.plain("")
 	if d.Once {
 		d.tell("Five things to try")
@@ -387,11 +391,11 @@ func (d *demo) ideas(context.Context) error {
 		d.tell("Five things to try, in another window")
 	}
 	d.tell("  1. Search as the keeper, who reads everything:")
-	d.plain("     %s search %s subject:linux", keeper, as(identity.Keeper))
+	d.plain("     %s search %s subject:%s", keeper, as(identity.Keeper), word)
 	d.tell("  2. Search as the reader, who finds her own mail only:")
-	d.plain("     %s search %s linux", keeper, as(identity.Reader))
-	d.tell("  3. Search as the administrator, who manages and reads nothing:")
-	d.plain("     %s search %s linux", keeper, as(identity.Administrator))
+	d.plain("     %s search %s %s", keeper, as(identity.Reader), word)
+	d.tell("  3. Search as the administrator, who manages and reads nothing (it is refused):")
+	d.plain("     %s search %s %s", keeper, as(identity.Administrator), word)
 	d.tell("  4. Check a proof bundle on any machine, without this server:")
 	d.plain("     %s %s --ledger-key %s --tsa-roots %s", rel(d.Verifier), rel(d.sum.Bundle), rel(d.sum.Key), rel(d.sum.Roots))
 	d.tell("  5. See who did what, and check the whole ledger:")

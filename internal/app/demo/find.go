@@ -46,11 +46,29 @@ func (d *demo) search(ctx context.Context, s *identity.Session, list []*message)
 		}
 		if found && same {
 			d.sum.Searched++
+			d.suggest(m, b)
 		}
 		bar.step(m.size)
 	}
 	bar.end()
 	return nil
+}
+
+// suggest remembers a word that the reader finds.
+func (d *demo) suggest(m *message, b []byte) {
+	if d.word != "" || m.to != "reader@"+domain {
+		return
+	}
+	read, err := mime.Read(bytes.NewReader(b), mime.Limits{Text: 1}, nil)
+	if err != nil {
+		return
+	}
+	for _, w := range strings.Fields(plainWords(header.Get(read.Fields, "Subject"), 6)) {
+		if len(w) > 4 && len(w) < 16 {
+			d.word = strings.ToLower(w)
+			return
+		}
+	}
 }
 
 // find pages through the hits of a query until the message is among them.
@@ -151,7 +169,7 @@ func (d *demo) show(ctx context.Context, s *identity.Session, list []*message) e
 		if err := errors.Join(err, shown.Close()); err != nil {
 			return err
 		}
-		d.tell("One of them, as it came back (SHA-256 %x):", shown.SHA256)
+		d.tell("One of the messages, as it came back (SHA-256 %x):", shown.SHA256)
 		for i, line := range strings.SplitN(string(octets), "\n", shownLines+1) {
 			if i < shownLines {
 				d.plain("    | %s", printable(line))

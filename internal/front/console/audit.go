@@ -24,13 +24,12 @@ type Audit struct {
 
 const maxEvents = 10_000
 
-// Event is an event with the addresses of the people in it, as they are now:
-// events themselves have ids only.
+// Event is an event with the addresses by which the people in it sign in, as they
+// are now: events themselves have their ids only.
 type Event struct {
 	audit.Entry
 	WhoEmail    mail.Address `json:"who_email,omitempty"`
 	ObjectEmail mail.Address `json:"object_email,omitempty"`
-	Address     mail.Address `json:"address,omitempty"` // of the assignment, while there is one
 }
 
 func (c *Console) audit(ctx context.Context, k *call) (any, error) {
@@ -54,10 +53,6 @@ func (c *Console) events(ctx context.Context, s *identity.Session, r Audit) (Eve
 	if err != nil {
 		return nil, err
 	}
-	assigned, err := c.Identity.Assigned(ctx, s)
-	if err != nil {
-		return nil, err
-	}
 	person := mail.NewAddress(r.Person)
 	list := Events{}
 	err = c.Identity.Audit(ctx, s, math.MaxInt, func(e audit.Entry) error {
@@ -65,9 +60,6 @@ func (c *Console) events(ctx context.Context, s *identity.Session, r Audit) (Eve
 			return audit.ErrEnough
 		}
 		one := Event{Entry: e, WhoEmail: named(names, e.Who), ObjectEmail: named(names, e.Object)}
-		if id, ok := e.Detail["assignment"].(string); ok {
-			one.Address = named(assigned, id)
-		}
 		switch {
 		case !strings.HasPrefix(e.What, r.What), !r.Until.IsZero() && !e.Time.Before(r.Until):
 			return nil

@@ -246,18 +246,48 @@ func (c *Console) personPassword(ctx context.Context, k *call) (any, error) {
 type Reset struct {
 	identity.Invitation
 	Ended []mail.Address `json:"ended"`
+	Left
+}
+
+// Left says how many keepers are left where there is one less.
+type Left struct {
+	Keepers *int `json:"keepers,omitempty"`
+}
+
+// without returns how many keepers would be left without a person, if she is one.
+func (c *Console) without(ctx context.Context, s *identity.Session, email mail.Address) (l Left, err error) {
+	list, err := c.Identity.People(ctx, s)
+	left := 0
+	for _, p := range list {
+		switch {
+		case p.Role != identity.Keeper || p.State == identity.Removed:
+		case p.Email == email:
+			l.Keepers = &left
+		case p.State == identity.Active:
+			left++
+		}
+	}
+	return l, err
 }
 
 func (c *Console) personReset(ctx context.Context, k *call) (any, error) {
 	return c.person(ctx, k, func(s *identity.Session, _ Person, email mail.Address) (any, error) {
+		left, err := c.without(ctx, s, email)
+		if err != nil {
+			return nil, err
+		}
 		out, err := c.Identity.Reset(ctx, s, email)
-		return Reset{identity.Invitation{Email: email, Code: out.Code}, out.Ended}, err
+		return Reset{identity.Invitation{Email: email, Code: out.Code}, out.Ended, left}, err
 	})
 }
 
 func (c *Console) personRemove(ctx context.Context, k *call) (any, error) {
 	return c.person(ctx, k, func(s *identity.Session, _ Person, email mail.Address) (any, error) {
-		return done{}, c.Identity.Remove(ctx, s, email)
+		left, err := c.without(ctx, s, email)
+		if err != nil {
+			return nil, err
+		}
+		return left, c.Identity.Remove(ctx, s, email)
 	})
 }
 

@@ -45,7 +45,7 @@ func (evidence) Export(context.Context, mail.TenantID, string) (console.Exported
 func (evidence) Damaged(context.Context) (map[mail.TenantID]error, error) { return nil, nil }
 
 func (evidence) Doctor(context.Context) []console.Finding {
-	return []console.Finding{{Name: "disk", State: "ok", What: console.Sentence{Text: "%d problems were found", Args: []any{3}}}}
+	return []console.Finding{{Name: "disk", State: "ok", What: console.Sentence{Text: "%d {problem was|problems were} found", Args: []any{3}}}}
 }
 
 // serve answers on a socket and returns its path.

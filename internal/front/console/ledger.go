@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"siegel/internal/archive"
 	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
+	"siegel/internal/kit/plural"
 	"siegel/internal/kit/text"
 	"siegel/internal/mail"
 )
@@ -47,7 +47,7 @@ type Unsigned struct {
 
 // Sentence is a text for users that waits for its language.
 type Sentence struct {
-	Text string // the English one, with verbs of fmt
+	Text string // the English one, with verbs of fmt and choices of kit/plural
 	Args []any
 }
 
@@ -56,7 +56,7 @@ func (s Sentence) String() string {
 	if len(s.Args) == 0 {
 		return s.Text
 	}
-	return fmt.Sprintf(s.Text, s.Args...)
+	return plural.Format(s.Text, s.Args...)
 }
 
 // Finding is one thing that the doctor looked at.

@@ -8,6 +8,8 @@ import (
 	"io"
 	"reflect"
 	"time"
+
+	"siegel/internal/kit/plural"
 )
 
 // Kind says what the caller can do about a fault.
@@ -58,9 +60,9 @@ func (k Kind) String() string {
 // Error is a fault.
 type Error struct {
 	Kind Kind // what the caller can do
-	// Public is a short sentence for the user, in English, with verbs of fmt
-	// where Args go: the key under which kit/text has its translations. No names
-	// of files, rules or hosts.
+	// Public is a short sentence for the user, in English, with verbs of fmt and
+	// choices of kit/plural where Args go: the key under which kit/text has its
+	// translations. No names of files, rules or hosts.
 	Public string
 	// Args are what the sentence needs: never a secret, but it may be an address
 	// or what somebody typed. Users read them, logs do not: see Error.
@@ -96,7 +98,7 @@ func (e *Error) logged() string {
 			args[i] = elided{}
 		}
 	}
-	return fmt.Sprintf(e.Public, args...)
+	return plural.Format(e.Public, args...)
 }
 
 // harmless reports whether an argument may stand in a log: by its type, since

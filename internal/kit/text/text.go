@@ -5,8 +5,9 @@ package text
 
 import (
 	_ "embed"
-	"fmt"
 	"strings"
+
+	"siegel/internal/kit/plural"
 )
 
 //go:embed de.txt
@@ -84,7 +85,7 @@ func (c *Catalog) All(f func(english, german string)) {
 	}
 }
 
-// Say formats a sentence in a language.
+// Say formats a sentence in a language, as kit/plural does.
 func (c *Catalog) Say(l Lang, sentence string, args ...any) string {
 	if l == German {
 		if t, ok := c.german[sentence]; ok {
@@ -94,5 +95,5 @@ func (c *Catalog) Say(l Lang, sentence string, args ...any) string {
 	if len(args) == 0 {
 		return sentence
 	}
-	return fmt.Sprintf(sentence, args...)
+	return plural.Format(sentence, args...)
 }

@@ -2,8 +2,9 @@ package bundle
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
+
+	"siegel/internal/kit/plural"
 )
 
 // Verdict is what a verification came to.
@@ -96,5 +97,5 @@ func (r *Report) JSON() ([]byte, error) { return json.MarshalIndent(r, "", "  ")
 
 // say adds a line. The arguments go into both texts.
 func (r *Report) say(check string, o Outcome, en, de string, args ...any) {
-	r.Lines = append(r.Lines, Line{check, o, fmt.Sprintf(en, args...), fmt.Sprintf(de, args...)})
+	r.Lines = append(r.Lines, Line{check, o, plural.Format(en, args...), plural.Format(de, args...)})
 }

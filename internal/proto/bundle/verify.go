@@ -310,7 +310,7 @@ func (v *verification) checkBefore() bool {
 	l := &v.b.Ledger
 	if l.Before == nil {
 		v.r.say("before", Note, "The bundle has no earlier timestamp, so nothing is proven about how early it was archived",
-			"Das Paket hat keinen früheren Zeitstempel; über das Früheste der Archivierung ist nichts bewiesen")
+			"Das Paket hat keinen früheren Zeitstempel; wann frühestens archiviert wurde, ist nicht bewiesen")
 		return true
 	}
 	var err error
@@ -353,7 +353,8 @@ func (v *verification) checkSpelling() bool {
 	if v.failed("spelling", err, "A file is not what follows from the others", "Eine Datei ist nicht die, die aus den anderen folgt") {
 		return false
 	}
-	return v.ok("spelling", "The bundle has its one spelling: no octet could be another", "Das Paket hat seine eine Schreibweise: kein Oktett könnte anders sein")
+	return v.ok("spelling", "The bundle is written in the one way that the format allows, to the last octet",
+		"Das Paket ist bis aufs letzte Oktett so geschrieben, wie das Format es einzig zulässt")
 }
 
 func (v *verification) checkInclusion() bool {

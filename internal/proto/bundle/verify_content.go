@@ -90,10 +90,11 @@ func (v *verification) checkEnvelope() bool {
 		v.r.Facts.Envelope = append(v.r.Facts.Envelope, printable(it.Value))
 	}
 	if whole {
-		return v.ok("envelope", "All %[1]d lines of the envelope are those of the entry", "Alle %[1]d Zeilen des Umschlags sind die des Eintrags", n)
+		return v.ok("envelope", "The envelope is whole: %[1]d {line|lines}, as the entry has {it|them}",
+			"Der Umschlag ist vollständig: %[1]d {Zeile|Zeilen}, wie im Eintrag", n)
 	}
-	return v.ok("envelope", "The %[1]d shown lines of the envelope, of %[2]d, are those of the entry",
-		"Die %[1]d gezeigten Zeilen des Umschlags, von %[2]d, sind die des Eintrags", len(v.b.Items), n)
+	return v.ok("envelope", "Shown of the envelope: %[1]d of %[2]d {line|lines}, as the entry has them",
+		"Vom Umschlag gezeigt: %[1]d von %[2]d {Zeile|Zeilen}, wie im Eintrag", len(v.b.Items), n)
 }
 
 // checkMessage reads the message once.

@@ -48,7 +48,7 @@ func TestHoldIsLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close(context.Background())
+	defer func() { _ = c.Close(context.Background()) }()
 	var ended int
 	err = c.QueryRow(t.Context(), `SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
 		WHERE application_name = 'siegel (hold)' AND datname = current_database()`).Scan(&ended)

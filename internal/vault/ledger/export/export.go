@@ -21,11 +21,16 @@ import (
 
 // Write writes the signed part of a tenant's logs, or of the instance's, as
 // files below dir, which it creates: a folder per log and the public key
-// (docs/formats/ledger.md). Logs that were never signed are left out, and their
-// names returned. It fails with kind Damaged where entries do not have the root that was signed. The
-// files are not synced: an export can be made again.
+// (docs/formats/ledger.md). An earlier export there is taken away first; where
+// anything else lies in dir it fails with kind Conflict and changes nothing. Logs
+// that were never signed are left out, and their names returned. It fails with
+// kind Damaged where entries do not have the root that was signed. The files are
+// not synced: an export can be made again.
 func Write(ctx context.Context, l *ledger.Ledger, t db.Tenant, key checkpoint.Key, dir string) (unsigned []string, err error) {
 	defer fault.Wrap(&err, "export")
+	if err := discard(dir); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
