@@ -66,7 +66,8 @@ func (r *Register) stands(ctx context.Context, q account.Rower, a Assignment) (b
 		return ok, err
 	}
 	_, err := standing.Read(ctx, r.Book, func() (Assignment, error) {
-		return scan(q.QueryRow(ctx, selectAssignment+` AND address = $2 AND id = $3`, a.Address.String(), a.ID.Bytes()))
+		// Of two rows with one id, the one that was asked for.
+		return scan(q.QueryRow(ctx, selectAssignment+` AND address = $2 AND id = $3 AND holder = $4`, a.Address.String(), a.ID.Bytes(), a.Holder.Bytes()))
 	})
 	if errors.Is(err, db.ErrNoRows) {
 		return false, nil
