@@ -95,7 +95,10 @@ func newHouse(t testing.TB) *house {
 		t.Fatal(tpl.err)
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"master.key", "control.db"} {
+	if err := os.CopyFS(filepath.Join(dir, "objects"), os.DirFS(filepath.Join(tpl.dir, "objects"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"master.key", "control.db", "objects.key"} {
 		b, err := os.ReadFile(filepath.Join(tpl.dir, name))
 		if err != nil {
 			t.Fatal(err)
