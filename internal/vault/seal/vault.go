@@ -59,7 +59,8 @@ type Vault struct {
 	alarm func(mail.TenantID, error)
 
 	mu    sync.Mutex
-	known map[knownKey]hpke.PublicKey // keys whose entry was found in the log, or made here; guarded by mu
+	known map[knownKey]hpke.PublicKey // keys whose entry was found in the log, or made here, used last; guarded by mu
+	older map[knownKey]hpke.PublicKey // those that were used before them; guarded by mu
 }
 
 type knownKey struct {
@@ -288,6 +289,11 @@ func (v *Vault) remembered(at knownKey) (hpke.PublicKey, bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	k, ok := v.known[at]
+	if !ok {
+		if k, ok = v.older[at]; ok {
+			v.note(at, k)
+		}
+	}
 	return k, ok
 }
 
@@ -295,11 +301,15 @@ func (v *Vault) remembered(at knownKey) (hpke.PublicKey, bool) {
 func (v *Vault) remember(at knownKey, k hpke.PublicKey) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if len(v.known) >= maxKnown {
-		for old := range v.known { // any one
-			delete(v.known, old)
-			break
-		}
+	v.note(at, k)
+}
+
+// note keeps a key among those that were used last. When there are too many, those
+// that nobody has used since half of them were new are forgotten. The caller holds
+// v.mu.
+func (v *Vault) note(at knownKey, k hpke.PublicKey) {
+	if len(v.known) >= maxKnown/2 {
+		v.older, v.known = v.known, make(map[knownKey]hpke.PublicKey)
 	}
 	v.known[at] = k
 }
