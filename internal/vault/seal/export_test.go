@@ -1,10 +1,6 @@
 package seal
 
-import (
-	"crypto/hpke"
-
-	"siegel/internal/mail"
-)
+import "siegel/internal/mail"
 
 // Inverted returns a seed with every bit turned, so that looking for the seed in
 // the memory of a process does not find what was looked for.
@@ -17,31 +13,4 @@ func (s *Session) Inverted(holder mail.HolderID, term int) (out []byte) {
 		}
 	})
 	return out
-}
-
-// MaxKnown is how many keys a vault remembers as verified.
-const MaxKnown = maxKnown
-
-// StaysKnown reports whether a key that is asked for after each of n others is
-// remembered throughout.
-func StaysKnown(n int) bool {
-	var v Vault
-	used := knownKey{kind: Archive}
-	v.known = map[knownKey]hpke.PublicKey{used: nil}
-	for i := range n {
-		v.remember(knownKey{term: i}, nil)
-		if _, ok := v.remembered(used); !ok {
-			return false
-		}
-	}
-	return true
-}
-
-// Known returns how many of n keys a vault remembers.
-func Known(n int) int {
-	v := Vault{known: make(map[knownKey]hpke.PublicKey)}
-	for i := range n {
-		v.remember(knownKey{term: i}, nil)
-	}
-	return len(v.known) + len(v.older)
 }
