@@ -12,6 +12,7 @@ import (
 	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
 	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/ledger/signing"
 	"siegel/internal/vault/ledger/stamping"
 	"siegel/internal/vault/seal/master"
 	"siegel/internal/vault/stamp"
@@ -21,7 +22,7 @@ import (
 
 // Evidence is what signs, stamps and proves.
 type Evidence struct {
-	Signer       *ledger.Signer
+	Signer       *signing.Signer
 	Checkpointer *ledger.Checkpointer
 	Stamper      *stamping.Queue // nil where no authority is configured
 	Stamps       stamp.Verifier
@@ -35,7 +36,7 @@ func createLedgerKey(dir, name string) error {
 	if err != nil {
 		return err
 	}
-	k, err := ledger.CreateKey(name, held)
+	k, err := signing.Create(name, held)
 	if err != nil {
 		return err
 	}
@@ -60,10 +61,10 @@ func (a *App) openLedger() error {
 	if err != nil {
 		return fault.Because(fault.NotFound, "the file ledger.key is missing; without it no checkpoint can be signed", err)
 	}
-	if a.Evidence.Signer, err = ledger.OpenSigner(a.Instance.Name, box, a.Master); err != nil {
+	if a.Evidence.Signer, err = signing.Open(a.Instance.Name, box, a.Master); err != nil {
 		return err
 	}
-	a.Ledger = ledger.New(ledger.Config{Instance: a.Instance.Name, Now: a.Now, Key: a.Evidence.Signer.Key(), Guard: a.Store, MAC: a.Master})
+	a.Ledger = ledger.New(ledger.Config{Instance: a.Instance.Name, Now: a.Now, Signer: a.Evidence.Signer, Guard: a.Store, MAC: a.Master})
 	return nil
 }
 
@@ -74,7 +75,7 @@ func (a *App) openEvidence(ctx context.Context) error {
 		return err
 	}
 	e.Checkpointer = ledger.NewCheckpointer(ledger.CheckpointerDeps{
-		DB: a.DB, Ledger: a.Ledger, Signer: e.Signer,
+		DB: a.DB, Ledger: a.Ledger,
 		Tenants: a.tenantIDs, Now: a.Now, Every: a.Config.Ledger.CheckpointEvery, Log: a.Log, Watch: a.Watch,
 	})
 	return a.openAuthority(e)

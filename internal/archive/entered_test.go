@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"siegel/internal/archive"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/text"
 	"siegel/internal/proto/entry"
@@ -78,7 +79,19 @@ func TestShowComparesTheEntry(t *testing.T) {
 			if h.store.gets.Load() != gets {
 				t.Error("octets were read before the entry was compared")
 			}
-			_, err := h.shown(h.members["bob"], id, "a reason")
+			found := 0
+			_, err := h.archive.VerifyOpened(t.Context(), h.members["keeper"], archive.Opening{Found: func(f archive.Finding) {
+				found++
+				if f.Message != id {
+					t.Errorf("verify finds %+v", f)
+				}
+				says(t, f.Err, tt.want)
+			}})
+			h.ok(err)
+			if found != 1 {
+				t.Errorf("verify finds %d", found)
+			}
+			_, err = h.shown(h.members["bob"], id, "a reason")
 			h.want("bob learns of it", err, fault.NotFound)
 		})
 	}

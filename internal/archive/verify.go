@@ -218,6 +218,9 @@ func (a *Archive) verifyOpened(ctx context.Context, s Reader, r row, also func(c
 	if err != nil {
 		return err
 	}
+	if err := a.proven(ctx, s.Tenant(), r, e); err != nil {
+		return err
+	}
 	key, err := s.Unlocked().Open(ctx, r.id, s.Archive())
 	if err != nil {
 		return damage(err, fault.Because(fault.Damaged, "no key opens the message", err))

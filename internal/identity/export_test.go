@@ -10,6 +10,7 @@ import (
 	"siegel/internal/identity/recovery"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
 )
 
@@ -24,6 +25,9 @@ const (
 	StrangersFor  = attempt.StrangersFor
 	SettleBatch   = attempt.Batch
 )
+
+// Update changes how foundings are committed.
+func (i *Identity) Update(f func(context.Context, func(*db.Batch) error) error) { i.update = f }
 
 // Refuse counts a refused attempt without deriving anything.
 func (i *Identity) Refuse(ctx context.Context, owner mail.TenantID, person mail.ID, email mail.Address) error {

@@ -2,6 +2,8 @@ package identity
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"siegel/internal/audit"
 	"siegel/internal/identity/bound"
@@ -48,7 +50,8 @@ func (i *Identity) Found(ctx context.Context, f Founding) (_ *Founded, err error
 		return nil, err
 	}
 	defer func() {
-		if err != nil { // the kit serves another try
+		// The kit serves another try, but not where a tenant may have it.
+		if err != nil && !errors.Is(err, db.ErrUnknown) {
 			i.kits.Put(f.Kit, k)
 		}
 	}()
@@ -69,7 +72,10 @@ func (i *Identity) Found(ctx context.Context, f Founding) (_ *Founded, err error
 		return nil, err
 	}
 	out := &Founded{Tenant: Tenant{ID: mail.NewID(), Name: f.Name, Domains: f.Domains}}
-	err = i.DB.Update(ctx, func(b *db.Batch) error { return i.found(ctx, b, out, f, k, people) })
+	err = i.update(ctx, func(b *db.Batch) error { return i.found(ctx, b, out, f, k, people) })
+	if errors.Is(err, db.ErrUnknown) {
+		err = i.founded(context.WithoutCancel(ctx), out.Tenant.ID, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +83,29 @@ func (i *Identity) Found(ctx context.Context, f Founding) (_ *Founded, err error
 		out.Invitations = append(out.Invitations, p.Invitation)
 	}
 	return out, nil
+}
+
+// How often, and how long apart, is looked for a tenant whose founding got no
+// answer.
+const (
+	foundTries = 20
+	foundPause = 250 * time.Millisecond
+)
+
+// founded finds out whether a tenant was founded where the answer to the commit
+// got lost: its people's codes are known here and nowhere else. It returns nil
+// where it was, and an error that is [db.ErrUnknown] where nobody can say.
+func (i *Identity) founded(ctx context.Context, id mail.TenantID, lost error) error {
+	for range foundTries {
+		switch _, err := i.routes.One(ctx, id); {
+		case err == nil:
+			return nil
+		case fault.Of(err) == fault.NotFound:
+			return fault.New(fault.Busy, "the tenant was not founded, the database failed; try again")
+		}
+		time.Sleep(foundPause)
+	}
+	return fault.Because(fault.Internal, "it is not known whether the tenant was founded: keep the recovery kit, and see with siegel tenant list", lost)
 }
 
 // invited is a person of the founding ceremony.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/internal/vault/db"
 )
 
 // The founding ceremony makes administrators who read nothing, keepers and
@@ -247,4 +249,49 @@ func TestRouting(t *testing.T) {
 	h.want("which of two tenants", err, fault.Invalid)
 	_, err = h.id.Named(t.Context(), "omega")
 	h.want("no such tenant", err, fault.NotFound)
+}
+
+// Where the answer to the commit of a founding got lost it is found out whether
+// there is a tenant; the kit of one that may be there serves no other.
+func TestFoundUnknown(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	n := 0
+	try := func(update func(context.Context, func(*db.Batch) error) error) (identity.Founding, *identity.Founded, error) {
+		n++
+		kit, err := h.id.NewKit(ctx)
+		h.ok(err)
+		domain := fmt.Sprintf("unknown%d.test", n)
+		f := identity.Founding{
+			Name: domain, Domains: []mail.Domain{mail.NewDomain(domain)}, Administrators: []mail.Address{mail.NewAddress("admin@" + domain)},
+			Keepers: []mail.Address{mail.NewAddress("keeper@" + domain)}, Kit: kit.ID, Words: words(kit),
+		}
+		h.id.Update(update)
+		defer h.id.Update(h.db.Update)
+		out, err := h.id.Found(ctx, f)
+		return f, out, err
+	}
+	lost := func(err error) error { return errors.Join(db.ErrUnknown, err) }
+
+	f, out, err := try(func(ctx context.Context, work func(*db.Batch) error) error { return lost(h.db.Update(ctx, work)) })
+	if err != nil || len(out.Invitations) != 2 || h.id.HasKit(f.Kit) {
+		t.Errorf("committed: %+v, %v, the kit waits: %v", out, err, h.id.HasKit(f.Kit))
+	}
+	h.ok(h.id.Accept(ctx, f.Name, out.Invitations[0].Email, out.Invitations[0].Code, []byte(password)))
+
+	f, _, err = try(func(context.Context, func(*db.Batch) error) error { return lost(nil) })
+	h.want("not committed", err, fault.Busy)
+	_, err = h.id.Found(ctx, f)
+	h.ok(err) // the kit serves another try
+
+	// Nobody can say: the database does not answer any more.
+	f, _, err = try(func(ctx context.Context, work func(*db.Batch) error) error {
+		err := h.db.Update(ctx, work)
+		h.ok(h.db.Close())
+		return lost(err)
+	})
+	sentence, _ := fault.Sentence(err)
+	if !errors.Is(err, db.ErrUnknown) || !strings.Contains(sentence, "siegel tenant list") || h.id.HasKit(f.Kit) {
+		t.Errorf("unknown: %v, the kit waits: %v", err, h.id.HasKit(f.Kit))
+	}
 }

@@ -100,12 +100,17 @@ func newHouse(t testing.TB) *house {
 		t.Fatal(tpl.err)
 	}
 	dir := t.TempDir()
-	b, err := os.ReadFile(filepath.Join(tpl.dir, "master.key"))
-	if err != nil {
+	if err := os.CopyFS(filepath.Join(dir, "objects"), os.DirFS(filepath.Join(tpl.dir, "objects"))); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "master.key"), b, 0o400); err != nil {
-		t.Fatal(err)
+	for name, mode := range map[string]os.FileMode{"master.key": 0o400, "objects.key": 0o600} {
+		b, err := os.ReadFile(filepath.Join(tpl.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b, mode); err != nil {
+			t.Fatal(err)
+		}
 	}
 	h := &house{TB: t, kits: tpl.kits}
 	h.fail = func(err error) { t.Helper(); t.Fatal(err) }

@@ -75,13 +75,14 @@ type Deps struct {
 type Identity struct {
 	Deps
 
-	book     *standing.Book    // which rows stand in the ledger
-	people   *account.Roll     // accounts
-	owners   *address.Register // of addresses
-	routes   *routing.Router   // tenants and domains
-	open     *register         // of sessions
-	attempts *attempt.Counter  // that were refused
-	kits     *recovery.Shelf   // recovery kits shown and not yet confirmed
+	book     *standing.Book                                     // which rows stand in the ledger
+	people   *account.Roll                                      // accounts
+	owners   *address.Register                                  // of addresses
+	routes   *routing.Router                                    // tenants and domains
+	open     *register                                          // of sessions
+	attempts *attempt.Counter                                   // that were refused
+	kits     *recovery.Shelf                                    // recovery kits shown and not yet confirmed
+	update   func(context.Context, func(*db.Batch) error) error // of the database; tests lose its answer
 }
 
 // New returns the room.
@@ -94,7 +95,7 @@ func New(d Deps) *Identity {
 		Deps: d, book: book,
 		people: &account.Roll{Book: book}, owners: &address.Register{Book: book, Ender: d.Vault, Alarm: d.Alarm},
 		routes: &routing.Router{Book: book, Log: d.Log},
-		open:   newRegister(), kits: recovery.New(d.Vault, d.Now),
+		open:   newRegister(), kits: recovery.New(d.Vault, d.Now), update: d.DB.Update,
 		attempts: attempt.New(attempt.Deps{DB: d.DB, Trail: d.Trail, MAC: d.MAC, Now: d.Now}),
 	}
 }

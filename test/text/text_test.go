@@ -32,7 +32,7 @@ func says() map[string]int {
 func words() []string {
 	return []string{
 		"administrator", "compliance", "auditor", "reader", "invited", "active", "removed", "damaged", "open", "approved", "rejected", "withdrawn", "role", "address",
-		fault.Inside, "sealed", "opened", "ok", "warn", "bad", "files", "disk", "clock", "ledger", "timestamps", "swap", "memory", "environment",
+		fault.Inside, "sealed", "opened", "ok", "warn", "bad", "files", "disk", "clock", "ledger", "timestamps", "swap", "memory", "environment", "tenants", "access",
 		"COMMAND", "[COMMAND…]", "ADDRESS", "[FILE]", "FOLDER", "MESSAGE", "NAME", "REQUEST", "ROLE", "WORDS…",
 	}
 }
@@ -118,8 +118,13 @@ func sentences(t *testing.T) map[string]string {
 	return found
 }
 
-// sentence returns what a call says.
+// sentence returns what a call says, or a fault that is written out.
 func sentence(n ast.Node) (string, bool) {
+	if field, ok := n.(*ast.KeyValueExpr); ok {
+		if name, ok := field.Key.(*ast.Ident); ok && name.Name == "Public" {
+			return constant(field.Value)
+		}
+	}
 	call, ok := n.(*ast.CallExpr)
 	if !ok {
 		return "", false

@@ -24,7 +24,7 @@ func TestAppendedByAHand(t *testing.T) {
 	w := newWorld(t)
 	w.enter("key", mail.NewID())
 	w.must(w.points.CheckpointNow(ctx))
-	hand := ledger.New(ledger.Config{Instance: "test.example", Now: w.clock.now, Key: w.signer.Key(), Guard: w.guard, MAC: anothersMAC{}})
+	hand := ledger.New(ledger.Config{Instance: "test.example", Now: w.clock.now, Signer: w.signer, Guard: w.guard, MAC: anothersMAC{}})
 	text, err := entry.Entry{Kind: "key", ID: mail.NewID(), Time: mail.Time(w.clock.now())}.Text()
 	w.must(err)
 	w.must(w.tenant.Update(ctx, func(tx *db.Tx) error {

@@ -21,7 +21,6 @@ import (
 type CheckpointerDeps struct {
 	DB     *db.DB
 	Ledger *Ledger
-	Signer *Signer
 	// Tenants lists the tenants of the instance.
 	Tenants func(ctx context.Context) ([]mail.TenantID, error)
 	Now     func() time.Time
@@ -239,7 +238,7 @@ func (c *Checkpointer) read(ctx context.Context, t db.Tenant, log string) (*Tree
 		if relied.looked {
 			return nil, nil, errBehindOurBack(log)
 		}
-		return &Tree{log: log}, nil, nil // not yet made
+		return nil, nil, errors.Join(errLost(), err) // and its guard with it
 	}
 	if err != nil {
 		return nil, nil, err
@@ -270,7 +269,7 @@ func (c *Checkpointer) log(ctx context.Context, t db.Tenant, log string) (s sign
 	}
 	c.Watch(stepSign, false, 0)
 	s.Checkpoint = checkpoint.Checkpoint{Origin: tree.Origin, Size: tree.Size, Root: checkpoint.Hash(root)}
-	if s.note, err = c.Signer.checkpoint(s.Checkpoint); err != nil {
+	if s.note, err = c.Ledger.signer.Checkpoint(s.Checkpoint); err != nil {
 		return s, err
 	}
 	// From here on the state is signed, whether its row comes or not.

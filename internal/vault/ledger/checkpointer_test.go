@@ -17,6 +17,7 @@ import (
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/db/dbtest"
 	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/ledger/signing"
 )
 
 // EV-02: a tenant's leaves come under a signed checkpoint, its anchor under one
@@ -244,11 +245,11 @@ func TestLostRow(t *testing.T) {
 }
 
 func TestSignerPrintsNothing(t *testing.T) {
-	k := must(ledger.CreateKey("test.example", plain{}))
-	signer := must(ledger.OpenSigner("test.example", k.Box, plain{}))
+	k := must(signing.Create("test.example", plain{}))
+	signer := must(signing.Open("test.example", k.Box, plain{}))
 	seed := k.Box[3:]
 	private := ed25519.NewKeyFromSeed(seed)
-	for _, v := range []any{signer, *signer, struct{ s *ledger.Signer }{signer}} {
+	for _, v := range []any{signer, *signer, struct{ s *signing.Signer }{signer}} {
 		b := must(json.Marshal(v))
 		for _, s := range []string{fmt.Sprint(v), fmt.Sprintf("%+v", v), fmt.Sprintf("%#v", v), fmt.Sprintf("%x", v), fmt.Sprintf("%s", v), string(b)} {
 			for _, form := range []string{fmt.Sprint(seed[:8]), fmt.Sprintf("%x", seed[:8]), fmt.Sprint(private[:8]), base64.StdEncoding.EncodeToString(seed[:9])} {

@@ -27,7 +27,29 @@ type guard struct {
 	store blob.Register
 }
 
-// load returns the note, nil where nothing was ever signed.
+// begin puts the checkpoint of an empty log into the place of a log that is being
+// made. Durable when it returns nil. What lies there already is of a log that was
+// not made in the end; one with entries is of a log that was lost (kind Damaged).
+func (g guard) begin(ctx context.Context, tenant mail.TenantID, log string, note []byte) error {
+	old, err := g.store.Load(ctx, guardName(tenant, log))
+	if err != nil {
+		return err
+	}
+	if g.signed(old) {
+		return errLost()
+	}
+	return g.store.Swap(ctx, guardName(tenant, log), old, note)
+}
+
+// signed reports whether a note is there that is not the one of an empty log.
+func (g guard) signed(note []byte) bool {
+	last, err := checkpoint.OpenLog(note, g.key)
+	return note != nil && (err != nil || last.Size > 0)
+}
+
+func errLost() error { return fault.New(fault.Damaged, "a log that was signed is missing") }
+
+// load returns the note, nil where there is none.
 func (g guard) load(ctx context.Context, t db.Tenant, log string) ([]byte, error) {
 	return g.store.Load(ctx, guardName(t.ID(), log))
 }
@@ -38,10 +60,7 @@ func (g guard) load(ctx context.Context, t db.Tenant, log string) ([]byte, error
 // only be ahead of the one before.
 func (g guard) check(tree *Tree, newest, note []byte) error {
 	if note == nil {
-		if newest != nil {
-			return fault.Newf(fault.Damaged, "the last signed checkpoint of the %s log is missing in the object store", fault.Word(tree.log))
-		}
-		return nil
+		return fault.Newf(fault.Damaged, "the last signed checkpoint of the %s log is missing in the object store", fault.Word(tree.log))
 	}
 	last, err := checkpoint.OpenLog(note, g.key)
 	if err != nil {

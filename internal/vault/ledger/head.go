@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -151,8 +152,8 @@ func (l *Ledger) committed(ctx context.Context, t db.Tenant, log string, guarded
 		return nil, nil, err
 	}
 	tree, err := l.Tree(ctx, t, log)
-	if fault.Of(err) == fault.NotFound && note != nil {
-		return nil, nil, fault.Because(fault.Damaged, "a log that was signed is missing", err)
+	if fault.Of(err) == fault.NotFound && l.guard.signed(note) {
+		return nil, nil, errors.Join(errLost(), err)
 	}
 	if err != nil {
 		return nil, nil, err

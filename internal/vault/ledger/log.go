@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
 	"embed"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/blob"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/ledger/signing"
 )
 
 //go:embed migrations/*.sql
@@ -38,8 +40,8 @@ const (
 type Config struct {
 	Instance string // its name, fixed at init; origins begin with it
 	Now      func() time.Time
-	Key      checkpoint.Key // of the instance: what is signed with it is believed
-	Guard    blob.Register  // where the last signed checkpoints lie
+	Signer   *signing.Signer // of the instance: what is signed with its key is believed
+	Guard    blob.Register   // where the last signed checkpoints lie
 	MAC      MAC
 }
 
@@ -52,6 +54,7 @@ type MAC interface {
 type Ledger struct {
 	instance string
 	now      func() time.Time
+	signer   *signing.Signer
 	guard    guard
 	mac      MAC
 
@@ -63,18 +66,29 @@ type Ledger struct {
 // New returns a ledger.
 func New(c Config) *Ledger {
 	return &Ledger{
-		instance: c.Instance, now: c.Now, guard: guard{key: c.Key, store: c.Guard}, mac: c.MAC,
+		instance: c.Instance, now: c.Now, signer: c.Signer, guard: guard{key: c.Signer.Key(), store: c.Guard}, mac: c.MAC,
 		heads: make(map[logName]*head), quarantine: make(map[mail.TenantID]error),
 	}
 }
 
 // Create starts a log of a tenant. It fails with kind Conflict where the tenant
-// has one of that name.
-func (l *Ledger) Create(ctx context.Context, tx *db.Tx, name string) error {
-	origin := fmt.Sprintf("%s/%s/1", l.instance, mail.NewID())
-	_, err := tx.Exec(ctx, `INSERT INTO ledger_log (tenant, name, origin, size, edge, changed) VALUES ($1, $2, $3, 0, $4, 0)`,
-		name, origin, []byte{})
-	return err
+// has one of that name. A signed checkpoint of no entries lies in the object store
+// when it returns, before the transaction can be committed: so a log without one
+// is damaged, always. One without a log, of a transaction that did not come, does
+// no harm.
+func (l *Ledger) Create(ctx context.Context, tx *db.Tx, name string) (err error) {
+	defer fault.Wrap(&err, "create the %s log", name)
+	c := checkpoint.Checkpoint{Origin: fmt.Sprintf("%s/%s/1", l.instance, mail.NewID()), Root: sha256.Sum256(nil)}
+	_, err = tx.Exec(ctx, `INSERT INTO ledger_log (tenant, name, origin, size, edge, changed) VALUES ($1, $2, $3, 0, $4, 0)`,
+		name, c.Origin, []byte{})
+	if err != nil {
+		return err
+	}
+	note, err := l.signer.Checkpoint(c)
+	if err != nil {
+		return err
+	}
+	return l.guard.begin(ctx, tx.ID(), name, note)
 }
 
 // Append adds leaves to one of the tenant's logs inside the transaction of what

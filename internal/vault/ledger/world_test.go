@@ -16,6 +16,7 @@ import (
 	"siegel/internal/vault/db/dbtest"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/ledgertest"
+	"siegel/internal/vault/ledger/signing"
 	"siegel/internal/vault/ledger/stamping"
 	"siegel/internal/vault/stamp"
 	"siegel/internal/vault/stamp/authority"
@@ -51,7 +52,7 @@ type world struct {
 	db      *db.DB
 	place   *dbtest.Place
 	ledger  *ledger.Ledger
-	signer  *ledger.Signer
+	signer  *signing.Signer
 	guard   *disk.Store
 	points  *ledger.Checkpointer
 	stamper *stamping.Queue
@@ -71,11 +72,11 @@ func newWorld(t testing.TB) *world {
 	if w.guard, err = disk.Open(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	k, err := ledger.CreateKey("test.example", plain{})
+	k, err := signing.Create("test.example", plain{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.signer, err = ledger.OpenSigner("test.example", k.Box, plain{}); err != nil {
+	if w.signer, err = signing.Open("test.example", k.Box, plain{}); err != nil {
 		t.Fatal(err)
 	}
 	if w.tsa, err = authority.New(authority.Options{Now: w.clock.now}); err != nil {
@@ -99,7 +100,7 @@ func newWorld(t testing.TB) *world {
 
 // newLedger returns a ledger that remembers nothing: another process.
 func (w *world) newLedger() *ledger.Ledger {
-	return ledger.New(ledger.Config{Instance: "test.example", Now: w.clock.now, Key: w.signer.Key(), Guard: w.guard, MAC: ledgertest.MAC{}})
+	return ledger.New(ledger.Config{Instance: "test.example", Now: w.clock.now, Signer: w.signer, Guard: w.guard, MAC: ledgertest.MAC{}})
 }
 
 func (w *world) open() {
@@ -118,7 +119,7 @@ func (w *world) open() {
 // build makes what works on the database.
 func (w *world) build(a stamping.Authority) {
 	w.points = ledger.NewCheckpointer(ledger.CheckpointerDeps{
-		DB: w.db, Ledger: w.ledger, Signer: w.signer, Now: w.clock.now, Every: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
+		DB: w.db, Ledger: w.ledger, Now: w.clock.now, Every: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
 		Tenants: func(context.Context) ([]mail.TenantID, error) { return []mail.TenantID{w.tenant.ID()}, nil },
 	})
 	w.stamper = stamping.New(stamping.Deps{

@@ -95,7 +95,7 @@ func (v *Vault) NewTerm(ctx context.Context, tx *db.Tx, holder mail.HolderID) (_
 	if err != nil {
 		return Seed{}, err
 	}
-	v.remember(knownKey{tx.ID(), holder, Kind(kind), term, sum(pub), leaf}, made)
+	v.known.Note(knownKey{tx.ID(), holder, Kind(kind), term, sum(pub), leaf}, made)
 	return Seed{Holder: holder, Term: term, key: seed}, nil
 }
 

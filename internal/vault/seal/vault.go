@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"embed"
 	"io/fs"
-	"sync"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -14,6 +13,7 @@ import (
 
 	"siegel/internal/flow"
 	"siegel/internal/kit/fault"
+	"siegel/internal/kit/recent"
 	"siegel/internal/kit/secret"
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
@@ -58,8 +58,7 @@ type Vault struct {
 
 	alarm func(mail.TenantID, error)
 
-	mu    sync.Mutex
-	known map[knownKey]hpke.PublicKey // keys whose entry was found in the log, or made here; guarded by mu
+	known *recent.Set[knownKey, hpke.PublicKey] // keys whose entry was found in the log, or made here
 }
 
 type knownKey struct {
@@ -112,7 +111,7 @@ func New(c Config) (*Vault, error) {
 	return &Vault{
 		Codec: codec, argon: c.Argon, dummy: string(dummy), log: c.Log, arena: c.Arena, now: c.Now, alarm: c.Alarm,
 		derive: semaphore.NewWeighted(int64(max(1, c.Derivations))),
-		known:  make(map[knownKey]hpke.PublicKey),
+		known:  recent.New[knownKey, hpke.PublicKey](maxKnown),
 	}, nil
 }
 
@@ -138,7 +137,7 @@ func (v *Vault) termKey(ctx context.Context, t db.Tenant, holder mail.HolderID, 
 	if err := k.scan(t.QueryRow(ctx, selectKey+` AND k.holder = $2 AND k.term = $3`, holder.Bytes(), term)); err != nil {
 		return nil, err
 	}
-	if made, ok := v.remembered(k.known(t.ID())); ok {
+	if made, ok := v.known.Get(k.known(t.ID())); ok {
 		return made, nil
 	}
 	w := k.row(t.ID())
@@ -189,7 +188,7 @@ func (v *Vault) currentKey(ctx context.Context, q querier, committed db.Tenant, 
 
 // standing returns the key of a row where it is the newest of its holder.
 func (v *Vault) standing(ctx context.Context, committed db.Tenant, k keyRow) (c current, err error) {
-	made, known := v.remembered(k.known(committed.ID()))
+	made, known := v.known.Get(k.known(committed.ID()))
 	w := k.row(committed.ID())
 	if !known {
 		err = w.Check()
@@ -280,28 +279,8 @@ func (v *Vault) accept(tenant mail.TenantID, row keyRow) (hpke.PublicKey, error)
 	if err != nil {
 		return nil, fault.Because(fault.Damaged, "a public key is malformed", err)
 	}
-	v.remember(row.known(tenant), k)
+	v.known.Note(row.known(tenant), k)
 	return k, nil
-}
-
-func (v *Vault) remembered(at knownKey) (hpke.PublicKey, bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	k, ok := v.known[at]
-	return k, ok
-}
-
-// remember notes a key as verified.
-func (v *Vault) remember(at knownKey, k hpke.PublicKey) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if len(v.known) >= maxKnown {
-		for old := range v.known { // any one
-			delete(v.known, old)
-			break
-		}
-	}
-	v.known[at] = k
 }
 
 // maxKnown bounds the keys remembered as verified: 1.5 KB each.

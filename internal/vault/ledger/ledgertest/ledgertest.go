@@ -5,7 +5,11 @@ package ledgertest
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,6 +17,7 @@ import (
 	"siegel/internal/vault/blob/disk"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/ledger/signing"
 )
 
 // Name is the instance's name.
@@ -20,7 +25,7 @@ const Name = "test.example"
 
 // Instance is what the ledgers of one instance share: the key and the guard.
 type Instance struct {
-	signer *ledger.Signer
+	signer *signing.Signer
 	guard  *disk.Store
 	now    func() time.Time
 }
@@ -28,21 +33,29 @@ type Instance struct {
 // New returns an instance with a fresh key.
 func New(t testing.TB, now func() time.Time) *Instance {
 	t.Helper()
-	i, err := In(t.TempDir(), now)
+	i, err := In(filepath.Join(t.TempDir(), "objects"), now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return i
 }
 
-// In returns an instance with a fresh key, whose guard lies in dir.
+// In returns an instance whose guard lies in dir and whose key lies beside it, in
+// dir.key: a fresh one where there is none.
 func In(dir string, now func() time.Time) (*Instance, error) {
 	i := &Instance{now: now}
-	k, err := ledger.CreateKey(Name, plain{})
+	box, err := os.ReadFile(dir + ".key")
+	if errors.Is(err, fs.ErrNotExist) {
+		var k signing.NewKey
+		if k, err = signing.Create(Name, plain{}); err != nil {
+			return nil, err
+		}
+		box, err = k.Box, os.WriteFile(dir+".key", k.Box, 0o600)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if i.signer, err = ledger.OpenSigner(Name, k.Box, plain{}); err != nil {
+	if i.signer, err = signing.Open(Name, box, plain{}); err != nil {
 		return nil, err
 	}
 	i.guard, err = disk.Open(dir)
@@ -51,7 +64,7 @@ func In(dir string, now func() time.Time) (*Instance, error) {
 
 // Ledger returns a ledger that remembers nothing: that of another process.
 func (i *Instance) Ledger() *ledger.Ledger {
-	return ledger.New(ledger.Config{Instance: Name, Now: i.now, Key: i.signer.Key(), Guard: i.guard, MAC: MAC{}})
+	return ledger.New(ledger.Config{Instance: Name, Now: i.now, Signer: i.signer, Guard: i.guard, MAC: MAC{}})
 }
 
 // Sign signs the logs of a tenant as they are now.
@@ -61,7 +74,7 @@ func (i *Instance) Sign(ctx context.Context, d *db.DB, tenant mail.TenantID) err
 		return err
 	}
 	return ledger.NewCheckpointer(ledger.CheckpointerDeps{
-		DB: d, Ledger: l, Signer: i.signer, Now: i.now, Every: time.Minute, Log: slog.New(slog.DiscardHandler),
+		DB: d, Ledger: l, Now: i.now, Every: time.Minute, Log: slog.New(slog.DiscardHandler),
 		Tenants: func(context.Context) ([]mail.TenantID, error) { return []mail.TenantID{tenant}, nil },
 	}).CheckpointNow(ctx)
 }

@@ -19,6 +19,7 @@ import (
 	"siegel/internal/vault/db/dbtest"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/ledgertest"
+	"siegel/internal/vault/ledger/signing"
 	"siegel/internal/vault/ledger/stamping"
 	"siegel/internal/vault/stamp"
 	"siegel/internal/vault/stamp/authority"
@@ -32,7 +33,7 @@ type Stage struct {
 	T        testing.TB
 	DB       *db.DB
 	Ledger   *ledger.Ledger
-	Signer   *ledger.Signer
+	Signer   *signing.Signer
 	Tenant   db.Tenant
 	Verifier stamp.Verifier
 	Queue    *stamping.Queue
@@ -54,17 +55,17 @@ func New(t testing.TB) *Stage {
 	s.OK(s.DB.Migrate(t.Context(), "ledger", ledger.Migrations()))
 	guard, err := disk.Open(t.TempDir())
 	s.OK(err)
-	k, err := ledger.CreateKey(Name, plain{})
+	k, err := signing.Create(Name, plain{})
 	s.OK(err)
-	s.Signer, err = ledger.OpenSigner(Name, k.Box, plain{})
+	s.Signer, err = signing.Open(Name, k.Box, plain{})
 	s.OK(err)
-	s.Ledger = ledger.New(ledger.Config{Instance: Name, Now: s.Now, Key: s.Signer.Key(), Guard: guard, MAC: ledgertest.MAC{}})
+	s.Ledger = ledger.New(ledger.Config{Instance: Name, Now: s.Now, Signer: s.Signer, Guard: guard, MAC: ledgertest.MAC{}})
 	s.Tenant = s.DB.Tenant(mail.NewID())
 	s.OK(s.Ledger.Ensure(t.Context(), s.DB.Instance(), ledger.Instance))
 	s.OK(s.Ledger.Ensure(t.Context(), s.Tenant, ledger.Message))
 	s.OK(s.Ledger.Ensure(t.Context(), s.Tenant, ledger.Audit))
 	s.points = ledger.NewCheckpointer(ledger.CheckpointerDeps{
-		DB: s.DB, Ledger: s.Ledger, Signer: s.Signer, Now: s.Now, Every: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
+		DB: s.DB, Ledger: s.Ledger, Now: s.Now, Every: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
 		Tenants: func(context.Context) ([]mail.TenantID, error) { return []mail.TenantID{s.Tenant.ID()}, nil },
 	})
 	inside, err := authority.New(authority.Options{Now: s.Now})

@@ -1,4 +1,5 @@
-package ledger
+// Package signing has the key that signs the checkpoints of an instance's logs.
+package signing
 
 import (
 	"crypto/ed25519"
@@ -25,9 +26,9 @@ type NewKey struct {
 	Public checkpoint.Key // its String is the text for ledger.pub, its PEM for openssl
 }
 
-// CreateKey makes the signing key of an instance of that name. Writing the
+// Create makes the signing key of an instance of that name. Writing the
 // files durably is the caller's.
-func CreateKey(instance string, s KeySealer) (NewKey, error) {
+func Create(instance string, s KeySealer) (NewKey, error) {
 	seed := secret.Random()
 	defer seed.Wipe()
 	var k NewKey
@@ -53,9 +54,9 @@ type Signer struct {
 	sign func(text []byte) []byte // the private key lies in the closure
 }
 
-// OpenSigner opens the box of the signing key. It fails with kind Damaged where
+// Open opens the box of the signing key. It fails with kind Damaged where
 // the box does not open.
-func OpenSigner(instance string, box []byte, o KeyOpener) (_ *Signer, err error) {
+func Open(instance string, box []byte, o KeyOpener) (_ *Signer, err error) {
 	defer fault.Wrap(&err, "signing key")
 	seed, err := o.OpenLedgerKey(box)
 	if err != nil {
@@ -75,9 +76,9 @@ func OpenSigner(instance string, box []byte, o KeyOpener) (_ *Signer, err error)
 // Key returns the public key.
 func (s *Signer) Key() checkpoint.Key { return s.key }
 
-// checkpoint signs a state of a log. Only [Checkpointer] calls it, after it has
-// compared with what was signed before.
-func (s *Signer) checkpoint(c checkpoint.Checkpoint) ([]byte, error) {
+// Checkpoint signs a state of a log. The ledger calls it for a log that begins,
+// and its checkpointer after it has compared with what was signed before.
+func (s *Signer) Checkpoint(c checkpoint.Checkpoint) ([]byte, error) {
 	key, err := s.key.Log(c.Origin)
 	if err != nil {
 		return nil, err
