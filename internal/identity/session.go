@@ -153,11 +153,14 @@ func (i *Identity) unlock(ctx context.Context, tenant string, email mail.Address
 	}
 	handle := i.DB.Tenant(t.ID)
 	unlocked, err := i.Vault.Unlock(ctx, handle, p.Holder, kind, given)
-	if err != nil && fault.Of(err) != fault.Busy {
+	refuse := func() error {
 		// Who does not wait for the answer has tried all the same, and so has who
 		// knew the password where something else kept the session from opening.
 		refused := attempt.Attempt{Owner: t.ID, Person: p.ID, Email: email, Kind: string(kind)}
-		if err := i.attempts.Refuse(context.WithoutCancel(ctx), refused); err != nil {
+		return i.attempts.Refuse(context.WithoutCancel(ctx), refused)
+	}
+	if err != nil && fault.Of(err) != fault.Busy {
+		if err := refuse(); err != nil {
 			return nil, err
 		}
 	}
@@ -174,6 +177,8 @@ func (i *Identity) unlock(ctx context.Context, tenant string, email mail.Address
 	i.open.add(s)
 	if err = i.checkSignIn(ctx, s, t); err == nil {
 		err = i.enterSignIn(ctx, s, kind)
+	} else if fault.Of(err) == fault.Damaged {
+		err = errors.Join(err, refuse())
 	}
 	if err != nil {
 		s.Close()

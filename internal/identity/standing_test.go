@@ -121,6 +121,15 @@ func TestChangedLogin(t *testing.T) {
 	if n := len(h.problems("alpha")); n != 2 { // what leads elsewhere, and that nothing leads to her
 		t.Errorf("%d problems", n)
 	}
+	refused := 0 // AU-30: it is no sign-in, and it is not forgotten
+	for _, e := range h.events(h.in("admin@a.test")) {
+		if e.What == "sign-in" && e.New == "refused" {
+			refused++
+		}
+	}
+	if refused != 1 {
+		t.Errorf("%d refused sign-ins", refused)
+	}
 	h = newHouse(t)
 	h.instance(`DELETE FROM identity_login WHERE tenant = $1 AND email = 'keeper2@a.test'`)
 	if n := len(h.problems("alpha")); n != 1 {

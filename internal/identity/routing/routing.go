@@ -147,7 +147,8 @@ func orNone(err error) error {
 }
 
 // Named returns the tenant of that name, or the only one for the empty name. It
-// fails with kind Damaged where its row does not stand.
+// fails with kind Damaged where its row does not stand, and then returns it all
+// the same.
 func (r *Router) Named(ctx context.Context, name string) (Tenant, error) {
 	list, err := r.All(ctx)
 	if err != nil {
