@@ -13,8 +13,10 @@ MAKEFLAGS += --no-print-directory
 DEMO ?=
 PKG ?= ./...
 BENCH ?= .
-# Rooms with tables: their tests run on SQLite and once more on PostgreSQL.
-ON_DATABASE = ./internal/vault/ledger/... ./internal/vault/seal ./internal/audit ./internal/flow/commit ./internal/archive ./internal/identity/...
+# Rooms with tables, and whole servers: their tests run on SQLite and files, and once more on PostgreSQL and S3,
+# where the crash test kills less often (KILLS=all for as often).
+ON_DATABASE = ./internal/vault/ledger/... ./internal/vault/seal ./internal/audit ./internal/flow/commit ./internal/archive ./internal/index \
+	./internal/identity/... ./internal/app ./test/crash
 export FUZZTIME ?= 60s
 export FUZZTOTAL ?= 3600
 
@@ -53,7 +55,7 @@ demo: build ## build, then run a Siegel filled with examples (DEMO=--once ends b
 .PHONY: test
 test: deps deps-test ## all tests, under 15 minutes on two cores (PKG=./internal/flow/... for some)
 	@. scripts/env.sh && go test -timeout 15m $(PKG)
-	@. scripts/env.sh && SIEGEL_TEST_DATABASE=postgres go test -timeout 15m $(if $(filter ./...,$(PKG)),$(ON_DATABASE),$(PKG))
+	@. scripts/env.sh && SIEGEL_TEST_DATABASE=postgres go test -timeout 15m $(if $(KILLS),,-short) $(if $(filter ./...,$(PKG)),$(ON_DATABASE),$(PKG))
 
 .PHONY: check
 check: deps deps-check ## formatting, linters, house rules, races in the pure packages, known vulnerabilities

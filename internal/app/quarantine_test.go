@@ -142,6 +142,7 @@ func change(t *testing.T, dir, tenant, statement string, args ...any) {
 // nothing of it is signed, and whoever asks is told. With the database mended it
 // works again.
 func TestQuarantine(t *testing.T) {
+	stand.OnlyFiles(t)
 	whole := two(t)
 	for what, harm := range map[string]string{
 		"the message log was set back": `UPDATE ledger_log SET tenant = $1, size = 0, edge = '' WHERE tenant = $1 AND name = 'message'`,

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"testing"
 	"time"
 
 	"siegel/internal/app"
@@ -84,6 +85,15 @@ func Init(dir string) error {
 	config := fmt.Sprintf("database:\n  postgres: postgres.address\nobjects:\n  s3:\n    endpoint: %q\n    bucket: %s\n    access: %s\n    secret: s3.secret\n    plain: true\n",
 		store.Endpoint, bucket, store.Access)
 	return os.WriteFile(filepath.Join(dir, "siegel.yaml"), []byte(config), 0o600)
+}
+
+// OnlyFiles skips a test that copies or harms the files of a data directory where
+// database and objects are not in it.
+func OnlyFiles(t testing.TB) {
+	t.Helper()
+	if os.Getenv(dbtest.Variable) == "postgres" {
+		t.Skip("this test works on the files of a data directory; it runs with SQLite")
+	}
 }
 
 // Found founds the tenant and lets everybody set the password.
