@@ -34,7 +34,7 @@ deps-test: ## what the tests need beyond that: openssl, python3, strace, Postfix
 	@scripts/deps.sh test
 deps-check: ## the linters, built into build/bin
 	@scripts/deps.sh check
-deps-bench: ## what the benchmarks compare with: Dovecot
+deps-bench: ## what the benchmarks need: Dovecot to compare with, PostgreSQL, an S3 store
 	@scripts/deps.sh bench
 
 .PHONY: build-sqlite

@@ -4,7 +4,7 @@
 #	deps.sh demo    compiler, git, Node; npm packages from the lock file; our SQLite
 #	deps.sh test    openssl, python3, strace; Postfix, PostgreSQL and an S3-compatible store, which the tests run on loopback
 #	deps.sh check   the linters of tools/, built into build/bin
-#	deps.sh bench   Dovecot, to compare with; benchstat
+#	deps.sh bench   Dovecot, to compare with; PostgreSQL, an S3-compatible store; benchstat
 #
 # Root is needed for missing Debian packages only: as an ordinary user it asks sudo, or says what to install.
 set -euo pipefail
@@ -120,8 +120,9 @@ bench() {
 	have dovecot || missing+=(dovecot-core)
 	[ -x /usr/lib/dovecot/lmtp ] || missing+=(dovecot-lmtpd)
 	need_debian "${missing[@]}"
-	say "Dovecot is here"
-	scripts/tools.sh benchstat
+	postgresql
+	say "Dovecot and PostgreSQL are here"
+	scripts/tools.sh benchstat versitygw
 }
 
 [ $# -gt 0 ] || set -- demo

@@ -65,7 +65,13 @@ func Init(dir string) error {
 	if err != nil || os.Getenv(dbtest.Variable) != "postgres" {
 		return err
 	}
-	place, err := dbtest.In(dir)
+	return Scale(dir)
+}
+
+// Scale makes a data directory that was not opened yet work with a PostgreSQL
+// database and a bucket of this process's servers.
+func Scale(dir string) error {
+	place, err := dbtest.Shared()
 	if err != nil {
 		return err
 	}

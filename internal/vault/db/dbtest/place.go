@@ -49,6 +49,11 @@ func In(dir string) (*Place, error) {
 	if os.Getenv(Variable) != "postgres" {
 		return &Place{Path: filepath.Join(dir, "control.db"), key: secret.Random()}, nil
 	}
+	return Shared()
+}
+
+// Shared returns an empty PostgreSQL database that goes with the process.
+func Shared() (*Place, error) {
 	s, err := server()
 	if err != nil || s == nil {
 		return nil, errors.Join(errors.New("dbtest: no PostgreSQL server"), err)

@@ -25,6 +25,10 @@ import (
 // none.
 var server = sync.OnceValues(start)
 
+// OnDisk names the environment variable that puts the server on the disk of
+// temporary files, for benchmarks, which want syncs at their price.
+const OnDisk = "SIEGEL_TEST_ON_DISK"
+
 // postgresServer listens on a Unix socket in a directory in memory, so that its
 // syncs, which stay on, cost nothing.
 type postgresServer struct {
@@ -41,7 +45,7 @@ func start() (*postgresServer, error) {
 		return nil, err
 	}
 	base := "/dev/shm"
-	if info, err := os.Stat(base); err != nil || !info.IsDir() {
+	if info, err := os.Stat(base); err != nil || !info.IsDir() || os.Getenv(OnDisk) != "" {
 		base = ""
 	}
 	dir, err := os.MkdirTemp(base, "siegel-pg")

@@ -38,7 +38,7 @@ const (
 )
 
 // Readers is the number of connections of this node that only read.
-func Readers() int { return max(4, 2*runtime.GOMAXPROCS(0)) }
+func Readers() int { return max(16, 2*runtime.GOMAXPROCS(0)) }
 
 // Open opens the control database at an address such as
 // postgres://siegel@db.example/siegel?sslmode=verify-full or
