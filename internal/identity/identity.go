@@ -13,6 +13,7 @@ import (
 	"siegel/internal/identity/recovery"
 	"siegel/internal/identity/routing"
 	"siegel/internal/identity/standing"
+	"siegel/internal/kit/recent"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
@@ -53,6 +54,9 @@ const invitationFor = 14 * 24 * time.Hour
 
 // Log is the ledger: vault/ledger.
 type Log interface {
+	// Changes returns a number that is the same as long as everything stands in a
+	// log as it does.
+	Changes(ctx context.Context, t db.Tenant, log string) (int64, error)
 	seal.Log
 	Create(ctx context.Context, tx *db.Tx, name string) error
 	routing.Log
@@ -79,6 +83,7 @@ type Identity struct {
 	people   *account.Roll                                      // accounts
 	owners   *address.Register                                  // of addresses
 	routes   *routing.Router                                    // tenants and domains
+	views    *recent.Set[mail.TenantID, *view]                  // whose mail is whose
 	open     *register                                          // of sessions
 	attempts *attempt.Counter                                   // that were refused
 	kits     *recovery.Shelf                                    // recovery kits shown and not yet confirmed
@@ -94,8 +99,8 @@ func New(d Deps) *Identity {
 	return &Identity{
 		Deps: d, book: book,
 		people: &account.Roll{Book: book}, owners: &address.Register{Book: book, Ender: d.Vault, Alarm: d.Alarm},
-		routes: &routing.Router{Book: book, Log: d.Log},
-		open:   newRegister(), kits: recovery.New(d.Vault, d.Now), update: d.DB.Update,
+		routes: &routing.Router{Book: book, Log: d.Log}, views: recent.New[mail.TenantID, *view](maxViews),
+		open: newRegister(), kits: recovery.New(d.Vault, d.Now), update: d.DB.Update,
 		attempts: attempt.New(attempt.Deps{DB: d.DB, Trail: d.Trail, MAC: d.MAC, Now: d.Now}),
 	}
 }
@@ -128,48 +133,4 @@ func (i *Identity) Named(ctx context.Context, name string) (Tenant, error) {
 // It implements the router of the room receive.
 func (i *Identity) Tenant(ctx context.Context, d mail.Domain) (mail.TenantID, error) {
 	return i.routes.Owner(ctx, d)
-}
-
-// Sealing returns the tenant's archive holder and who owns any of the
-// addresses. A row that a hand put into the database must not add a reader: where
-// nothing of its id stands in the ledger it is left out, with an alarm, since it
-// must not keep the mail of others out either. One that stands and was changed is
-// an error of kind Damaged: its reader would miss the mail.
-func (i *Identity) Sealing(ctx context.Context, t db.Tenant, addresses []mail.Address) (mail.HolderID, []mail.Owner, error) {
-	tenant, err := i.routes.One(ctx, t.ID())
-	if err != nil {
-		return mail.HolderID{}, nil, err
-	}
-	local := make(map[mail.Domain]bool)
-	seen := make(map[mail.Address]bool)
-	var owners []mail.Owner
-	for _, a := range addresses {
-		if _, known := local[a.Domain()]; !known {
-			if local[a.Domain()], err = i.routes.Owns(ctx, t.ID(), a.Domain()); err != nil {
-				return mail.HolderID{}, nil, err
-			}
-		}
-		if seen[a] || !local[a.Domain()] {
-			continue
-		}
-		seen[a] = true
-		holders, err := i.owners.At(ctx, t, a)
-		if err != nil {
-			return mail.HolderID{}, nil, err
-		}
-		for _, h := range holders {
-			owners = addOwner(owners, h, a)
-		}
-	}
-	return tenant.Archive, owners, nil
-}
-
-func addOwner(owners []mail.Owner, holder mail.HolderID, a mail.Address) []mail.Owner {
-	for k := range owners {
-		if owners[k].Holder == holder {
-			owners[k].Addresses = append(owners[k].Addresses, a)
-			return owners
-		}
-	}
-	return append(owners, mail.Owner{Holder: holder, Addresses: []mail.Address{a}})
 }

@@ -69,22 +69,28 @@ func TestChangedAssignment(t *testing.T) {
 	alpha := h.db.Tenant(h.tenant("alpha").ID)
 	keeper := h.in("keeper@a.test")
 	reader, reader2 := h.person(keeper, "reader@a.test"), h.person(keeper, "reader2@a.test")
+	// The process that has proven whose mail it is goes on with that, whatever the
+	// rows say, until something is entered in the log.
+	knows := func(what string) {
+		t.Helper()
+		_, owners, err := h.id.Sealing(ctx, alpha, []mail.Address{"reader@a.test"})
+		if err != nil || len(owners) != 1 || owners[0].Holder != reader.Holder {
+			t.Errorf("%s: who knew better says %v, %v", what, owners, err)
+		}
+	}
 	refuse := func(what string, a mail.Address) {
 		t.Helper()
-		// Once in the process that knew the row before, once in another.
-		_, _, err := h.id.Sealing(ctx, alpha, []mail.Address{a})
+		knows(what)
+		_, _, err := h.another().Sealing(ctx, alpha, []mail.Address{a})
 		h.want(what, err, fault.Damaged)
-		_, _, err = h.another().Sealing(ctx, alpha, []mail.Address{a})
-		h.want(what+" after a restart", err, fault.Damaged)
 	}
 	ignore := func(what string, a mail.Address, readers int) {
 		t.Helper()
-		for _, id := range []*identity.Identity{h.id, h.another()} {
-			before := h.alarms.Load()
-			_, owners, err := id.Sealing(ctx, alpha, []mail.Address{a})
-			if err != nil || len(owners) != readers || h.alarms.Load() == before {
-				t.Errorf("%s: %v, %v, %d alarms", what, owners, err, h.alarms.Load()-before)
-			}
+		knows(what)
+		before := h.alarms.Load()
+		_, owners, err := h.another().Sealing(ctx, alpha, []mail.Address{a})
+		if err != nil || len(owners) != readers || h.alarms.Load() == before {
+			t.Errorf("%s: %v, %v, %d alarms", what, owners, err, h.alarms.Load()-before)
 		}
 	}
 	good := func() {
@@ -159,7 +165,7 @@ func TestUnassignedComesBack(t *testing.T) {
 		"reader@a.test", reader.ID.Bytes(), holder, id, salt, entered)
 	h.ok(sealing(h.id))
 	h.ok(sealing(h.another()))
-	if h.alarms.Load() != 2 {
+	if h.alarms.Load() != 1 { // who knew that it was taken away did not even look
 		t.Errorf("%d alarms", h.alarms.Load())
 	}
 	// Given again it is another assignment.

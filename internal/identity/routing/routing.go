@@ -206,6 +206,27 @@ func (r *Router) Owns(ctx context.Context, tenant mail.TenantID, d mail.Domain) 
 	return false, nil
 }
 
+// Domains returns the domains of a tenant that stand, and whether those are all
+// that its log knows: where they are not, ask for each with [Router.Owns].
+func (r *Router) Domains(ctx context.Context, tenant mail.TenantID) (own map[mail.Domain]bool, all bool, err error) {
+	owned, err := r.owned(ctx, tenant)
+	if err != nil {
+		return nil, false, err
+	}
+	entered, err := r.Log.Standing(ctx, r.Book.DB.Tenant(tenant), seal.AuditLog)
+	if err != nil {
+		return nil, false, err
+	}
+	own = make(map[mail.Domain]bool, len(owned))
+	strays, changed := standing.Sort(owned, entered)
+	found := make(map[mail.ID]bool)
+	for _, d := range owned {
+		own[d.domain], found[d.id] = true, true
+	}
+	gone := standing.Missing(standing.Domain, found, entered)
+	return own, len(strays)+len(changed)+len(gone) == 0, nil
+}
+
 func errStolen(tenant mail.TenantID, stolen bool) error {
 	if !stolen {
 		return nil

@@ -18,9 +18,10 @@ import (
 // through. Rows of the database say what was granted once; the log says whether
 // something ended it since, and cannot be set back.
 type register struct {
-	size   int64 // entries read
-	edge   checkpoint.Edge
-	newest map[mail.ID]flow.Entered
+	size    int64 // entries read
+	changes int64 // of them no events
+	edge    checkpoint.Edge
+	newest  map[mail.ID]flow.Entered
 }
 
 // events are left out of registers: they are many, and each stands for itself.
@@ -44,6 +45,17 @@ func (l *Ledger) Newest(ctx context.Context, t db.Tenant, log string, id mail.ID
 func (l *Ledger) Standing(ctx context.Context, t db.Tenant, log string) (all map[mail.ID]flow.Entered, err error) {
 	err = l.registered(ctx, t, log, func(r *register) { all = maps.Clone(r.newest) })
 	return all, err
+}
+
+// Changes returns how many entries of a log say how a thing is, which events do
+// not: as long as it is the same, everything stands as it did. It fails as
+// [Ledger.Newest] does.
+func (l *Ledger) Changes(ctx context.Context, t db.Tenant, log string) (n int64, err error) {
+	if err := l.Shut(t.ID()); err != nil {
+		return 0, err
+	}
+	err = l.registered(ctx, t, log, func(r *register) { n = r.changes })
+	return n, err
 }
 
 // Owners returns the tenants that have logs.
@@ -135,7 +147,7 @@ func (l *Ledger) replay(ctx context.Context, t db.Tenant, log string, h *head) e
 		return err
 	}
 	fresh := make(map[mail.ID]flow.Entered)
-	n := old.size
+	n, changes := old.size, old.changes
 	for e, err := range l.rows(ctx, t, log, n) {
 		if n == h.size {
 			break
@@ -152,6 +164,7 @@ func (l *Ledger) replay(ctx context.Context, t db.Tenant, log string, h *head) e
 		}
 		if one.Kind != events {
 			fresh[one.ID] = flow.Entered{Index: n, Data: e.Leaf, Kind: one.Kind}
+			changes++
 		}
 		n++
 		edge.Add(n, entry.RecordHash(e.Leaf))
@@ -160,6 +173,6 @@ func (l *Ledger) replay(ctx context.Context, t db.Tenant, log string, h *head) e
 		return fault.Because(fault.Damaged, "a log is not what was signed: verify the ledger", fmt.Errorf("another root after %d entries", n))
 	}
 	maps.Copy(old.newest, fresh)
-	h.reg = &register{size: n, edge: edge, newest: old.newest}
+	h.reg = &register{size: n, changes: changes, edge: edge, newest: old.newest}
 	return nil
 }
