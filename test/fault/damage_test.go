@@ -385,7 +385,8 @@ func begins(t *testing.T, depth string, got, want []string) {
 }
 
 // EV-02: a database that was rolled back behind a signed checkpoint, and a
-// checkpoint in the object store that was changed, keep the server from serving.
+// checkpoint of the instance in the object store that was changed or is gone, keep
+// the server from serving; one of a tenant keeps the tenant from it.
 func TestRolledBackIsRefused(t *testing.T) {
 	t.Parallel()
 	dir, older, mails := build(t)
@@ -401,22 +402,65 @@ func TestRolledBackIsRefused(t *testing.T) {
 				}
 			}
 		},
-		"a changed checkpoint": func(h *house) {
-			path := filepath.Join(h.dir, "objects", h.tenant.ID().String(), "checkpoints", "audit")
-			b, err := os.ReadFile(path)
-			if err != nil {
+		"a changed checkpoint": func(h *house) { changeGuard(h.t, guardFile(h.dir, mail.TenantID{}, "instance")) },
+		"no checkpoint": func(h *house) {
+			if err := os.Remove(guardFile(h.dir, mail.TenantID{}, "instance")); err != nil {
 				h.t.Fatal(err)
 			}
-			replace(h.t, path, bytes.Replace(b, []byte("\n"), []byte("\n1"), 1))
 		},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			h := open(t, dir, mails)
 			h.close()
 			do(h)
-			err := stand.Serve(t.Context(), app.Options{Dir: h.dir}, func(*app.Server) { t.Error("the server serves") })
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			err := stand.Serve(ctx, app.Options{Dir: h.dir}, func(*app.Server) { t.Error("the server serves"); stop() })
 			if fault.Of(err) != fault.Damaged {
 				t.Errorf("kind %v of %v", fault.Of(err), err)
+			}
+		})
+	}
+}
+
+func guardFile(dir string, tenant mail.TenantID, log string) string {
+	return filepath.Join(dir, "objects", tenant.String(), "checkpoints", log)
+}
+
+func changeGuard(t *testing.T, path string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replace(t, path, bytes.Replace(b, []byte("\n"), []byte("\n1"), 1))
+}
+
+// A tenant whose checkpoint in the object store was changed or is gone is shut.
+func TestTenantWithoutCheckpointIsShut(t *testing.T) {
+	t.Parallel()
+	dir, _, mails := build(t)
+	for name, do := range map[string]func(t *testing.T, path string){
+		"a changed checkpoint": changeGuard,
+		"no checkpoint": func(t *testing.T, path string) {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			h := open(t, dir, mails)
+			h.close()
+			do(t, guardFile(h.dir, h.tenant.ID(), "audit"))
+			stop := serve(t, h.dir)
+			defer stop()
+			c, err := stand.Dial(stand.Socket(h.dir))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if r, err := c.Send(stand.NewMail(1000)); err != nil || r.Code != 451 {
+				t.Errorf("a sender is told %v, %v", r, err)
 			}
 		})
 	}
