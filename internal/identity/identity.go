@@ -12,8 +12,8 @@ import (
 	"siegel/internal/identity/attempt"
 	"siegel/internal/identity/recovery"
 	"siegel/internal/identity/routing"
+	"siegel/internal/identity/sealing"
 	"siegel/internal/identity/standing"
-	"siegel/internal/kit/recent"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
@@ -54,10 +54,8 @@ const invitationFor = 14 * 24 * time.Hour
 
 // Log is the ledger: vault/ledger.
 type Log interface {
-	// Changes returns a number that is the same as long as everything stands in a
-	// log as it does.
-	Changes(ctx context.Context, t db.Tenant, log string) (int64, error)
 	seal.Log
+	sealing.Log
 	Create(ctx context.Context, tx *db.Tx, name string) error
 	routing.Log
 }
@@ -83,7 +81,7 @@ type Identity struct {
 	people   *account.Roll                                      // accounts
 	owners   *address.Register                                  // of addresses
 	routes   *routing.Router                                    // tenants and domains
-	views    *recent.Set[mail.TenantID, *view]                  // whose mail is whose
+	sealing  *sealing.Lookup                                    // whose mail is whose
 	open     *register                                          // of sessions
 	attempts *attempt.Counter                                   // that were refused
 	kits     *recovery.Shelf                                    // recovery kits shown and not yet confirmed
@@ -96,13 +94,19 @@ func New(d Deps) *Identity {
 		d.Alarm = func(mail.TenantID, error) {}
 	}
 	book := &standing.Book{DB: d.DB, Log: d.Log, Now: d.Now}
+	routes, owners := &routing.Router{Book: book, Log: d.Log}, &address.Register{Book: book, Ender: d.Vault, Alarm: d.Alarm}
 	return &Identity{
 		Deps: d, book: book,
-		people: &account.Roll{Book: book}, owners: &address.Register{Book: book, Ender: d.Vault, Alarm: d.Alarm},
-		routes: &routing.Router{Book: book, Log: d.Log}, views: recent.New[mail.TenantID, *view](maxViews),
+		people: &account.Roll{Book: book}, owners: owners, routes: routes, sealing: sealing.New(d.Log, routes, owners),
 		open: newRegister(), kits: recovery.New(d.Vault, d.Now), update: d.DB.Update,
 		attempts: attempt.New(attempt.Deps{DB: d.DB, Trail: d.Trail, MAC: d.MAC, Now: d.Now}),
 	}
+}
+
+// Sealing returns the tenant's archive holder and who owns any of the addresses,
+// as [sealing.Lookup.For] does.
+func (i *Identity) Sealing(ctx context.Context, t db.Tenant, addresses []mail.Address) (mail.HolderID, []mail.Owner, error) {
+	return i.sealing.For(ctx, t, addresses)
 }
 
 // Settle enters refused sign-ins in the audit logs of their tenants: those that

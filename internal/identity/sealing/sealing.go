@@ -1,9 +1,15 @@
-package identity
+// Package sealing says to whom a message is sealed: to the tenant's archive and to
+// whoever owns an address in it. What was proven of that is remembered as long as
+// the tenant's log says nothing new.
+package sealing
 
 import (
 	"context"
 	"sync"
 
+	"siegel/internal/identity/address"
+	"siegel/internal/identity/routing"
+	"siegel/internal/kit/recent"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
@@ -14,6 +20,27 @@ const (
 	maxViews  = 1000 // tenants
 	maxOwners = 4096 // addresses of a tenant
 )
+
+// Log is the ledger: vault/ledger.
+type Log interface {
+	// Changes returns a number that is the same as long as everything stands in a
+	// log as it does.
+	Changes(ctx context.Context, t db.Tenant, log string) (int64, error)
+}
+
+// Lookup knows whose mail is whose. Use it from many goroutines. Make it with
+// [New].
+type Lookup struct {
+	log    Log
+	routes *routing.Router
+	owners *address.Register
+	views  *recent.Set[mail.TenantID, *view]
+}
+
+// New returns a lookup that has proven nothing yet.
+func New(l Log, routes *routing.Router, owners *address.Register) *Lookup {
+	return &Lookup{log: l, routes: routes, owners: owners, views: recent.New[mail.TenantID, *view](maxViews)}
+}
 
 // view is what was proven of whose mail is whose in a tenant. It holds as long as
 // nothing was entered in the tenant's log that says how a thing is: the log is
@@ -28,13 +55,13 @@ type view struct {
 	owners map[mail.Address][]mail.HolderID // guarded by mu
 }
 
-// Sealing returns the tenant's archive holder and who owns any of the
+// For returns the tenant's archive holder and who owns any of the
 // addresses. A row that a hand put into the database must not add a reader: where
 // nothing of its id stands in the ledger it is left out, with an alarm, since it
 // must not keep the mail of others out either. One that stands and was changed is
 // an error of kind Damaged: its reader would miss the mail.
-func (i *Identity) Sealing(ctx context.Context, t db.Tenant, addresses []mail.Address) (mail.HolderID, []mail.Owner, error) {
-	v, err := i.view(ctx, t)
+func (l *Lookup) For(ctx context.Context, t db.Tenant, addresses []mail.Address) (mail.HolderID, []mail.Owner, error) {
+	v, err := l.view(ctx, t)
 	if err != nil {
 		return mail.HolderID{}, nil, err
 	}
@@ -45,7 +72,7 @@ func (i *Identity) Sealing(ctx context.Context, t db.Tenant, addresses []mail.Ad
 		d := a.Domain()
 		if _, known := local[d]; !known {
 			if local[d] = v.domains[d]; !v.all {
-				if local[d], err = i.routes.Owns(ctx, t.ID(), d); err != nil {
+				if local[d], err = l.routes.Owns(ctx, t.ID(), d); err != nil {
 					return mail.HolderID{}, nil, err
 				}
 			}
@@ -54,7 +81,7 @@ func (i *Identity) Sealing(ctx context.Context, t db.Tenant, addresses []mail.Ad
 			continue
 		}
 		seen[a] = true
-		holders, err := i.holders(ctx, t, v, a)
+		holders, err := l.holders(ctx, t, v, a)
 		if err != nil {
 			return mail.HolderID{}, nil, err
 		}
@@ -66,35 +93,35 @@ func (i *Identity) Sealing(ctx context.Context, t db.Tenant, addresses []mail.Ad
 }
 
 // view returns what holds of a tenant now.
-func (i *Identity) view(ctx context.Context, t db.Tenant) (*view, error) {
-	changes, err := i.Log.Changes(ctx, t, seal.AuditLog)
+func (l *Lookup) view(ctx context.Context, t db.Tenant) (*view, error) {
+	changes, err := l.log.Changes(ctx, t, seal.AuditLog)
 	if err != nil {
 		return nil, err
 	}
-	if v, ok := i.views.Get(t.ID()); ok && v.changes == changes {
+	if v, ok := l.views.Get(t.ID()); ok && v.changes == changes {
 		return v, nil
 	}
-	tenant, err := i.routes.One(ctx, t.ID())
+	tenant, err := l.routes.One(ctx, t.ID())
 	if err != nil {
 		return nil, err
 	}
 	v := &view{changes: changes, archive: tenant.Archive, owners: make(map[mail.Address][]mail.HolderID)}
-	if v.domains, v.all, err = i.routes.Domains(ctx, t.ID()); err != nil {
+	if v.domains, v.all, err = l.routes.Domains(ctx, t.ID()); err != nil {
 		return nil, err
 	}
-	i.views.Note(t.ID(), v)
+	l.views.Note(t.ID(), v)
 	return v, nil
 }
 
 // holders returns the holders of an address.
-func (i *Identity) holders(ctx context.Context, t db.Tenant, v *view, a mail.Address) ([]mail.HolderID, error) {
+func (l *Lookup) holders(ctx context.Context, t db.Tenant, v *view, a mail.Address) ([]mail.HolderID, error) {
 	v.mu.Lock()
 	list, ok := v.owners[a]
 	v.mu.Unlock()
 	if ok {
 		return list, nil
 	}
-	list, err := i.owners.At(ctx, t, a)
+	list, err := l.owners.At(ctx, t, a)
 	if err != nil {
 		return nil, err
 	}
