@@ -69,8 +69,8 @@ func (f *film) explain(t *testing.T, kind string, s spare, shown map[string]bool
 
 // without plays the film without the syncs of some classes, and cuts until
 // something is missing: first at promises, where nothing survives that was not
-// synced, then at moments after such a sync, where some of it survives by
-// chance. With from it cuts only after the first sync of that class, at promises.
+// synced, then at moments after such a sync, in the same way, and then where some
+// of it survives by chance. With from it cuts only after the first sync of that class, at promises.
 //
 //nolint:revive,staticcheck // the error is the result, not a failure
 func (f *film) without(t *testing.T, from string, kinds ...string) (missing error, cuts int) {
@@ -80,10 +80,12 @@ func (f *film) without(t *testing.T, from string, kinds ...string) (missing erro
 		from0 = kinds[0]
 	}
 	missing, cuts = f.search(t, ignore, from0, atPromises())
-	if missing == nil && from == "" {
-		var more int
-		missing, more = f.search(t, ignore, from0, byChance())
-		cuts += more
+	for _, p := range []pick{soonAfter(), byChance()} {
+		if missing == nil && from == "" {
+			var more int
+			missing, more = f.search(t, ignore, from0, p)
+			cuts += more
+		}
 	}
 	return missing, cuts
 }
@@ -102,6 +104,19 @@ func atPromises() pick {
 		if n++; n > 7 && n%5 != 0 {
 			return 0, false
 		}
+		return 1, false
+	}
+}
+
+// soonAfter takes moments after a sync that was ignored: what relies on it may
+// become durable long before anything is promised.
+func soonAfter() pick {
+	left := 80
+	return func(m moment, since int) (int, bool) {
+		if !m.made || since > 60 || since%2 != 0 || left == 0 {
+			return 0, false
+		}
+		left--
 		return 1, false
 	}
 }
