@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"siegel/internal/app/kept"
 	"siegel/internal/archive"
 	"siegel/internal/audit"
 	"siegel/internal/flow"
@@ -49,7 +50,7 @@ type App struct {
 
 	DB       *db.DB
 	Hold     *postgres.Hold // nil with SQLite
-	Store    Objects
+	Store    kept.Objects
 	Master   *master.Key
 	Vault    *seal.Vault
 	Ledger   *ledger.Ledger
@@ -148,7 +149,7 @@ func (a *App) openKept(ctx context.Context) (err error) {
 	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}
-	if err := a.openStore(ctx); err != nil {
+	if a.Store, err = kept.OpenStore(ctx, a.Config.Objects.S3, a.Dir); err != nil {
 		return err
 	}
 	if err := emptyDir(a.path(dirTemp)); err != nil {
@@ -157,7 +158,7 @@ func (a *App) openKept(ctx context.Context) (err error) {
 	if err := a.openLedger(); err != nil {
 		return err
 	}
-	if err := a.checkBegin(ctx); err != nil {
+	if err := a.checkInstance(ctx); err != nil {
 		return err
 	}
 	a.Vault, err = seal.New(seal.Config{Log: a.Ledger, Arena: arena, Now: a.Now, Derivations: a.Config.Sessions.Derivations, Alarm: a.alarms.raise})

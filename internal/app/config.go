@@ -15,6 +15,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"siegel/internal/app/kept"
 	"siegel/internal/front/console"
 )
 
@@ -27,15 +28,15 @@ var DefaultConfig string
 // Config is what an operator may choose; siegel.yaml documents each field.
 // Secrets are always files, never values.
 type Config struct {
-	LMTP       LMTP       `yaml:"lmtp"`
-	Database   Database   `yaml:"database"`
-	Objects    Store      `yaml:"objects"`
-	TLS        TLS        `yaml:"tls"`
-	Limits     Limits     `yaml:"limits"`
-	Ledger     LedgerConf `yaml:"ledger"`
-	Timestamps Timestamps `yaml:"timestamps"`
-	Sessions   Sessions   `yaml:"sessions"`
-	Log        LogConf    `yaml:"log"`
+	LMTP       LMTP          `yaml:"lmtp"`
+	Database   kept.Database `yaml:"database"`
+	Objects    kept.Store    `yaml:"objects"`
+	TLS        TLS           `yaml:"tls"`
+	Limits     Limits        `yaml:"limits"`
+	Ledger     LedgerConf    `yaml:"ledger"`
+	Timestamps Timestamps    `yaml:"timestamps"`
+	Sessions   Sessions      `yaml:"sessions"`
+	Log        LogConf       `yaml:"log"`
 }
 
 // LMTP is the door for mail.
@@ -43,27 +44,6 @@ type LMTP struct {
 	Hostname string   `yaml:"hostname"`
 	Listen   []string `yaml:"listen"`
 	Sockets  []string `yaml:"sockets"`
-}
-
-// Database says where the control database is.
-type Database struct {
-	Postgres string `yaml:"postgres"` // file with its address; empty: a SQLite file
-}
-
-// Store says where objects are.
-type Store struct {
-	S3 S3 `yaml:"s3"`
-}
-
-// S3 is a bucket; without an endpoint objects are files.
-type S3 struct {
-	Endpoint string `yaml:"endpoint"`
-	Bucket   string `yaml:"bucket"`
-	Region   string `yaml:"region"`
-	Access   string `yaml:"access"`
-	Secret   string `yaml:"secret"` // file
-	Roots    string `yaml:"roots"`  // file
-	Plain    bool   `yaml:"plain"`
 }
 
 // TLS names certificate and key.

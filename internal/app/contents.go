@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"siegel/internal/app/kept"
 	"siegel/internal/kit/durable"
 	"siegel/internal/kit/fault"
 )
@@ -36,13 +37,13 @@ func look(dir string) (contents, error) {
 	has := func(name string) bool {
 		return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == name })
 	}
-	kept, err := holds(filepath.Join(dir, dirObjects))
+	packs, err := kept.Holds(filepath.Join(dir, dirObjects))
 	switch {
 	case err != nil:
 		return nothing, err
 	case has(fileInstance):
 		return whole, nil
-	case has(fileControl) || has(fileMaster) && kept:
+	case has(fileControl) || has(fileMaster) && packs:
 		return headless, nil
 	}
 	for _, e := range entries {
@@ -51,20 +52,10 @@ func look(dir string) (contents, error) {
 			return foreign, nil
 		}
 	}
-	if kept {
+	if packs {
 		return headless, nil // the packs of an archive whose keys lie elsewhere
 	}
 	return interrupted, nil
-}
-
-// holds reports whether a directory has anything in it; one that is missing has
-// nothing.
-func holds(dir string) (bool, error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return len(entries) > 0, err
 }
 
 // refuse says why a directory is not what it has to be: a data directory, or
@@ -89,28 +80,6 @@ func refuse(dir string, wanted bool) error {
 	default:
 		return fault.Newf(fault.Conflict, "there is a Siegel in %s already; init makes new ones only", dir)
 	}
-}
-
-// checkDatabase refuses to begin an empty control database where the old one
-// is missing: there are objects that only the old one opens.
-func (a *App) checkDatabase() error {
-	_, err := os.Stat(a.path(fileControl))
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	kept, err := holds(a.path(dirObjects))
-	if err == nil && kept {
-		err = fault.New(fault.Damaged, "control.db is missing, but there are sealed messages: delete nothing, put the database back from a copy")
-	}
-	return err
-}
-
-// unopened explains a control database that does not open.
-func unopened(err error) error {
-	if fault.Of(err) != fault.Damaged {
-		return err
-	}
-	return fault.Because(fault.Damaged, "the control database does not open: master.key is not the one of this database, or the database is damaged", err)
 }
 
 // Demo reports whether the demo made a data directory for itself.

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"siegel/internal/app/kept"
 	"siegel/internal/kit/durable"
 	"siegel/internal/kit/fault"
 	"siegel/internal/vault/seal/master"
@@ -39,13 +40,13 @@ const (
 	fileInstance  = "instance.json"
 	fileMaster    = "master.key"
 	fileConfig    = "siegel.yaml"
-	fileControl   = "control.db"
+	fileControl   = kept.FileControl
 	fileLock      = "lock"
 	fileConsole   = "console.sock"
 	fileLedgerKey = "ledger.key"
 	fileLedgerPub = "ledger.pub"
 	fileLedgerPEM = "ledger.pem"
-	dirObjects    = "objects"
+	dirObjects    = kept.DirObjects
 	dirIndex      = "index"
 	dirTemp       = "tmp"
 	dirTest       = "test"

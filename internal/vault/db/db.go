@@ -74,7 +74,7 @@ func (d *DB) Migrate(ctx context.Context, pkg string, files fs.FS) (err error) {
 		return err
 	}
 	_, err = p.Up(ctx)
-	return err
+	return d.driver.Classify(err)
 }
 
 // Instance returns the handle for what belongs to no tenant.

@@ -2,11 +2,13 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -69,6 +71,49 @@ func (r rows) Next(dest []driver.Value) error {
 	return classify(err)
 }
 
+// serverError is what is kept of an error of the server.
+type serverError struct{ code, text string }
+
+// Error implements error.
+func (e serverError) Error() string { return strings.TrimSpace("postgres: " + e.code + " " + e.text) }
+
+// atStart says of an error while a server starts what has to be mended. While it
+// runs the same may be a moment's trouble, and mail waits.
+func atStart(err error) error {
+	if v, ok := errors.AsType[unverified](err); ok {
+		return fault.Because(fault.Invalid, "the certificate of the PostgreSQL server is not one to trust: its name must be the host of the address, and its root that of sslrootcert or the system", v)
+	}
+	e, ok := errors.AsType[serverError](err)
+	switch {
+	case !ok:
+		return err
+	case e.code == "3D000": // invalid_catalog_name
+		return fault.Because(fault.Invalid, "the PostgreSQL server has no database of the name in the address; make it first", err)
+	case strings.HasPrefix(e.code, "28"): // invalid_authorization_specification
+		return fault.Because(fault.Invalid, "the PostgreSQL server refuses the user or the password of the address", err)
+	default:
+		return err
+	}
+}
+
+// unverified is a certificate that was refused.
+type unverified struct{}
+
+// Error implements error.
+func (unverified) Error() string { return "postgres: the certificate was refused" }
+
+// reason is what may be said of an error on the way to the server: no host and no
+// name.
+func reason(err error) error {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return unverified{}
+	}
+	if e, ok := errors.AsType[syscall.Errno](err); ok {
+		return fmt.Errorf("postgres: %w", e)
+	}
+	return fmt.Errorf("postgres: %T", err)
+}
+
 // classify gives an error of the driver a kind. Errors that have one keep it, and
 // so do those by which database/sql knows that a connection is used up, and those
 // of a caller who left.
@@ -84,7 +129,7 @@ func classify(err error) error {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok || dialed(err) || pgconn.Timeout(err) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "conn closed") {
 		// The text of such an error names hosts and users.
-		return fault.Because(fault.Busy, "the control database cannot be reached", fmt.Errorf("postgres: %T", err))
+		return fault.Because(fault.Busy, "the control database cannot be reached", reason(err))
 	}
 	return err
 }
@@ -92,9 +137,9 @@ func classify(err error) error {
 // byCode gives an error of the server a kind (PostgreSQL manual, appendix A).
 // Message and detail may quote a row, so only those about our own SQL are kept.
 func byCode(e *pgconn.PgError) error {
-	cause := fmt.Errorf("postgres: %s %s", e.Code, e.ConstraintName)
+	cause := serverError{e.Code, e.ConstraintName}
 	if strings.HasPrefix(e.Code, "42") { // syntax_error_or_access_rule_violation
-		cause = fmt.Errorf("postgres: %s %s", e.Code, e.Message)
+		cause.text = e.Message
 	}
 	is := func(prefixes ...string) bool {
 		for _, p := range prefixes {
@@ -109,10 +154,12 @@ func byCode(e *pgconn.PgError) error {
 		return fault.Because(fault.Exhausted, "the disk of the control database is full", cause)
 	case is("40", "55P03", "53", "57014"): // rollbacks, lock_not_available, resources, query_canceled
 		return fault.Because(fault.Busy, "the control database is busy", cause)
-	case is("08", "57P", "25006", "28"): // connections, shutdown, a standby, somebody refused
+	case is("08", "57P", "25006", "28", "3D000"): // connections, shutdown, a standby, somebody refused, no such database
 		return fault.Because(fault.Busy, "the control database cannot be reached", cause)
 	case is("XX001", "XX002"): // data_corrupted, index_corrupted
 		return fault.Because(fault.Damaged, "the control database is damaged", cause)
+	case is("42501"): // insufficient_privilege
+		return fault.Because(fault.Internal, "the user of the address may not make tables in the database; make it the owner", cause)
 	case is("58"): // system_error
 		return fault.Because(fault.Internal, "the control database cannot be written", cause)
 	case is("23"): // integrity constraints

@@ -36,7 +36,7 @@ func Take(ctx context.Context, address string) (_ *Hold, err error) {
 	config.RuntimeParams["application_name"] = "siegel (hold)"
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, classify(err)
+		return nil, atStart(classify(err))
 	}
 	for end := time.Now().Add(waitTime); ; {
 		var taken bool
@@ -51,7 +51,7 @@ func Take(ctx context.Context, address string) (_ *Hold, err error) {
 	}
 	h := &Hold{conn}
 	if err != nil {
-		return nil, errors.Join(classify(err), h.Close())
+		return nil, errors.Join(atStart(classify(err)), h.Close())
 	}
 	return h, nil
 }

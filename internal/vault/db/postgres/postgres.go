@@ -65,9 +65,16 @@ func Open(ctx context.Context, address string) (_ *db.DB, err error) {
 		Options: []goose.ProviderOption{goose.WithSessionLocker(locker)}, // nodes that start together migrate once
 	})
 	if err := check(ctx, write); err != nil {
-		return nil, errors.Join(classify(err), d.Close())
+		return nil, errors.Join(atStart(classify(err)), d.Close())
 	}
 	return d, nil
+}
+
+// CheckAddress fails with kind Invalid where an address cannot be one that Open
+// takes. It asks nobody.
+func CheckAddress(address string) error {
+	_, err := parse(address)
+	return err
 }
 
 // parse reads an address.
@@ -138,6 +145,13 @@ func check(ctx context.Context, c *sql.DB) error {
 	if version < oldest {
 		return fault.New(fault.Invalid, "this PostgreSQL is too old; version 15 or newer is needed")
 	}
+	var may bool
+	if err := c.QueryRowContext(ctx, `SELECT COALESCE(has_schema_privilege(current_schema(), 'CREATE'), false)`).Scan(&may); err != nil {
+		return err
+	}
+	if !may {
+		return fault.New(fault.Invalid, "the user of the address may not make tables in the database; make it the owner")
+	}
 	for _, name := range []string{"fsync", "full_page_writes", "synchronous_commit"} {
 		var value string
 		if err := c.QueryRowContext(ctx, `SELECT current_setting($1)`, name).Scan(&value); err != nil {
@@ -147,12 +161,15 @@ func check(ctx context.Context, c *sql.DB) error {
 			return fault.Newf(fault.Invalid, "this PostgreSQL runs with %s = off: a power cut would lose acknowledged mail; turn it on", fault.Word(name))
 		}
 	}
-	var encoding, collate, provider string
+	var name, encoding, collate, provider string
 	// no tenant: the server's own table
-	err := c.QueryRowContext(ctx, `SELECT pg_encoding_to_char(encoding), datcollate, datlocprovider::text FROM pg_database
-		WHERE datname = current_database()`).Scan(&encoding, &collate, &provider)
+	err := c.QueryRowContext(ctx, `SELECT datname, pg_encoding_to_char(encoding), datcollate, datlocprovider::text FROM pg_database
+		WHERE datname = current_database()`).Scan(&name, &encoding, &collate, &provider)
 	if err != nil {
 		return err
+	}
+	if name == "postgres" || name == "template1" {
+		return fault.New(fault.Invalid, "this is PostgreSQL's own database; make one for Siegel alone: CREATE DATABASE siegel ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0")
 	}
 	// Other orders change with the system's libraries and then break indexes
 	// without a word.

@@ -1,10 +1,13 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"siegel/internal/kit/fault"
 	"siegel/internal/vault/db/dbtest"
@@ -39,6 +42,43 @@ func TestAddress(t *testing.T) {
 		t.Errorf("nobody listens: %v", err)
 	}
 	quiet(t, err)
+}
+
+// What is wrong at the start is said so that it can be mended.
+func TestStart(t *testing.T) {
+	address := dbtest.Postgres(t).Address
+	c, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close(context.Background()) }()
+	if _, err := c.Exec(t.Context(), `DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN`); err != nil {
+		t.Fatal(err)
+	}
+	for what, one := range map[string]struct{ address, want string }{
+		"no database":       {strings.Replace(address, "dbname=", "dbname=canary", 1), "no database of the name"},
+		"nobody":            {strings.Replace(address, "user=siegel", "user=canary", 1), "refuses the user"},
+		"a guest":           {strings.Replace(address, "user=siegel", "user=guest", 1), "may not make tables"},
+		"PostgreSQL's own":  {address[:strings.Index(address, "dbname=")] + "dbname=postgres", "PostgreSQL's own database"},
+		"no socket is here": {"host=/nowhere user=siegel dbname=siegel", "cannot be reached"},
+	} {
+		_, err := postgres.Open(t.Context(), one.address)
+		want := fault.Invalid
+		if one.want == "cannot be reached" {
+			want = fault.Busy
+		}
+		if err == nil || fault.Of(err) != want || !strings.Contains(err.Error(), one.want) {
+			t.Errorf("%s: %v, want %s", what, err, one.want)
+			continue
+		}
+		quiet(t, err)
+	}
+	if err := postgres.CheckAddress("foo bar"); fault.Of(err) != fault.Invalid {
+		t.Errorf("foo bar: %v", err)
+	}
+	if err := postgres.CheckAddress(address); err != nil {
+		t.Error(err)
+	}
 }
 
 func quiet(t *testing.T, err error) {
