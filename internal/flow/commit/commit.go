@@ -37,6 +37,7 @@ func Steps() []string { return []string{stepPack, stepRows, stepLedger, stepDura
 // Bounds of a group.
 const (
 	maxMessages = 128
+	maxReady    = 16 // groups that wait for a transaction
 	maxBytes    = 8 << 20
 	// retryFor is how long a retry of an accepted transaction is recognised.
 	retryFor = 24 * time.Hour
@@ -99,7 +100,7 @@ func New(d Deps) *Room {
 	if d.Watch == nil {
 		d.Watch = func(string, bool, time.Duration) {}
 	}
-	return &Room{Deps: d, update: d.DB.Update, ready: make(chan *group, 16), lines: make(map[mail.TenantID]*line)}
+	return &Room{Deps: d, update: d.DB.Update, ready: make(chan *group, maxReady), lines: make(map[mail.TenantID]*line)}
 }
 
 // Group commits one message together with others that arrive at the same time,

@@ -15,6 +15,7 @@ func (r *Room) Around(f func(Transaction) Transaction) { r.update = f(r.update) 
 // Bounds of a group.
 const (
 	MaxMessages = maxMessages
+	MaxReady    = maxReady
 	MaxBytes    = maxBytes
 	RetryFor    = retryFor
 )

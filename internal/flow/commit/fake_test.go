@@ -180,6 +180,7 @@ type mill struct {
 	logs    *logs
 	tx      script
 	txGate  chan struct{} // where not nil, a transaction waits until it can take one
+	open    func()        // opens txGate; a test that failed opens it too, or nothing would end
 	txs     atomic.Int64
 	now     atomic.Int64 // microseconds
 	stop    context.CancelFunc
@@ -228,7 +229,13 @@ func newMill(t testing.TB, change ...func(*mill)) *mill {
 	ctx, m.stop = context.WithCancel(context.Background())
 	m.stopped = make(chan error, 1)
 	go func() { m.stopped <- m.room.Run(ctx) }()
+	m.open = sync.OnceFunc(func() {
+		if m.txGate != nil {
+			close(m.txGate)
+		}
+	})
 	t.Cleanup(func() {
+		m.open()
 		m.stop()
 		if err := <-m.stopped; err != nil {
 			t.Error(err)

@@ -46,7 +46,7 @@ func TestTenantsAreLockedInOrder(t *testing.T) {
 		go send(id)
 		m.until("its group is ready", func() bool { _, groups := m.room.Waiting(); return groups == n+1 })
 	}
-	close(m.txGate)
+	m.open()
 	for range 1 + len(ids) {
 		if err := <-answers; err != nil {
 			t.Error(err)
