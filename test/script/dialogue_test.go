@@ -132,7 +132,7 @@ func TestSignalsEndDialogues(t *testing.T) {
 		{"password", "Password of k@f.example: ", []string{"person", "list", "--data", "data", "--as", "k@f.example"}, false},
 		{"word", "Type word ", found, true},
 	} {
-		for _, signal := range []string{"Ctrl-C", "SIGTERM"} {
+		for _, signal := range []string{"Ctrl-C", "SIGTERM", "SIGHUP"} {
 			t.Run(c.name+" "+signal, func(t *testing.T) {
 				term := newTerminal(t)
 				cmd := term.start(t, dir, siegel, c.args...)
@@ -143,8 +143,8 @@ func TestSignalsEndDialogues(t *testing.T) {
 				if term.echo(t) != c.echo {
 					t.Fatalf("echo %v, want %v", !c.echo, c.echo)
 				}
-				if signal == "SIGTERM" {
-					if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				if number := unix.SignalNum(signal); number != 0 {
+					if err := cmd.Process.Signal(number); err != nil {
 						t.Fatal(err)
 					}
 				} else if _, err := term.screen.WriteString("\x03"); err != nil {
@@ -165,5 +165,32 @@ func TestSignalsEndDialogues(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A word may be typed three times; then the kit goes, too.
+func TestWordsTypedWrong(t *testing.T) {
+	siegel := filepath.Join(programs(t), "siegel")
+	dir := t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), siegel, "init", "--data", filepath.Join(dir, "data"), "--name", "a.example", "--environment", "test").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	term := newTerminal(t)
+	cmd := term.start(t, dir, siegel, "tenant", "create", "firm", "--data", "data", "--domain", "f.example", "--administrator", "a@f.example", "--keeper", "k@f.example")
+	term.until(t, "Type word ")
+	for range 3 {
+		if _, err := term.screen.WriteString("wrong\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := term.ended(t, cmd); got != 2 {
+		t.Errorf("exit status %d, want 2: %q", got, term.all.String())
+	}
+	term.until(t, "nothing was founded")
+	if n := strings.Count(term.all.String(), "another word"); n != 3 {
+		t.Errorf("%d complaints: %q", n, term.all.String())
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*recovery.age*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, error %v", left, err)
 	}
 }
