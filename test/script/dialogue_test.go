@@ -194,3 +194,50 @@ func TestWordsTypedWrong(t *testing.T) {
 		t.Errorf("left behind: %v, error %v", left, err)
 	}
 }
+
+// Under another account every command says so, and whose files they are.
+func TestAnotherAccount(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be another account")
+	}
+	bin := programs(t)
+	dir := t.TempDir()
+	for _, path := range []string{bin, dir} { // the other account has to come as far
+		for _, d := range []string{path, filepath.Dir(path)} {
+			if err := os.Chmod(d, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	siegel := filepath.Join(bin, "siegel")
+	run := func(uid uint32, lang string, args ...string) (int, string) {
+		cmd := exec.CommandContext(t.Context(), siegel, args...)
+		cmd.Dir = dir
+		cmd.Env = []string{"LC_ALL=" + lang, "HOME=" + dir}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		return cmd.ProcessState.ExitCode(), string(out)
+	}
+	if status, out := run(0, "C", "init", "--data", "data", "--name", "a.example", "--environment", "test"); status != 0 {
+		t.Fatal(out)
+	}
+	for _, args := range [][]string{
+		{"doctor", "--data", "data"},
+		{"tenant", "list", "--data", "data"},
+		{"config", "check", "--data", "data"},
+		{"serve", "--data", "data"},
+		{"init", "--data", "data", "--name", "a.example", "--environment", "test"},
+		{"init", "--data", "data/new", "--name", "a.example", "--environment", "test"},
+		{"init", "--data", "new", "--name", "a.example", "--environment", "test"},
+	} {
+		for lang, want := range map[string]string{"C": "belong to another account", "de_DE.UTF-8": "gehören einem anderen Konto"} {
+			status, out := run(65534, lang, args...)
+			if status != 4 || !strings.Contains(out, want) || strings.Contains(out, "permission denied") {
+				t.Errorf("%v: status %d, want 4 with %q: %s", args, status, want, out)
+			}
+		}
+	}
+}
