@@ -121,16 +121,17 @@ func (c *cli) run(args []string) int {
 	case err != nil:
 		return c.wrong(err)
 	}
+	ledger := len(names) > 0 && names[0] == "ledger"
+	if len(names) == 0 || ledger && len(names) != 2 {
+		c.usage(c.err)
+		return statusUsage
+	}
 	key, err := c.readKey()
 	if err != nil {
 		return c.file(err)
 	}
-	if len(names) == 2 && names[0] == "ledger" {
+	if ledger {
 		return c.ledger(names[1], key)
-	}
-	if len(names) == 0 {
-		c.usage(c.err)
-		return statusUsage
 	}
 	return c.bundles(names, key)
 }

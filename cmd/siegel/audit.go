@@ -38,6 +38,9 @@ func (c *cli) auditCommand() *cobra.Command {
 				for _, e := range list {
 					_, _ = fmt.Fprintln(c.out, e)
 				}
+				if len(list) == 0 && err == nil {
+					c.print("no events")
+				}
 			}), err)
 		},
 	})

@@ -37,12 +37,17 @@ func (c *cli) secret(option, file, question string) (string, error) {
 		b, err = prompt.Hidden(c.in, c.stop)
 		fmt.Fprintln(c.err)
 	default:
-		return "", usage(c.say("there is no terminal to ask at; name a file with %s", option))
+		return "", c.noTerminal(option)
 	}
 	if err != nil {
 		return "", err
 	}
 	return strings.TrimRight(string(b), "\r\n"), nil
+}
+
+// noTerminal is the error of a question that nobody can answer.
+func (c *cli) noTerminal(option string) error {
+	return usage(c.say("there is no terminal to ask at; name a file with %s", option))
 }
 
 // input reads the file that an option names.

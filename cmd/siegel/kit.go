@@ -8,41 +8,16 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/term"
+
+	"siegel/cmd/siegel/target"
 	"siegel/internal/front/console"
 	"siegel/internal/kit/durable"
 	"siegel/internal/kit/fault"
 )
 
-// create writes a file that must not exist.
-func (c *cli) create(file string, b []byte) error {
-	err := durable.CreateFile(file, b, 0o400)
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, fs.ErrExist):
-		return c.exists(file)
-	default:
-		return usage(c.say("the file %s cannot be written; check the folder and its mode", file))
-	}
-}
-
-// exists is the error of a file that is in the way.
-func (c *cli) exists(file string) error {
-	return &console.Error{Kind: "conflict", Text: c.say("the file %s exists already; remove it or name another", file)}
-}
-
-// absent fails where one of the files exists.
-func (c *cli) absent(files ...string) error {
-	for _, file := range files {
-		if _, err := os.Lstat(file); err == nil {
-			return c.exists(file)
-		}
-		if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {
-			return usage(c.say("the file %s cannot be written; check the folder and its mode", file))
-		}
-	}
-	return nil
-}
+// files writes files in the user's language.
+func (c *cli) files() target.Files { return target.Files{Say: c.say} }
 
 // codeFile is where the code of a person is written to.
 func codeFile(dir, email string) string {
@@ -56,10 +31,10 @@ func (c *cli) checkCodes(dir string, emails ...string) error {
 		return nil
 	}
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return c.absent(dir)
+		return c.files().Absent(dir)
 	}
 	for _, email := range emails {
-		if err := c.absent(codeFile(dir, email), codeFile(dir, normal(email))); err != nil {
+		if err := c.files().Absent(codeFile(dir, email), codeFile(dir, normal(email))); err != nil {
 			return err
 		}
 	}
@@ -77,7 +52,7 @@ func (c *cli) writeCodes(dir string, list []invitation) error {
 	for i, inv := range list {
 		err := made
 		if err == nil {
-			err = c.create(codeFile(dir, inv.Email), []byte(inv.Code+"\n"))
+			err = c.files().Create(codeFile(dir, inv.Email), []byte(inv.Code+"\n"))
 		}
 		if err != nil {
 			for _, lost := range list[i:] { // there is no second copy of a code
@@ -96,13 +71,17 @@ func refused(err error) bool {
 	return ok && e.Kind != fault.Internal.String()
 }
 
-// checkFounding looks for files that are in the way of a founding.
+// checkFounding looks for what is in the way of a founding: files, or nobody to
+// type the words of the kit back.
 func (c *cli) checkFounding(f founding, kitFile string) error {
+	if f.recoveryFile == "" && !term.IsTerminal(int(c.in.Fd())) {
+		return c.noTerminal("--recovery-file")
+	}
 	files := []string{kitFile}
 	if f.recoveryFile != "" {
 		files = append(files, kitFile+".words")
 	}
-	if err := c.absent(files...); err != nil {
+	if err := c.files().Absent(files...); err != nil {
 		return err
 	}
 	var emails []string
@@ -115,10 +94,10 @@ func (c *cli) checkFounding(f founding, kitFile string) error {
 // writeKit writes the kit for a script and answers for it. It returns the files
 // that it wrote, also where it fails.
 func (c *cli) writeKit(file string, k kit) (words, written []string, err error) {
-	if err := c.create(file, k.File); err != nil {
+	if err := c.files().Create(file, k.File); err != nil {
 		return nil, nil, err
 	}
-	if err := c.create(file+".words", []byte(strings.Join(k.Words, " ")+"\n")); err != nil {
+	if err := c.files().Create(file+".words", []byte(strings.Join(k.Words, " ")+"\n")); err != nil {
 		return nil, []string{file}, err
 	}
 	for _, at := range k.Ask {
@@ -130,7 +109,7 @@ func (c *cli) writeKit(file string, k kit) (words, written []string, err error) 
 // showKit shows the kit once and has two words typed back. It returns the files
 // that it wrote, also where it fails.
 func (c *cli) showKit(k kit, file string) (words, written []string, err error) {
-	if err := c.create(file, k.File); err != nil {
+	if err := c.files().Create(file, k.File); err != nil {
 		return nil, nil, err
 	}
 	written = []string{file}

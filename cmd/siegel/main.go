@@ -53,7 +53,7 @@ type cli struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), ending()...)
 	c := &cli{texts: text.New(), lang: text.FromEnv(os.Getenv), in: os.Stdin, out: output.Standard(), err: os.Stderr, stop: ctx.Done()}
 	if err := harden(); err != nil {
 		fmt.Fprintln(c.err, c.say("core dumps cannot be switched off: %v", err))
@@ -65,6 +65,16 @@ func main() {
 	}
 	stop()
 	os.Exit(c.finish(err))
+}
+
+// ending are the signals that end the program, which cleans up before: also when
+// its terminal goes, unless it was started to survive that, as nohup does.
+func ending() []os.Signal {
+	list := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		list = append(list, syscall.SIGHUP)
+	}
+	return list
 }
 
 // harden keeps keys out of core dumps (requirement CR-15).

@@ -35,9 +35,10 @@ func (c *cli) searchCommand() *cobra.Command {
 	var limit, offset int
 	cmd := c.person(&cobra.Command{
 		Use: "search WORDS…", Args: cobra.ArbitraryArgs,
-		Short:   c.say(`find messages: words, "phrases", prefix*, from: to: subject: body: filename: before: after:`),
-		Long:    c.say("Every word must be there. a OR b takes one of them, -word leaves messages with it out. after: includes its day, before: excludes it; a month or a year means its first day, all in UTC. Put the whole search in single quotation marks, so that the shell leaves it as it is."),
-		Example: `  siegel search 'from:anna "annual report" -draft after:2026-01 before:2026-07' --as anna@clinic.example`,
+		Short: c.say(`find messages: words, "phrases", prefix*, from: to: subject: body: filename: before: after:`),
+		Long:  c.say("Every word must be there. a OR b takes one of them, -word leaves messages with it out. after: includes its day, before: excludes it; a month or a year means its first day, all in UTC. Put the whole search in single quotation marks, so that the shell leaves it as it is. A search that begins with a hyphen comes last, behind two hyphens that end the options."),
+		Example: "  siegel search 'from:anna \"annual report\" -draft after:2026-01 before:2026-07' --as anna@clinic.example\n" +
+			"  siegel search --as anna@clinic.example -- '-draft report'",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cred, err := c.credentials()
 			if err != nil {

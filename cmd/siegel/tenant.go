@@ -161,6 +161,9 @@ func (c *cli) tenantList() *cobra.Command {
 				return err
 			}
 			return c.result(list, func() {
+				if len(list) == 0 {
+					c.print("no tenants")
+				}
 				for _, t := range list {
 					_, _ = fmt.Fprintf(c.out, "%-20s %s  %s\n", t.Name, t.ID, strings.Join(t.Domains, " "))
 					if t.Problem != "" {

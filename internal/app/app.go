@@ -99,15 +99,12 @@ func (a *App) configure() error {
 	if path == "" {
 		path = a.path(fileConfig)
 	}
-	c, err := LoadConfig(path)
-	if err != nil {
-		return fault.Because(fault.Invalid, "the configuration cannot be read", err)
-	}
+	c, problems := LoadConfig(path)
 	if a.Change != nil {
 		a.Change(&c)
 	}
 	c.complete(a.Dir, a.Instance.Environment)
-	if err := c.Check(a.Instance.Environment); err != nil {
+	if err := errors.Join(problems, c.Check(a.Instance.Environment)); err != nil {
 		return fault.Because(fault.Invalid, "the configuration has problems", err)
 	}
 	a.Config = c

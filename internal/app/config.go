@@ -6,16 +6,14 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
 
 	"siegel/internal/app/kept"
+	"siegel/internal/app/settings"
 	"siegel/internal/front/console"
 )
 
@@ -91,30 +89,14 @@ type LogConf struct {
 const TestAuthority = "test"
 
 // LoadConfig reads a configuration over the defaults. A missing file is the
-// defaults. Unknown fields and values of the wrong kind are errors that name
-// line and field.
+// defaults. The error joins every [Problem] of its form, such as unknown fields
+// and values of the wrong kind; the other fields have been read then.
 func LoadConfig(path string) (Config, error) {
 	var c Config
 	if err := yaml.UnmarshalWithOptions([]byte(DefaultConfig), &c, yaml.Strict()); err != nil {
 		return c, fmt.Errorf("the built-in configuration: %w", err)
 	}
-	b, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return c, nil
-	}
-	if err != nil {
-		return c, err
-	}
-	if len(strings.TrimSpace(string(b))) == 0 {
-		return c, nil
-	}
-	if err := yaml.UnmarshalWithOptions(b, &c, yaml.Strict()); err != nil {
-		if p, ok := wrongKind(b, err); ok {
-			return c, p
-		}
-		return c, fmt.Errorf("%s: %s%s", filepath.Base(path), wrongDuration(b), yaml.FormatError(err, false, true))
-	}
-	return c, nil
+	return c, settings.Load(path, &c)
 }
 
 // Sentence is a text for users that waits for its language.
@@ -124,19 +106,14 @@ type Sentence = console.Sentence
 func say(sentence string, args ...any) Sentence { return Sentence{Text: sentence, Args: args} }
 
 // Problem is one thing that is wrong with a configuration.
-type Problem struct {
-	Field  string   // as it stands in the file: lmtp.listen
-	What   Sentence // what is wrong
-	Remedy Sentence // what to do
-}
-
-// Error implements error.
-func (p Problem) Error() string { return p.Field + ": " + p.What.String() + "; " + p.Remedy.String() }
+type Problem = settings.Problem
 
 // Check returns every problem at once, joined; each is a [Problem].
 func (c Config) Check(environment Environment) error {
 	var bad []error
-	problem := func(field string, what, remedy Sentence) { bad = append(bad, Problem{field, what, remedy}) }
+	problem := func(field string, what, remedy Sentence) {
+		bad = append(bad, Problem{Field: field, What: what, Remedy: remedy})
+	}
 	c.checkDoors(environment, problem)
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		problem("tls", say("certificate and key go together"), say("set both or none"))

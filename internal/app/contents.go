@@ -66,7 +66,7 @@ func refuse(dir string, wanted bool) error {
 	case err != nil:
 		return err
 	case c == nothing && wanted:
-		return fault.Newf(fault.NotFound, "there is no Siegel in %s; make one with siegel init", dir)
+		return fault.Newf(fault.NotFound, "there is no Siegel in %s; make one with siegel init, or name the right directory with --data", dir)
 	case c == nothing:
 		return nil
 	case c == headless:

@@ -69,6 +69,7 @@ type InitOptions struct {
 // authority that prove nothing. The directory must be missing or empty.
 func Init(o InitOptions) (err error) {
 	defer fault.Wrap(&err, "init")
+	defer another(&err)
 	if o.Environment != Test && o.Environment != Production {
 		return fault.New(fault.Invalid, "choose the environment: test or production")
 	}
@@ -124,8 +125,8 @@ func makeEmpty(dir string) error {
 }
 
 // ReadInstance reads what init fixed.
-func ReadInstance(dir string) (Instance, error) {
-	var i Instance
+func ReadInstance(dir string) (i Instance, err error) {
+	defer another(&err)
 	b, err := os.ReadFile(filepath.Join(dir, fileInstance))
 	if errors.Is(err, os.ErrNotExist) {
 		return i, refuse(dir, true)
@@ -142,8 +143,17 @@ func ReadInstance(dir string) (Instance, error) {
 	return i, nil
 }
 
+// another makes *err say that files are those of another account, where it says
+// that they may not be used and no room has a better word for it.
+func another(err *error) {
+	if _, said := errors.AsType[*fault.Error](*err); !said && errors.Is(*err, os.ErrPermission) {
+		*err = fault.Because(fault.Denied, "the files of the data directory belong to another account, or you may not write where it lies; give the command as that account, or name another directory with --data", *err)
+	}
+}
+
 // lock takes the data directory for this process.
-func lock(dir string) (*os.File, error) {
+func lock(dir string) (_ *os.File, err error) {
+	defer another(&err)
 	f, err := os.OpenFile(filepath.Join(dir, fileLock), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err

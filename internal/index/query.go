@@ -105,7 +105,7 @@ func (c *clauses) add(t term) error {
 	m := t.match()
 	switch {
 	case m == "":
-		return fault.Newf(fault.Invalid, "at position %d: there is nothing to search for in %q", t.at, t.text)
+		return fault.Newf(fault.Invalid, "at position %d: there is nothing to search for in %q", t.at, t.typed())
 	case t.not:
 		c.unwanted = append(c.unwanted, m)
 		return c.close()
@@ -230,6 +230,14 @@ func operator(runes []rune, start int) (name string, end int) {
 // isLink reports whether what stands behind a colon is that of a link.
 func isLink(runes []rune, at int) bool {
 	return at+1 < len(runes) && runes[at] == '/' && runes[at+1] == '/'
+}
+
+// typed is the text as it was typed.
+func (t term) typed() string {
+	if t.prefix {
+		return t.text + "*"
+	}
+	return t.text
 }
 
 // match returns the term for FTS5, or nothing where it folds to nothing.

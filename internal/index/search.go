@@ -40,10 +40,11 @@ type Result struct {
 	Took    time.Duration `json:"took"`    // nanoseconds
 }
 
-// Limits of a page.
+// Limits of a page, in hits.
 const (
+	MaxPage     = 1000
 	defaultPage = 50
-	maxPage     = 1000
+	maxOffset   = 100_000
 	batchSize   = 500
 )
 
@@ -65,8 +66,11 @@ func (x *Index) Search(ctx context.Context, s Session, r Request) (_ *Result, er
 	if err != nil {
 		return nil, err
 	}
-	if r.Limit < 0 || r.Limit > maxPage || r.Offset < 0 || r.Offset > 100_000 {
-		return nil, fault.Newf(fault.Invalid, "a page has at most %d hits", maxPage)
+	if r.Limit < 0 || r.Limit > MaxPage {
+		return nil, fault.Newf(fault.Invalid, "ask for 1 to %d hits", MaxPage)
+	}
+	if r.Offset < 0 || r.Offset > maxOffset {
+		return nil, fault.Newf(fault.Invalid, "leave out 0 to %d hits", maxOffset)
 	}
 	if r.Limit == 0 {
 		r.Limit = defaultPage

@@ -132,7 +132,7 @@ func TestSignalsEndDialogues(t *testing.T) {
 		{"password", "Password of k@f.example: ", []string{"person", "list", "--data", "data", "--as", "k@f.example"}, false},
 		{"word", "Type word ", found, true},
 	} {
-		for _, signal := range []string{"Ctrl-C", "SIGTERM"} {
+		for _, signal := range []string{"Ctrl-C", "SIGTERM", "SIGHUP"} {
 			t.Run(c.name+" "+signal, func(t *testing.T) {
 				term := newTerminal(t)
 				cmd := term.start(t, dir, siegel, c.args...)
@@ -143,8 +143,8 @@ func TestSignalsEndDialogues(t *testing.T) {
 				if term.echo(t) != c.echo {
 					t.Fatalf("echo %v, want %v", !c.echo, c.echo)
 				}
-				if signal == "SIGTERM" {
-					if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				if number := unix.SignalNum(signal); number != 0 {
+					if err := cmd.Process.Signal(number); err != nil {
 						t.Fatal(err)
 					}
 				} else if _, err := term.screen.WriteString("\x03"); err != nil {
@@ -164,6 +164,80 @@ func TestSignalsEndDialogues(t *testing.T) {
 					t.Errorf("left behind: %v, error %v", left, err)
 				}
 			})
+		}
+	}
+}
+
+// A word may be typed three times; then the kit goes, too.
+func TestWordsTypedWrong(t *testing.T) {
+	siegel := filepath.Join(programs(t), "siegel")
+	dir := t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), siegel, "init", "--data", filepath.Join(dir, "data"), "--name", "a.example", "--environment", "test").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	term := newTerminal(t)
+	cmd := term.start(t, dir, siegel, "tenant", "create", "firm", "--data", "data", "--domain", "f.example", "--administrator", "a@f.example", "--keeper", "k@f.example")
+	term.until(t, "Type word ")
+	for range 3 {
+		if _, err := term.screen.WriteString("wrong\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := term.ended(t, cmd); got != 2 {
+		t.Errorf("exit status %d, want 2: %q", got, term.all.String())
+	}
+	term.until(t, "nothing was founded")
+	if n := strings.Count(term.all.String(), "another word"); n != 3 {
+		t.Errorf("%d complaints: %q", n, term.all.String())
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*recovery.age*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, error %v", left, err)
+	}
+}
+
+// Under another account every command says so, and whose files they are.
+func TestAnotherAccount(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be another account")
+	}
+	bin := programs(t)
+	dir := t.TempDir()
+	for _, path := range []string{bin, dir} { // the other account has to come as far
+		for _, d := range []string{path, filepath.Dir(path)} {
+			if err := os.Chmod(d, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	siegel := filepath.Join(bin, "siegel")
+	run := func(uid uint32, lang string, args ...string) (int, string) {
+		cmd := exec.CommandContext(t.Context(), siegel, args...)
+		cmd.Dir = dir
+		cmd.Env = []string{"LC_ALL=" + lang, "HOME=" + dir}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		return cmd.ProcessState.ExitCode(), string(out)
+	}
+	if status, out := run(0, "C", "init", "--data", "data", "--name", "a.example", "--environment", "test"); status != 0 {
+		t.Fatal(out)
+	}
+	for _, args := range [][]string{
+		{"doctor", "--data", "data"},
+		{"tenant", "list", "--data", "data"},
+		{"config", "check", "--data", "data"},
+		{"serve", "--data", "data"},
+		{"init", "--data", "data", "--name", "a.example", "--environment", "test"},
+		{"init", "--data", "data/new", "--name", "a.example", "--environment", "test"},
+		{"init", "--data", "new", "--name", "a.example", "--environment", "test"},
+	} {
+		for lang, want := range map[string]string{"C": "belong to another account", "de_DE.UTF-8": "gehören einem anderen Konto"} {
+			status, out := run(65534, lang, args...)
+			if status != 4 || !strings.Contains(out, want) || strings.Contains(out, "permission denied") {
+				t.Errorf("%v: status %d, want 4 with %q: %s", args, status, want, out)
+			}
 		}
 	}
 }

@@ -40,6 +40,9 @@ func (c *Console) audit(ctx context.Context, k *call) (any, error) {
 	if r.Limit < 1 || r.Limit > maxEvents {
 		return nil, fault.Newf(fault.Invalid, "ask for 1 to %d events", maxEvents)
 	}
+	if !r.Until.IsZero() && !r.Until.After(r.Since) {
+		return nil, fault.New(fault.Invalid, "until is before since: exchange them")
+	}
 	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) { return c.events(ctx, s, r) })
 }
 

@@ -390,7 +390,7 @@ func (c *Console) accessRecover(ctx context.Context, k *call) (any, error) {
 type Search struct {
 	Credentials
 	Query  string `json:"query"`
-	Limit  int    `json:"limit,omitempty"`
+	Limit  int    `json:"limit"`
 	Offset int    `json:"offset,omitempty"`
 }
 
@@ -402,6 +402,9 @@ func (c *Console) search(ctx context.Context, k *call) (any, error) {
 	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) {
 		if s.Account().Role == identity.Administrator {
 			return nil, fault.New(fault.Denied, "the role administrator reads nothing, so there is nothing to search")
+		}
+		if r.Limit < 1 {
+			return nil, fault.Newf(fault.Invalid, "ask for 1 to %d hits", index.MaxPage)
 		}
 		return c.Index.Search(ctx, s, index.Request{Text: r.Query, Limit: r.Limit, Offset: r.Offset, Progress: k.progress})
 	})
