@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"siegel/internal/front/console"
 )
@@ -96,10 +97,13 @@ func (c *cli) invitedAs(inv invitation, dir string, v any) error {
 func (c *cli) personAccept() *cobra.Command {
 	var codeFile string
 	cmd := c.account(&cobra.Command{
-		Use: "accept ADDRESS", Args: c.words("ADDRESS"), Short: c.say("take an invitation: set a password of your own"),
+		Use: "accept ADDRESS", Args: c.words("ADDRESS"), Short: c.say("take an invitation: set a password of your own"), Long: c.passwordRules(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			code, err := c.secret("--code-file", codeFile, c.say("Code: "))
 			if err != nil {
+				return err
+			}
+			if err := console.CheckCode(code); err != nil {
 				return err
 			}
 			password, err := c.newPassword("--password-file", c.passwordFile)
@@ -117,8 +121,16 @@ func (c *cli) personAccept() *cobra.Command {
 	return cmd
 }
 
+// passwordRules are what a new password must have.
+func (c *cli) passwordRules() string {
+	return c.say("A password has at least %d characters in one line, among them an upper-case letter, a lower-case letter, a digit and a special character.", console.MinPassword)
+}
+
 // newPassword reads a new password, twice from a terminal.
 func (c *cli) newPassword(option, file string) (string, error) {
+	if file == "" && term.IsTerminal(int(c.in.Fd())) {
+		fmt.Fprintln(c.err, c.passwordRules())
+	}
 	first, err := c.secret(option, file, c.say("New password: "))
 	if err != nil || file != "" {
 		return first, err
@@ -133,7 +145,7 @@ func (c *cli) newPassword(option, file string) (string, error) {
 func (c *cli) personPassword() *cobra.Command {
 	var file string
 	cmd := c.person(&cobra.Command{
-		Use: "password", Args: c.words(), Short: c.say("change your own password"),
+		Use: "password", Args: c.words(), Short: c.say("change your own password"), Long: c.passwordRules(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cred, err := c.credentials()
 			if err != nil {

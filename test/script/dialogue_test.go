@@ -241,3 +241,38 @@ func TestAnotherAccount(t *testing.T) {
 		}
 	}
 }
+
+// A code that is none is refused before a password is asked for, and the rules of
+// passwords are said before one is typed.
+func TestAcceptAtTerminal(t *testing.T) {
+	siegel := filepath.Join(programs(t), "siegel")
+	for code, want := range map[string]struct {
+		status int
+		shown  string
+	}{
+		"nonsense": {2, "this is not a code"},
+		"AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG-HHHH": {130, "an upper-case letter, a lower-case letter, a digit and a special character.\r\nNew password: "},
+	} {
+		term := newTerminal(t)
+		cmd := term.start(t, t.TempDir(), siegel, "person", "accept", "anna@f.example", "--data", "data")
+		term.until(t, "Code: ")
+		for i := 0; term.echo(t) && i < 100; i++ {
+			time.Sleep(10 * time.Millisecond) // the prompt comes before the echo goes
+		}
+		if _, err := term.screen.WriteString(code + "\n"); err != nil {
+			t.Fatal(err)
+		}
+		term.until(t, want.shown)
+		if want.status == 130 {
+			for i := 0; term.echo(t) && i < 100; i++ {
+				time.Sleep(10 * time.Millisecond)
+			}
+			if _, err := term.screen.WriteString("\x03"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := term.ended(t, cmd); got != want.status || want.status == 2 && strings.Contains(term.all.String(), "New password") {
+			t.Errorf("%s: exit status %d, want %d: %q", code, got, want.status, term.all.String())
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"siegel/internal/identity"
+	"siegel/internal/identity/credential"
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
@@ -216,6 +217,17 @@ type Accept struct {
 	Email    string `json:"email"`
 	Code     string `json:"code"`
 	Password string `json:"password"`
+}
+
+// MinPassword is the least number of characters of a password.
+const MinPassword = credential.MinPassword
+
+// CheckCode fails with kind Invalid where a code has not the form of one, so that
+// nobody is asked for a password in vain.
+func CheckCode(code string) error {
+	raw, err := credential.ParseCode(code)
+	clear(raw)
+	return err
 }
 
 func (c *Console) personAccept(ctx context.Context, k *call) (any, error) {

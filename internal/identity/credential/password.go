@@ -1,6 +1,7 @@
 package credential
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"unicode"
@@ -11,8 +12,8 @@ import (
 	"siegel/internal/kit/fault"
 )
 
-// minPassword is the least number of characters (requirement AU-02).
-const minPassword = 10
+// MinPassword is the least number of characters (requirement AU-02).
+const MinPassword = 10
 
 // MaxPassword bounds the work with a password, in octets.
 const MaxPassword = 1024
@@ -21,19 +22,22 @@ const MaxPassword = 1024
 // joined, a fault for each (requirements AU-02 and AU-03). Letters of every script
 // count.
 func CheckPassword(p []byte) error {
-	if len(p) > MaxPassword || !utf8.Valid(p) {
+	switch {
+	case len(p) > MaxPassword:
 		return fault.Newf(fault.Invalid, "the password must be text of at most %d octets", MaxPassword)
+	case bytes.ContainsAny(p, "\r\n"):
+		return fault.New(fault.Invalid, "the password must be text of one line; there are several")
 	}
 	// What counts is what the lock is derived from: composed characters, no
 	// control characters (RFC 8265 section 4.2).
 	prepared, err := precis.OpaqueString.Bytes(p)
-	if len(p) > 0 && err != nil {
-		return fault.Newf(fault.Invalid, "the password must be text of at most %d octets", MaxPassword)
+	if len(p) > 0 && (err != nil || !utf8.Valid(p)) {
+		return fault.New(fault.Invalid, "the password must be text in UTF-8; it has a character that none may have, such as a control character")
 	}
 	defer clear(prepared)
 	var broken []error
-	if utf8.RuneCount(prepared) < minPassword {
-		broken = append(broken, fault.Newf(fault.Invalid, "the password must have at least %d characters", minPassword))
+	if utf8.RuneCount(prepared) < MinPassword {
+		broken = append(broken, fault.Newf(fault.Invalid, "the password must have at least %d characters", MinPassword))
 	}
 	for _, r := range rules() {
 		if !strings.ContainsFunc(string(prepared), r.has) {
