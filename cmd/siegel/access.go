@@ -125,8 +125,12 @@ func (c *cli) accessList() *cobra.Command {
 func (c *cli) printRequest(r request) {
 	_, _ = fmt.Fprintf(c.out, "%s  %s  %s\n", r.ID, r.Created.Local().Format(time.DateTime), c.say(r.State))
 	c.print("    %s for %s, asked by %s", c.wish(r), r.Email, r.RequesterEmail)
-	if r.DeciderEmail != "" && r.Decided != nil {
+	switch {
+	case r.Decided == nil:
+	case r.DeciderEmail != "":
 		c.print("    %s by %s on %s", c.say(r.State), r.DeciderEmail, r.Decided.Local().Format(time.DateTime))
+	default:
+		c.print("    %s with the recovery kit on %s", c.say(r.State), r.Decided.Local().Format(time.DateTime))
 	}
 	if r.NotBefore != nil {
 		c.print("    not before %s: who asked and this account come from one hand", r.NotBefore.Local().Format(moment))

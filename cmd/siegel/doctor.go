@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"siegel/internal/front/console"
+	"siegel/internal/kit/fault"
 )
 
 func (c *cli) doctorCommand() *cobra.Command {
@@ -17,10 +18,13 @@ func (c *cli) doctorCommand() *cobra.Command {
 			if err := c.call(cmd.Context(), "doctor", struct{}{}, &list, nil); err != nil {
 				return err
 			}
-			problems := 0
+			problems, space := 0, 0
 			for _, k := range list {
 				if k.State == "bad" {
 					problems++
+					if k.Name == "disk" {
+						space++
+					}
 				}
 			}
 			err := c.result(list, func() {
@@ -35,10 +39,14 @@ func (c *cli) doctorCommand() *cobra.Command {
 					}
 				}
 			})
-			if err == nil && problems > 0 {
-				err = problemsFound(problems)
+			switch {
+			case err != nil || problems == 0:
+				return err
+			case space == problems:
+				return fault.New(fault.Exhausted, "only space is wrong: free some")
+			default:
+				return problemsFound(problems)
 			}
-			return err
 		},
 	}
 }

@@ -180,6 +180,7 @@ func (c *cli) explain(err error) int {
 	}
 	var e *console.Error
 	if !errors.As(err, &e) {
+		err = console.Room(err)
 		e = console.Explain(c.texts, c.lang, err)
 		var f *fault.Error
 		if !errors.As(err, &f) {

@@ -64,7 +64,7 @@ const (
 func (a *App) checkSpace() console.Finding {
 	var s unix.Statfs_t
 	if err := unix.Statfs(a.Dir, &s); err != nil {
-		return check("disk", bad, say("the disk cannot be asked for its space"), say("check the file system"))
+		return check("files", bad, say("the disk cannot be asked for its space"), say("check the file system"))
 	}
 	free := int64(s.Bavail) * s.Bsize
 	state, remedy := fine, Sentence{}

@@ -169,17 +169,52 @@ func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Found
 }
 
 // Recover approves a request for the role compliance with the recovery kit,
-// where no keeper is left who could. The use of the kit is in the audit log.
+// where no keeper is left who could. A use that succeeds is in the audit log with
+// what it did, in one transaction; every other one before it is answered, with what
+// became of it.
 func (i *Identity) Recover(ctx context.Context, tenant string, id mail.ID, file []byte, words string) error {
 	t, err := i.Named(ctx, tenant)
 	if err != nil {
 		return err
 	}
+	handle := i.DB.Tenant(t.ID)
+	err = i.recover(ctx, handle, t, id, file, words)
+	if err == nil || errors.Is(err, credential.ErrNoWords) {
+		return err
+	}
+	event := kitUse(id, outcome(err))
+	event.Detail["kind"] = fault.Of(err).String()
+	if r, of := i.requestByID(ctx, handle, id); of == nil {
+		event.Object = r.Person.String()
+	}
+	if bad := i.Trail.Record(context.WithoutCancel(ctx), handle, t.Archive, event); bad != nil {
+		return bad
+	}
+	return err
+}
+
+// kitUse is the event of a use of the recovery kit.
+func kitUse(request mail.ID, outcome string) audit.Event {
+	return audit.Event{What: "recovery.use", Who: audit.Operator, New: outcome, Detail: map[string]any{"request": request.String()}}
+}
+
+// outcome says what became of a use that is not known to have succeeded.
+func outcome(err error) string {
+	switch kind := fault.Of(err); {
+	case errors.Is(err, db.ErrUnknown):
+		return "unknown"
+	case kind == fault.Denied || kind == fault.Conflict || kind == fault.Invalid || kind == fault.NotFound:
+		return "refused"
+	default:
+		return "failed"
+	}
+}
+
+func (i *Identity) recover(ctx context.Context, handle db.Tenant, t Tenant, id mail.ID, file []byte, words string) error {
 	raw, err := credential.OpenKit(file, words)
 	if err != nil {
 		return err
 	}
-	handle := i.DB.Tenant(t.ID)
 	unlocked, err := i.Vault.Unlock(ctx, handle, t.Recovery, seal.ByRecovery, raw)
 	if fault.Of(err) == fault.Denied {
 		return fault.New(fault.Denied, "this recovery kit belongs to another tenant")
@@ -194,10 +229,6 @@ func (i *Identity) Recover(ctx context.Context, tenant string, id mail.ID, file 
 	}
 	if r.Kind != forRole || Role(r.Value) != Keeper {
 		return fault.New(fault.Invalid, "the recovery kit serves requests for the role compliance only")
-	}
-	event := audit.Event{What: "recovery.use", Who: audit.Operator, Object: r.Person.String(), Detail: map[string]any{"request": id.String()}}
-	if err := i.Trail.Record(ctx, handle, t.Archive, event); err != nil {
-		return err
 	}
 	s := &Session{tenant: handle, name: t.Name, archive: t.Archive, unlocked: unlocked, person: Person{Role: Keeper}, recovery: true}
 	_, err = i.Approve(ctx, s, id)

@@ -240,6 +240,13 @@ func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request
 		if err := i.carryOut(ctx, tx, s, &r, p); err != nil {
 			return err
 		}
+		if s.recovery {
+			used := kitUse(id, approved)
+			used.Object = p.ID.String()
+			if err := i.Trail.RecordIn(ctx, tx, used); err != nil {
+				return err
+			}
+		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{
 			What: "access.approve", Who: s.who(), Object: p.ID.String(),
 			Old: former(r, p), New: r.Value, Detail: map[string]any{"request": id.String(), "requester": r.Requester.String()},

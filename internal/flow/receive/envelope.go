@@ -54,7 +54,7 @@ func (c *session) rcpt(ctx context.Context, arg string) error {
 	if err != nil {
 		c.say(replyTo(err))
 		if fault.Of(err) != fault.NotFound {
-			c.log.Error("no route", "error", err)
+			c.log.Error("recipient put off: the database did not say whose the domain is", "kind", fault.Of(err), "error", err)
 			return nil
 		}
 		if c.refused++; c.refused >= c.cfg.MaxRefused {

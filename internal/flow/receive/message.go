@@ -172,6 +172,9 @@ func (c *session) trouble(err error) smtp.Reply {
 	if errors.Is(err, smtp.ErrTooLarge) {
 		return sayLarge
 	}
+	if fault.Of(c.tx.in.err) == fault.Exhausted {
+		c.warnFull()
+	}
 	return replyTo(c.tx.in.err)
 }
 
@@ -294,8 +297,19 @@ func (c *session) pass(ctx context.Context, p *flow.Passage) (r smtp.Reply) {
 	switch kind := fault.Of(err); kind {
 	case fault.Internal, fault.Damaged:
 		c.log.Error("message not kept", "kind", kind, "error", err)
+	case fault.Exhausted:
+		c.warnFull()
+		c.log.Info("message not kept", "kind", kind)
 	default:
 		c.log.Info("message not kept", "kind", kind)
 	}
 	return replyTo(err)
+}
+
+// warnFull warns, once a minute, that messages wait with their senders for want
+// of room.
+func (c *session) warnFull() {
+	if n := c.srv.full.count(time.Now()); n > 0 {
+		c.log.Warn("messages not kept: there is no room for them", "messages", n, "kind", fault.Exhausted)
+	}
 }

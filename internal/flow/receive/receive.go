@@ -72,6 +72,7 @@ type Server struct {
 	listeners []listener
 	peers     *peers
 	memory    *semaphore.Weighted // octets of messages in memory
+	full      seldom              // messages that nothing had room for
 
 	mu       sync.Mutex
 	open     map[*session]struct{} // guarded by mu

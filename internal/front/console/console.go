@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"siegel/internal/archive"
 	"siegel/internal/identity"
 	"siegel/internal/index"
@@ -64,6 +66,7 @@ type call struct {
 	body []byte
 	lang text.Lang
 	sent bool // octets have been sent; an error can only break the answer off
+	gone bool // nobody takes the answer any more
 }
 
 // partial is a result that is worth having with an error beside it: what is
@@ -107,6 +110,9 @@ func (c *Console) serve(f command) http.HandlerFunc {
 		result, err := f(r.Context(), k)
 		clear(k.body)
 		switch {
+		case err != nil && k.gone:
+			c.Log.Debug("who gave a command left before its answer ended", "command", r.URL.Path)
+			panic(http.ErrAbortHandler)
 		case err != nil && k.sent:
 			c.Log.Error("a command broke off", "command", r.URL.Path, "error", err)
 			panic(http.ErrAbortHandler) // the client must not take the rest for the whole
@@ -140,12 +146,22 @@ func (c *Console) fail(k *call, err error) {
 
 // Explain turns an error into what a user reads.
 func Explain(texts *text.Catalog, l text.Lang, err error) *Error {
+	err = Room(err)
 	var lines []string
 	for _, one := range faults(err) {
 		sentence, args := fault.Sentence(one)
 		lines = append(lines, texts.Say(l, sentence, args...))
 	}
 	return &Error{Kind: fault.Of(err).String(), Text: strings.Join(lines, "\n")}
+}
+
+// Room makes a fault of an error that says there is no room on a disk.
+func Room(err error) error {
+	_, known := errors.AsType[*fault.Error](err)
+	if !known && (errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)) {
+		return fault.Because(fault.Exhausted, "the disk is full, and nothing was written: free some space and try again", err)
+	}
+	return err
 }
 
 // faults returns the faults of a request that were joined, such as the rules

@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -145,6 +148,23 @@ func TestCommandIsRead(t *testing.T) {
 		if status, _ := raw(t, socket, r[0], r[1], "{}"); status == http.StatusOK {
 			t.Errorf("%s %s is a command", r[0], r[1])
 		}
+	}
+}
+
+// No room on a disk is a sentence of kind exhausted, wherever it was found; a
+// fault says it better.
+func TestRoom(t *testing.T) {
+	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT} {
+		err := fmt.Errorf("a file: %w", &fs.PathError{Op: "write", Path: "/secret", Err: cause})
+		if e := console.Explain(text.New(), text.German, err); e.Kind != "exhausted" || !strings.Contains(e.Text, "Datenträger ist voll") || strings.Contains(e.Text, "secret") {
+			t.Errorf("%v: %+v", cause, e)
+		}
+		if e := console.Explain(text.New(), text.English, fault.Because(fault.Busy, "wait", err)); e.Kind != "busy" {
+			t.Errorf("%v in a fault: %+v", cause, e)
+		}
+	}
+	if e := console.Explain(text.New(), text.English, syscall.EIO); e.Kind != "internal" {
+		t.Errorf("another error: %+v", e)
 	}
 }
 

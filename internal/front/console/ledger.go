@@ -142,7 +142,9 @@ func (l *lazy) Write(b []byte) (int, error) {
 	if err := l.begin(); err != nil {
 		return 0, err
 	}
-	return l.call.w.Write(b)
+	n, err := l.call.w.Write(b)
+	l.call.gone = l.call.gone || err != nil
+	return n, err
 }
 
 func (l *lazy) begin() error {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -75,11 +76,14 @@ func KitFile(words []string, code string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// ErrNoWords says that a kit was not tried, for want of words.
+var ErrNoWords = errors.New("no words")
+
 // OpenKit returns the code in a kit's file.
 func OpenKit(file []byte, words string) ([]byte, error) {
 	id, err := age.NewScryptIdentity(strings.Join(strings.Fields(strings.ToLower(words)), " "))
 	if err != nil {
-		return nil, fault.Because(fault.Invalid, "the words of the recovery kit are missing", err)
+		return nil, fault.Because(fault.Invalid, "the words of the recovery kit are missing", errors.Join(ErrNoWords, err))
 	}
 	id.SetMaxWorkFactor(maxWork)
 	r, err := age.Decrypt(bytes.NewReader(file), id)
