@@ -7,14 +7,14 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
+
+	"siegel/test/tied"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -70,8 +70,7 @@ func Shared() (*Server, error) {
 	return s, err
 }
 
-// start starts a store that ends, and whose directory goes, when this process
-// ends, however it ends: a shell waits for the end of a pipe that only we hold.
+// start starts a store that ends with this process.
 func start() (*Server, error) {
 	program := filepath.Join(os.Getenv("SIEGEL_ROOT"), "build", "bin", "versitygw")
 	if _, err := os.Stat(program); err != nil {
@@ -91,19 +90,13 @@ func start() (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Endpoint: endpoint, Access: "siegel-test", Secret: "only-of-this-test"}
-	const script = `"$1" --quiet --keep-alive --port "$3" posix --sidecar "$2/meta" "$2/objects" >"$2"/log 2>&1 &
-		cat >/dev/null; kill $!; wait; rm -rf "$2"`
-	run := exec.Command("/bin/sh", "-c", script, "sh", program, dir, endpoint) //nolint:noctx // ends with the process
-	run.SysProcAttr, run.Dir = &syscall.SysProcAttr{Setpgid: true}, dir
-	run.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+s.Access, "ROOT_SECRET_KEY="+s.Secret)
-	hold, err := run.StdinPipe()
+	hold, err := tied.Start(tied.Server{
+		Dir: dir, Signal: "TERM", Args: []string{program, endpoint}, Env: []string{"ROOT_ACCESS_KEY=" + s.Access, "ROOT_SECRET_KEY=" + s.Secret},
+		Command: `"$2" --quiet --keep-alive --port "$3" posix --sidecar "$1"/meta "$1"/objects`,
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := run.Start(); err != nil {
-		return nil, errors.Join(err, hold.Close(), os.RemoveAll(dir))
-	}
-	go func() { _ = run.Wait() }()
 	s.client, err = minio.New(endpoint, &minio.Options{Creds: credentials.NewStaticV4(s.Access, s.Secret, ""), Region: "us-east-1"})
 	if err == nil {
 		err = s.wait()

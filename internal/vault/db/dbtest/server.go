@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"siegel/test/tied"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -36,9 +38,7 @@ type postgresServer struct {
 	made atomic.Int64 // databases
 }
 
-// start makes and starts a server that ends, and whose directory goes, when this
-// process ends, however it ends: a shell waits for the end of a pipe that only we
-// hold.
+// start makes and starts a server that ends with this process.
 func start() (*postgresServer, error) {
 	bin, err := binaries()
 	if bin == "" {
@@ -63,18 +63,13 @@ func start() (*postgresServer, error) {
 	if out, err := init.CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, out), os.RemoveAll(dir))
 	}
-	const script = `"$1"/postgres -D "$2"/data -k "$2" -c listen_addresses= -c max_connections=400 -c shared_buffers=32MB >"$2"/log 2>&1 &
-		cat >/dev/null; kill -QUIT $!; wait; rm -rf "$2"`
-	run := exec.Command("/bin/sh", "-c", script, "sh", bin, dir) //nolint:noctx // of the tests
-	run.SysProcAttr, run.Dir = &syscall.SysProcAttr{Credential: who.Credential, Setpgid: true}, dir
-	hold, err := run.StdinPipe()
+	hold, err := tied.Start(tied.Server{
+		Dir: dir, Signal: "QUIT", Args: []string{bin}, Account: who.Credential,
+		Command: `"$2"/postgres -D "$1"/data -k "$1" -c listen_addresses= -c max_connections=400 -c shared_buffers=32MB`,
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := run.Start(); err != nil {
-		return nil, errors.Join(err, hold.Close(), os.RemoveAll(dir))
-	}
-	go func() { _ = run.Wait() }()
 	s := &postgresServer{dir: dir}
 	if err := s.wait(); err != nil {
 		log, _ := os.ReadFile(filepath.Join(dir, "log"))
