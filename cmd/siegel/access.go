@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"siegel/cmd/siegel/cli"
 	"siegel/internal/front/console"
 )
 
@@ -27,16 +28,16 @@ type request struct {
 	Keepers        *int       `json:"keepers,omitempty"`
 }
 
-func (c *cli) accessCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "access", Short: c.say("access to the archive: request, approve, recover"), Args: cobra.ArbitraryArgs, RunE: c.group}
+func (c commands) accessCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "access", Short: c.Say("access to the archive: request, approve, recover"), Args: cobra.ArbitraryArgs, RunE: c.Group}
 	cmd.AddCommand(c.accessRequest(), c.accessApprove(), c.accessReject(), c.accessWithdraw(), c.accessList(), c.accessRecover(), c.accessRepair())
 	return cmd
 }
 
-func (c *cli) accessRequest() *cobra.Command {
+func (c commands) accessRequest() *cobra.Command {
 	var role string
-	cmd := c.person(&cobra.Command{
-		Use: "request ADDRESS", Args: c.words("ADDRESS"), Short: c.say("ask the keepers to give a person the archive (an administrator)"),
+	cmd := c.Person(&cobra.Command{
+		Use: "request ADDRESS", Args: c.Words("ADDRESS"), Short: c.Say("ask the keepers to give a person the archive (an administrator)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var r request
 			if err := c.about(cmd, "access/request", console.Person{Email: args[0], Role: role}, &r, nil); err != nil {
@@ -45,75 +46,75 @@ func (c *cli) accessRequest() *cobra.Command {
 			return c.requested(requested{Request: &r}, "")
 		},
 	})
-	cmd.Flags().StringVar(&role, "role", "auditor", c.say("compliance or auditor"))
+	cmd.Flags().StringVar(&role, "role", "auditor", c.Say("compliance or auditor"))
 	return cmd
 }
 
-func (c *cli) accessApprove() *cobra.Command {
-	return c.decision(&cobra.Command{Use: "approve REQUEST", Short: c.say("carry out a request (a keeper)")}, func(r request) {
+func (c commands) accessApprove() *cobra.Command {
+	return c.decision(&cobra.Command{Use: "approve REQUEST", Short: c.Say("carry out a request (a keeper)")}, func(r request) {
 		if r.Kind == "role" {
-			c.print("Approved and carried out: %s has the role %s now, as %s asked.", r.Email, c.say(r.Value), r.RequesterEmail)
+			c.Print("Approved and carried out: %s has the role %s now, as %s asked.", r.Email, c.Say(r.Value), r.RequesterEmail)
 			c.fewKeepers(r.Keepers)
 		} else {
-			c.print("Approved and carried out: mail with %s is sealed to %s from now on, as %s asked.", r.Value, r.Email, r.RequesterEmail)
+			c.Print("Approved and carried out: mail with %s is sealed to %s from now on, as %s asked.", r.Value, r.Email, r.RequesterEmail)
 		}
 	})
 }
 
-func (c *cli) accessReject() *cobra.Command {
-	return c.decision(&cobra.Command{Use: "reject REQUEST", Short: c.say("end a request without carrying it out (a keeper)")}, func(r request) {
-		c.print("Rejected: %s for %s, as %s asked.", c.wish(r), r.Email, r.RequesterEmail)
+func (c commands) accessReject() *cobra.Command {
+	return c.decision(&cobra.Command{Use: "reject REQUEST", Short: c.Say("end a request without carrying it out (a keeper)")}, func(r request) {
+		c.Print("Rejected: %s for %s, as %s asked.", c.wish(r), r.Email, r.RequesterEmail)
 	})
 }
 
-func (c *cli) accessWithdraw() *cobra.Command {
-	return c.decision(&cobra.Command{Use: "withdraw REQUEST", Short: c.say("take back a request of your own")}, func(r request) {
-		c.print("Withdrawn: %s for %s.", c.wish(r), r.Email)
+func (c commands) accessWithdraw() *cobra.Command {
+	return c.decision(&cobra.Command{Use: "withdraw REQUEST", Short: c.Say("take back a request of your own")}, func(r request) {
+		c.Print("Withdrawn: %s for %s.", c.wish(r), r.Email)
 	})
 }
 
 // wish is what a request asks for.
-func (c *cli) wish(r request) string {
+func (c commands) wish(r request) string {
 	if r.Kind == "role" {
-		return c.say(r.Kind) + " " + c.say(r.Value)
+		return c.Say(r.Kind) + " " + c.Say(r.Value)
 	}
-	return c.say(r.Kind) + " " + r.Value
+	return c.Say(r.Kind) + " " + r.Value
 }
 
 // decision completes a command that ends a request.
-func (c *cli) decision(cmd *cobra.Command, people func(request)) *cobra.Command {
-	cmd.Args = c.words("REQUEST")
+func (c commands) decision(cmd *cobra.Command, people func(request)) *cobra.Command {
+	cmd.Args = c.Words("REQUEST")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cred, err := c.credentials()
+		cred, err := c.Credentials()
 		if err != nil {
 			return err
 		}
 		body := console.Decide{Credentials: cred}
 		if err := body.Request.UnmarshalText([]byte(args[0])); err != nil {
-			return usage(c.say("%q is not the id of a request; siegel access list shows them", args[0]))
+			return cli.Usage(c.Say("%q is not the id of a request; siegel access list shows them", args[0]))
 		}
 		var r request
-		if err := c.call(cmd.Context(), "access/"+cmd.Name(), body, &r, nil); err != nil {
+		if err := c.Call(cmd.Context(), "access/"+cmd.Name(), body, &r, nil); err != nil {
 			return err
 		}
-		return c.result(r, func() { people(r) })
+		return c.Result(r, func() { people(r) })
 	}
-	return c.person(cmd)
+	return c.Person(cmd)
 }
 
-func (c *cli) accessList() *cobra.Command {
-	return c.person(&cobra.Command{
-		Use: "list", Args: c.words(), Short: c.say("list the requests"),
+func (c commands) accessList() *cobra.Command {
+	return c.Person(&cobra.Command{
+		Use: "list", Args: c.Words(), Short: c.Say("list the requests"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cred, err := c.credentials()
+			cred, err := c.Credentials()
 			if err != nil {
 				return err
 			}
 			var list []request
-			if err := c.call(cmd.Context(), "access/list", console.Signed{Credentials: cred}, &list, nil); err != nil {
+			if err := c.Call(cmd.Context(), "access/list", console.Signed{Credentials: cred}, &list, nil); err != nil {
 				return err
 			}
-			return c.result(list, func() {
+			return c.Result(list, func() {
 				for _, r := range list {
 					c.printRequest(r)
 				}
@@ -122,65 +123,65 @@ func (c *cli) accessList() *cobra.Command {
 	})
 }
 
-func (c *cli) printRequest(r request) {
-	_, _ = fmt.Fprintf(c.out, "%s  %s  %s\n", r.ID, r.Created.Local().Format(time.DateTime), c.say(r.State))
-	c.print("    %s for %s, asked by %s", c.wish(r), r.Email, r.RequesterEmail)
+func (c commands) printRequest(r request) {
+	_, _ = fmt.Fprintf(c.Out, "%s  %s  %s\n", r.ID, r.Created.Local().Format(time.DateTime), c.Say(r.State))
+	c.Print("    %s for %s, asked by %s", c.wish(r), r.Email, r.RequesterEmail)
 	switch {
 	case r.Decided == nil:
 	case r.DeciderEmail != "":
-		c.print("    %s by %s on %s", c.say(r.State), r.DeciderEmail, r.Decided.Local().Format(time.DateTime))
+		c.Print("    %s by %s on %s", c.Say(r.State), r.DeciderEmail, r.Decided.Local().Format(time.DateTime))
 	default:
-		c.print("    %s with the recovery kit on %s", c.say(r.State), r.Decided.Local().Format(time.DateTime))
+		c.Print("    %s with the recovery kit on %s", c.Say(r.State), r.Decided.Local().Format(time.DateTime))
 	}
 	if r.NotBefore != nil {
-		c.print("    not before %s: who asked and this account come from one hand", r.NotBefore.Local().Format(moment))
+		c.Print("    not before %s: who asked and this account come from one hand", r.NotBefore.Local().Format(moment))
 	}
 }
 
 // moment is how a time is said in a sentence.
 const moment = "2006-01-02 15:04 MST"
 
-func (c *cli) accessRecover() *cobra.Command {
+func (c commands) accessRecover() *cobra.Command {
 	var file, words, tenant string
 	cmd := &cobra.Command{
-		Use: "recover REQUEST", Args: c.words("REQUEST"), Short: c.say("carry out a request for the role compliance with the recovery kit"),
+		Use: "recover REQUEST", Args: c.Words("REQUEST"), Short: c.Say("carry out a request for the role compliance with the recovery kit"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body := console.Recover{Tenant: tenant}
 			if err := body.Request.UnmarshalText([]byte(args[0])); err != nil {
-				return usage(c.say("%q is not the id of a request; siegel access list shows them", args[0]))
+				return cli.Usage(c.Say("%q is not the id of a request; siegel access list shows them", args[0]))
 			}
 			var err error
-			if body.File, err = c.input("--recovery-file", file); err != nil {
+			if body.File, err = c.Input("--recovery-file", file); err != nil {
 				return err
 			}
-			if body.Words, err = c.secret("--words-file", words, c.say("Words of the recovery kit: ")); err != nil {
+			if body.Words, err = c.Secret("--words-file", words, c.Say("Words of the recovery kit: ")); err != nil {
 				return err
 			}
-			if err := c.call(cmd.Context(), "access/recover", body, nil, nil); err != nil {
+			if err := c.Call(cmd.Context(), "access/recover", body, nil, nil); err != nil {
 				return err
 			}
-			return c.result(map[string]string{"request": args[0]}, func() { c.print("Approved and carried out.") })
+			return c.Result(map[string]string{"request": args[0]}, func() { c.Print("Approved and carried out.") })
 		},
 	}
-	cmd.Flags().StringVar(&file, "recovery-file", "", c.say("file with the recovery kit"))
-	cmd.Flags().StringVar(&words, "words-file", "", c.say("file with its words (default: ask)"))
-	cmd.Flags().StringVar(&tenant, "tenant", "", c.say("tenant, where there are several"))
+	cmd.Flags().StringVar(&file, "recovery-file", "", c.Say("file with the recovery kit"))
+	cmd.Flags().StringVar(&words, "words-file", "", c.Say("file with its words (default: ask)"))
+	cmd.Flags().StringVar(&tenant, "tenant", "", c.Say("tenant, where there are several"))
 	return cmd
 }
 
-func (c *cli) accessRepair() *cobra.Command {
-	return c.person(&cobra.Command{
-		Use: "repair", Args: c.words(), Short: c.say("remove rows that claim access and do not stand in the ledger"),
+func (c commands) accessRepair() *cobra.Command {
+	return c.Person(&cobra.Command{
+		Use: "repair", Args: c.Words(), Short: c.Say("remove rows that claim access and do not stand in the ledger"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cred, err := c.credentials()
+			cred, err := c.Credentials()
 			if err != nil {
 				return err
 			}
 			var out console.Repaired
-			if err := c.call(cmd.Context(), "access/repair", console.Signed{Credentials: cred}, &out, nil); err != nil {
+			if err := c.Call(cmd.Context(), "access/repair", console.Signed{Credentials: cred}, &out, nil); err != nil {
 				return err
 			}
-			return c.result(out, func() { c.print("%d rows were removed; siegel audit names them.", out.Removed) })
+			return c.Result(out, func() { c.Print("%d rows were removed; siegel audit names them.", out.Removed) })
 		},
 	})
 }

@@ -1,72 +1,56 @@
 package main
 
 import (
-	"errors"
 	"io"
-	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 
+	"siegel/cmd/siegel/cli"
 	"siegel/internal/app"
+	"siegel/internal/app/config"
 )
 
-func (c *cli) configCommand() *cobra.Command {
+func (c commands) configCommand() *cobra.Command {
 	var effective bool
 	cmd := &cobra.Command{
-		Use: "config", Args: c.words(),
-		Short: c.say("print the configuration with every field, its default and what it means"),
+		Use: "config", Args: c.Words(),
+		Short: c.Say("print the configuration with every field, its default and what it means"),
 		RunE: func(*cobra.Command, []string) error {
-			octets := app.DefaultConfig
+			octets := config.Default
 			if effective {
 				var err error
-				if octets, err = app.EffectiveConfig(c.data, app.ConfigFile(c.data, c.config)); err != nil {
+				if octets, err = app.EffectiveConfig(c.Data, app.ConfigFile(c.Data, c.Config)); err != nil {
 					return err
 				}
 			}
-			_, err := io.WriteString(c.out, octets)
+			_, err := io.WriteString(c.Out, octets)
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&effective, "effective", false, c.say("print what applies: the file over the defaults"))
+	cmd.Flags().BoolVar(&effective, "effective", false, c.Say("print what applies: the file over the defaults"))
 	cmd.AddCommand(c.configCheck())
 	return cmd
 }
 
-func (c *cli) configCheck() *cobra.Command {
+func (c commands) configCheck() *cobra.Command {
 	return &cobra.Command{
 		Use: "check [FILE]", Args: cobra.ArbitraryArgs,
-		Short: c.say("name every problem of a configuration, without FILE that of the data directory"),
+		Short: c.Say("name every problem of a configuration, without FILE that of the data directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usage(c.say("%s takes %s", cmd.CommandPath(), c.say("[FILE]")))
+				return cli.Usage(c.Say("%s takes %s", cmd.CommandPath(), c.Say("[FILE]")))
 			}
-			file := app.ConfigFile(c.data, c.config)
+			file := app.ConfigFile(c.Data, c.Config)
 			if len(args) == 1 {
 				file = args[0]
-				if err := c.fileThere(file); err != nil {
+				if err := c.FileThere(file); err != nil {
 					return err
 				}
 			}
-			if err := app.CheckConfig(c.data, file); err != nil {
+			if err := app.CheckConfig(c.Data, file); err != nil {
 				return err
 			}
-			return c.result(map[string]string{"file": file}, func() { c.print("The configuration %s has no problems.", file) })
+			return c.Result(map[string]string{"file": file}, func() { c.Print("The configuration %s has no problems.", file) })
 		},
 	}
-}
-
-// checkConfigFile refuses a configuration that was named and is not there.
-func (c *cli) checkConfigFile() error {
-	if c.config == "" {
-		return nil
-	}
-	return c.fileThere(c.config)
-}
-
-func (c *cli) fileThere(file string) error {
-	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-		return usage(c.say("there is no configuration file %s", file))
-	}
-	return nil
 }

@@ -11,25 +11,25 @@ import (
 	"siegel/internal/app/demo"
 )
 
-func (c *cli) demoCommand() *cobra.Command {
+func (c commands) demoCommand() *cobra.Command {
 	var messages string
 	var once bool
 	cmd := &cobra.Command{
-		Use: "demo", Args: c.words(),
-		Short: c.say("run everything once with real mail, then keep running"),
+		Use: "demo", Args: c.Words(),
+		Short: c.Say("run everything once with real mail, then keep running"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir := c.data
+			dir := c.Data
 			if !cmd.Flags().Changed("data") {
 				dir = "siegel-demo"
 			}
 			return demo.Run(cmd.Context(), demo.Options{
-				Dir: dir, Messages: messages, Once: once, JSON: c.json, Verifier: verifier(), Out: c.out,
-				Say: c.say, Log: c.log(slog.LevelWarn, "text"),
+				Dir: dir, Messages: messages, Once: once, JSON: c.JSON, Verifier: verifier(), Out: c.Out,
+				Say: c.Say, Log: c.Log(slog.LevelWarn, "text"),
 			})
 		},
 	}
-	cmd.Flags().StringVar(&messages, "messages", "", c.say("folder with messages (.eml .msg .raw .txt, also in folders below)"))
-	cmd.Flags().BoolVar(&once, "once", false, c.say("end after the walk-through; status 0 only if every step held"))
+	cmd.Flags().StringVar(&messages, "messages", "", c.Say("folder with messages (.eml .msg .raw .txt, also in folders below)"))
+	cmd.Flags().BoolVar(&once, "once", false, c.Say("end after the walk-through; status 0 only if every step held"))
 	return cmd
 }
 

@@ -10,12 +10,12 @@ import (
 	"siegel/internal/kit/fault"
 )
 
-func (c *cli) doctorCommand() *cobra.Command {
+func (c commands) doctorCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "doctor", Args: c.words(), Short: c.say("say what is wrong and how to mend it"),
+		Use: "doctor", Args: c.Words(), Short: c.Say("say what is wrong and how to mend it"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list []console.Check
-			if err := c.call(cmd.Context(), "doctor", struct{}{}, &list, nil); err != nil {
+			if err := c.Call(cmd.Context(), "doctor", struct{}{}, &list, nil); err != nil {
 				return err
 			}
 			problems, space := 0, 0
@@ -27,15 +27,15 @@ func (c *cli) doctorCommand() *cobra.Command {
 					}
 				}
 			}
-			err := c.result(list, func() {
+			err := c.Result(list, func() {
 				state, name := 0, 0 // widths, which differ between languages
 				for _, k := range list {
-					state, name = max(state, utf8.RuneCountInString(c.say(k.State))), max(name, utf8.RuneCountInString(c.say(k.Name)))
+					state, name = max(state, utf8.RuneCountInString(c.Say(k.State))), max(name, utf8.RuneCountInString(c.Say(k.Name)))
 				}
 				for _, k := range list {
-					_, _ = fmt.Fprintf(c.out, "%-*s  %-*s  %s\n", state, c.say(k.State), name, c.say(k.Name), k.What)
+					_, _ = fmt.Fprintf(c.Out, "%-*s  %-*s  %s\n", state, c.Say(k.State), name, c.Say(k.Name), k.What)
 					if k.Remedy != "" {
-						_, _ = fmt.Fprintf(c.out, "%*s-> %s\n", state+name+4, "", k.Remedy)
+						_, _ = fmt.Fprintf(c.Out, "%*s-> %s\n", state+name+4, "", k.Remedy)
 					}
 				}
 			})

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/term"
 
+	"siegel/cmd/siegel/cli"
 	"siegel/cmd/siegel/target"
 	"siegel/internal/front/console"
 	"siegel/internal/kit/durable"
@@ -17,7 +18,7 @@ import (
 )
 
 // files writes files in the user's language.
-func (c *cli) files() target.Files { return target.Files{Say: c.say} }
+func (c commands) files() target.Files { return target.Files{Say: c.Say} }
 
 // codeFile is where the code of a person is written to.
 func codeFile(dir, email string) string {
@@ -26,7 +27,7 @@ func codeFile(dir, email string) string {
 
 // checkCodes fails where the codes of some people could not be written to a
 // folder. It is asked before anything is done that makes the codes.
-func (c *cli) checkCodes(dir string, emails ...string) error {
+func (c commands) checkCodes(dir string, emails ...string) error {
 	if dir == "" {
 		return nil
 	}
@@ -47,7 +48,7 @@ func normal(email string) string {
 	return email[:at+1] + strings.ToLower(email[at+1:])
 }
 
-func (c *cli) writeCodes(dir string, list []invitation) error {
+func (c commands) writeCodes(dir string, list []invitation) error {
 	made := durable.Mkdir(dir, 0o700)
 	for i, inv := range list {
 		err := made
@@ -56,7 +57,7 @@ func (c *cli) writeCodes(dir string, list []invitation) error {
 		}
 		if err != nil {
 			for _, lost := range list[i:] { // there is no second copy of a code
-				fmt.Fprintf(c.err, "%s  %s\n", lost.Email, lost.Code)
+				fmt.Fprintf(c.Err, "%s  %s\n", lost.Email, lost.Code)
 			}
 			return err
 		}
@@ -73,9 +74,9 @@ func refused(err error) bool {
 
 // checkFounding looks for what is in the way of a founding: files, or nobody to
 // type the words of the kit back.
-func (c *cli) checkFounding(f founding, kitFile string) error {
-	if f.recoveryFile == "" && !term.IsTerminal(int(c.in.Fd())) {
-		return c.noTerminal("--recovery-file")
+func (c commands) checkFounding(f founding, kitFile string) error {
+	if f.recoveryFile == "" && !term.IsTerminal(int(c.In.Fd())) {
+		return c.NoTerminal("--recovery-file")
 	}
 	files := []string{kitFile}
 	if f.recoveryFile != "" {
@@ -93,7 +94,7 @@ func (c *cli) checkFounding(f founding, kitFile string) error {
 
 // writeKit writes the kit for a script and answers for it. It returns the files
 // that it wrote, also where it fails.
-func (c *cli) writeKit(file string, k kit) (words, written []string, err error) {
+func (c commands) writeKit(file string, k kit) (words, written []string, err error) {
 	if err := c.files().Create(file, k.File); err != nil {
 		return nil, nil, err
 	}
@@ -108,15 +109,15 @@ func (c *cli) writeKit(file string, k kit) (words, written []string, err error) 
 
 // showKit shows the kit once and has two words typed back. It returns the files
 // that it wrote, also where it fails.
-func (c *cli) showKit(k kit, file string) (words, written []string, err error) {
+func (c commands) showKit(k kit, file string) (words, written []string, err error) {
 	if err := c.files().Create(file, k.File); err != nil {
 		return nil, nil, err
 	}
 	written = []string{file}
-	fmt.Fprintln(c.err, c.say("The recovery kit is the last way to the archive. The file %s is one half; print it or keep it in a safe.", file))
-	fmt.Fprintln(c.err, c.say("The words are the other half. Write them down now, apart from the file; they are not shown again:"))
+	fmt.Fprintln(c.Err, c.Say("The recovery kit is the last way to the archive. The file %s is one half; print it or keep it in a safe.", file))
+	fmt.Fprintln(c.Err, c.Say("The words are the other half. Write them down now, apart from the file; they are not shown again:"))
 	for i, w := range k.Words {
-		fmt.Fprintf(c.err, "  %2d %s\n", i+1, w)
+		fmt.Fprintf(c.Err, "  %2d %s\n", i+1, w)
 	}
 	for _, at := range k.Ask {
 		if err := c.askWord(at, k.Words[at-1]); err != nil {
@@ -131,18 +132,18 @@ func (c *cli) showKit(k kit, file string) (words, written []string, err error) {
 const wordTries = 3
 
 // askWord has a word of the kit typed back.
-func (c *cli) askWord(at int, want string) error {
+func (c commands) askWord(at int, want string) error {
 	for range wordTries {
-		w, err := c.ask(c.say("Type word %d: ", at))
+		w, err := c.Ask(c.Say("Type word %d: ", at))
 		if err != nil {
 			return err
 		}
 		if strings.EqualFold(w, want) {
 			return nil
 		}
-		fmt.Fprintln(c.err, c.say("That is another word; look at what you wrote down."))
+		fmt.Fprintln(c.Err, c.Say("That is another word; look at what you wrote down."))
 	}
-	return usage(c.say("word %d was not typed back; nothing was founded", at))
+	return cli.Usage(c.Say("word %d was not typed back; nothing was founded", at))
 }
 
 func removeAll(files []string) error {

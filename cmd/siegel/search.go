@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"siegel/cmd/siegel/output"
 	"siegel/internal/front/console"
@@ -31,61 +30,48 @@ type found struct {
 	Took    time.Duration `json:"took"`
 }
 
-func (c *cli) searchCommand() *cobra.Command {
+func (c commands) searchCommand() *cobra.Command {
 	var limit, offset int
-	cmd := c.person(&cobra.Command{
+	cmd := c.Person(&cobra.Command{
 		Use: "search WORDS…", Args: cobra.ArbitraryArgs,
-		Short: c.say(`find messages: words, "phrases", prefix*, from: to: subject: body: filename: before: after:`),
-		Long:  c.say("Every word must be there. a OR b takes one of them, -word leaves messages with it out. after: includes its day, before: excludes it; a month or a year means its first day, all in UTC. Put the whole search in single quotation marks, so that the shell leaves it as it is. A search that begins with a hyphen comes last, behind two hyphens that end the options."),
+		Short: c.Say(`find messages: words, "phrases", prefix*, from: to: subject: body: filename: before: after:`),
+		Long:  c.Say("Every word must be there. a OR b takes one of them, -word leaves messages with it out. after: includes its day, before: excludes it; a month or a year means its first day, all in UTC. Put the whole search in single quotation marks, so that the shell leaves it as it is. A search that begins with a hyphen comes last, behind two hyphens that end the options."),
 		Example: "  siegel search 'from:anna \"annual report\" -draft after:2026-01 before:2026-07' --as anna@clinic.example\n" +
 			"  siegel search --as anna@clinic.example -- '-draft report'",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cred, err := c.credentials()
+			cred, err := c.Credentials()
 			if err != nil {
 				return err
 			}
 			var f found
 			body := console.Search{Credentials: cred, Query: strings.Join(args, " "), Limit: limit, Offset: offset}
-			if err := c.call(cmd.Context(), "search", body, &f, c.progress(c.say("Indexing"))); err != nil {
+			if err := c.Call(cmd.Context(), "search", body, &f, c.Progress(c.Say("Indexing"))); err != nil {
 				return err
 			}
-			return c.result(f, func() { c.printFound(f) })
+			return c.Result(f, func() { c.printFound(f) })
 		},
 	})
-	cmd.Flags().IntVar(&limit, "limit", 20, c.say("hits to show, at most 1000"))
-	cmd.Flags().IntVar(&offset, "offset", 0, c.say("hits to leave out"))
+	cmd.Flags().IntVar(&limit, "limit", 20, c.Say("hits to show, at most 1000"))
+	cmd.Flags().IntVar(&offset, "offset", 0, c.Say("hits to leave out"))
 	return cmd
 }
 
-func (c *cli) printFound(f found) {
+func (c commands) printFound(f found) {
 	for _, h := range f.Hits {
 		mark := ""
 		if h.Opaque {
-			mark = c.say(" [not searchable inside]")
+			mark = c.Say(" [not searchable inside]")
 		}
-		_, _ = fmt.Fprintf(c.out, "%s  %s  %-32s %s%s\n", h.ID, h.Sent.Local().Format(time.DateOnly), output.Clip(h.From, 32), output.Clip(h.Subject, 70), mark)
+		_, _ = fmt.Fprintf(c.Out, "%s  %s  %-32s %s%s\n", h.ID, h.Sent.Local().Format(time.DateOnly), output.Clip(h.From, 32), output.Clip(h.Subject, 70), mark)
 	}
-	c.print("%d of %d {hit|hits} in %d {message|messages}, %d ms", len(f.Hits), f.Total, f.Indexed, f.Took.Milliseconds())
+	c.Print("%d of %d {hit|hits} in %d {message|messages}, %d ms", len(f.Hits), f.Total, f.Indexed, f.Took.Milliseconds())
 	if f.Pending > 0 {
-		c.print("%d {message is|messages are} not in the index yet", f.Pending)
+		c.Print("%d {message is|messages are} not in the index yet", f.Pending)
 	}
 	if f.Former > 0 {
-		c.print("%d {message is|messages are} sealed to a former key of yours; a keeper can re-grant {it|them}", f.Former)
+		c.Print("%d {message is|messages are} sealed to a former key of yours; a keeper can re-grant {it|them}", f.Former)
 	}
 	if f.Damaged > 0 {
-		c.print("%d index {record|records} did not open; run siegel ledger verify", f.Damaged)
-	}
-}
-
-// progress prints how far a command is, on a terminal.
-func (c *cli) progress(what string) func(console.Progress) {
-	if c.json || !term.IsTerminal(int(c.out.Fd())) {
-		return nil
-	}
-	return func(p console.Progress) {
-		_, _ = fmt.Fprintf(c.out, "\r%s %d/%d", what, p.Done, p.Total)
-		if p.Done >= p.Total {
-			_, _ = fmt.Fprintln(c.out)
-		}
+		c.Print("%d index {record|records} did not open; run siegel ledger verify", f.Damaged)
 	}
 }

@@ -9,27 +9,28 @@ import (
 	"github.com/spf13/cobra"
 
 	"siegel/internal/app"
+	"siegel/internal/app/config"
 )
 
-func (c *cli) serveCommand() *cobra.Command {
+func (c commands) serveCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "serve", Args: c.words(),
-		Short: c.say("run the server"),
+		Use: "serve", Args: c.Words(),
+		Short: c.Say("run the server"),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context()) },
 	}
 }
 
-func (c *cli) serve(ctx context.Context) (err error) {
-	conf, err := app.LoadConfig(app.ConfigFile(c.data, c.config))
+func (c commands) serve(ctx context.Context) (err error) {
+	conf, err := config.Load(app.ConfigFile(c.Data, c.Config))
 	if err != nil {
-		conf.Log = app.LogConf{Level: "info", Format: "text"} // Open says what is wrong
+		conf.Log = config.LogConf{Level: "info", Format: "text"} // Open says what is wrong
 	}
 	var level slog.Level
 	if level.UnmarshalText([]byte(conf.Log.Level)) != nil {
 		level = slog.LevelInfo
 	}
-	log := c.log(level, conf.Log.Format)
-	a, err := app.Open(ctx, app.Options{Dir: c.data, ConfigFile: c.config, Log: log, Now: time.Now})
+	log := c.Log(level, conf.Log.Format)
+	a, err := app.Open(ctx, app.Options{Dir: c.Data, ConfigFile: c.Config, Log: log, Now: time.Now})
 	if err != nil {
 		return err
 	}

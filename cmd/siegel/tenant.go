@@ -9,22 +9,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"siegel/cmd/siegel/words"
 	"siegel/internal/front/console"
 )
 
-func (c *cli) tenantCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "tenant", Short: c.say("make and list tenants (the operator)"), Args: cobra.ArbitraryArgs, RunE: c.group}
+func (c commands) tenantCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "tenant", Short: c.Say("make and list tenants (the operator)"), Args: cobra.ArbitraryArgs, RunE: c.Group}
 	cmd.AddCommand(c.tenantCreate(), c.tenantList())
 	return cmd
-}
-
-// group is a command that only has others below it.
-func (c *cli) group(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usage(words.Words{Say: c.say}.Unknown(cmd, args[0]))
-	}
-	return cmd.Help()
 }
 
 // kit is a recovery kit as the console sends it.
@@ -49,11 +40,11 @@ type founding struct {
 	codesDir     string
 }
 
-func (c *cli) tenantCreate() *cobra.Command {
+func (c commands) tenantCreate() *cobra.Command {
 	var f founding
 	cmd := &cobra.Command{
-		Use: "create NAME", Args: c.words("NAME"),
-		Short: c.say("the founding ceremony: domains, administrator, keepers, recovery kit"),
+		Use: "create NAME", Args: c.Words("NAME"),
+		Short: c.Say("the founding ceremony: domains, administrator, keepers, recovery kit"),
 		Example: "  siegel tenant create clinic --domain clinic.example --administrator it@clinic.example \\\n" +
 			"    --keeper compliance@clinic.example --reader anna@clinic.example",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -62,18 +53,18 @@ func (c *cli) tenantCreate() *cobra.Command {
 		},
 	}
 	l := cmd.Flags()
-	l.StringSliceVar(&f.Domains, "domain", nil, c.say("domain whose mail is archived"))
-	l.StringSliceVar(&f.Administrators, "administrator", nil, c.say("e-mail address of an administrator: manages, reads nothing"))
-	l.StringSliceVar(&f.Keepers, "keeper", nil, c.say("e-mail address of a keeper: holds the archive; one or two"))
-	l.StringSliceVar(&f.Auditors, "auditor", nil, c.say("e-mail address of an auditor: reads everything"))
-	l.StringSliceVar(&f.Readers, "reader", nil, c.say("e-mail address of a reader: reads mail with her address"))
-	l.StringVar(&f.recoveryFile, "recovery-file", "", c.say("for scripts: write the recovery kit here and its words beside it (.words), without asking"))
-	l.StringVar(&f.codesDir, "codes", "", c.say("write each invitation's code to a file in this folder instead of printing it"))
+	l.StringSliceVar(&f.Domains, "domain", nil, c.Say("domain whose mail is archived"))
+	l.StringSliceVar(&f.Administrators, "administrator", nil, c.Say("e-mail address of an administrator: manages, reads nothing"))
+	l.StringSliceVar(&f.Keepers, "keeper", nil, c.Say("e-mail address of a keeper: holds the archive; one or two"))
+	l.StringSliceVar(&f.Auditors, "auditor", nil, c.Say("e-mail address of an auditor: reads everything"))
+	l.StringSliceVar(&f.Readers, "reader", nil, c.Say("e-mail address of a reader: reads mail with her address"))
+	l.StringVar(&f.recoveryFile, "recovery-file", "", c.Say("for scripts: write the recovery kit here and its words beside it (.words), without asking"))
+	l.StringVar(&f.codesDir, "codes", "", c.Say("write each invitation's code to a file in this folder instead of printing it"))
 	return cmd
 }
 
-func (c *cli) found(ctx context.Context, f founding) (err error) {
-	client, stop, err := c.client(ctx)
+func (c commands) found(ctx context.Context, f founding) (err error) {
+	client, stop, err := c.Client(ctx)
 	if err != nil {
 		return err
 	}
@@ -116,7 +107,7 @@ func (c *cli) found(ctx context.Context, f founding) (err error) {
 	if err := client.Call(ctx, "tenant/create", f.CreateTenant, &out, nil); err != nil {
 		if !refused(err) { // the kit may be the tenant's: it stays
 			written = nil
-			fmt.Fprintln(c.err, c.say("It is not known whether the tenant was founded. Keep %s, and see with siegel tenant list.", kitFile))
+			fmt.Fprintln(c.Err, c.Say("It is not known whether the tenant was founded. Keep %s, and see with siegel tenant list.", kitFile))
 		}
 		return err
 	}
@@ -126,30 +117,30 @@ func (c *cli) found(ctx context.Context, f founding) (err error) {
 			return err
 		}
 	}
-	return c.result(out, func() {
-		c.print("The tenant %s is founded.", f.Name)
+	return c.Result(out, func() {
+		c.Print("The tenant %s is founded.", f.Name)
 		c.printCodes(out.Invitations, f.codesDir)
 		if len(f.Keepers) == 1 {
-			c.print("There is one keeper. If that key is lost, only the recovery kit opens the archive: name a second keeper soon.")
+			c.Print("There is one keeper. If that key is lost, only the recovery kit opens the archive: name a second keeper soon.")
 		}
 	})
 }
 
-func (c *cli) printCodes(list []invitation, dir string) {
-	c.print("Give everybody the code for her address only, by a way that nobody else reads:")
+func (c commands) printCodes(list []invitation, dir string) {
+	c.Print("Give everybody the code for her address only, by a way that nobody else reads:")
 	for _, inv := range list {
 		code := inv.Code
 		if dir != "" {
 			code = codeFile(dir, inv.Email)
 		}
-		_, _ = fmt.Fprintf(c.out, "  %-14s %-32s %s\n", c.say(inv.Role), inv.Email, code)
+		_, _ = fmt.Fprintf(c.Out, "  %-14s %-32s %s\n", c.Say(inv.Role), inv.Email, code)
 	}
-	c.print("Each sets a password of her own with: siegel person accept ADDRESS --code-file FILE")
+	c.Print("Each sets a password of her own with: siegel person accept ADDRESS --code-file FILE")
 }
 
-func (c *cli) tenantList() *cobra.Command {
+func (c commands) tenantList() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Args: c.words(), Short: c.say("list the tenants"),
+		Use: "list", Args: c.Words(), Short: c.Say("list the tenants"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list []struct {
 				ID      string   `json:"id"`
@@ -157,17 +148,17 @@ func (c *cli) tenantList() *cobra.Command {
 				Domains []string `json:"domains"`
 				Problem string   `json:"problem,omitempty"`
 			}
-			if err := c.call(cmd.Context(), "tenant/list", struct{}{}, &list, nil); err != nil {
+			if err := c.Call(cmd.Context(), "tenant/list", struct{}{}, &list, nil); err != nil {
 				return err
 			}
-			return c.result(list, func() {
+			return c.Result(list, func() {
 				if len(list) == 0 {
-					c.print("no tenants")
+					c.Print("no tenants")
 				}
 				for _, t := range list {
-					_, _ = fmt.Fprintf(c.out, "%-20s %s  %s\n", t.Name, t.ID, strings.Join(t.Domains, " "))
+					_, _ = fmt.Fprintf(c.Out, "%-20s %s  %s\n", t.Name, t.ID, strings.Join(t.Domains, " "))
 					if t.Problem != "" {
-						_, _ = fmt.Fprintf(c.out, "  -> %s\n", t.Problem)
+						_, _ = fmt.Fprintf(c.Out, "  -> %s\n", t.Problem)
 					}
 				}
 			})

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"siegel/internal/app/config"
 	"siegel/internal/app/kept"
 	"siegel/internal/archive"
 	"siegel/internal/audit"
@@ -35,7 +36,7 @@ type Options struct {
 	ConfigFile string
 	// Change alters the configuration after it was read: for the demo and the
 	// tests, which listen on free ports. It may be nil.
-	Change func(*Config)
+	Change func(*config.Config)
 	Log    *slog.Logger
 	Now    func() time.Time
 	// Watch hears the steps of the path; may be nil.
@@ -45,7 +46,7 @@ type Options struct {
 // App is an open data directory with every room built. Close it.
 type App struct {
 	Options
-	Config   Config
+	Config   config.Config
 	Instance Instance
 
 	DB       *db.DB
@@ -99,39 +100,16 @@ func (a *App) configure() error {
 	if path == "" {
 		path = a.path(fileConfig)
 	}
-	c, problems := LoadConfig(path)
+	c, problems := config.Load(path)
 	if a.Change != nil {
 		a.Change(&c)
 	}
-	c.complete(a.Dir, a.Instance.Environment)
+	c.Complete(a.Dir, a.Instance.Environment)
 	if err := errors.Join(problems, c.Check(a.Instance.Environment)); err != nil {
 		return fault.Because(fault.Invalid, "the configuration has problems", err)
 	}
 	a.Config = c
 	return nil
-}
-
-// complete fills what depends on data directory and environment.
-func (c *Config) complete(dir string, e Environment) {
-	for _, p := range []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Timestamps.Roots, &c.Database.Postgres, &c.Objects.S3.Secret, &c.Objects.S3.Roots} {
-		if *p != "" && !filepath.IsAbs(*p) {
-			*p = filepath.Join(dir, *p)
-		}
-	}
-	for i, s := range c.LMTP.Sockets {
-		if !filepath.IsAbs(s) {
-			c.LMTP.Sockets[i] = filepath.Join(dir, s)
-		}
-	}
-	if e != Test {
-		return
-	}
-	if c.TLS.Certificate == "" && c.TLS.Key == "" {
-		c.TLS.Certificate, c.TLS.Key = filepath.Join(dir, dirTest, "tls.pem"), filepath.Join(dir, dirTest, "tls.key")
-	}
-	if c.Timestamps.URL == "" {
-		c.Timestamps.URL = TestAuthority
-	}
 }
 
 // path returns a path inside the data directory.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"siegel/internal/app/config"
 	"siegel/internal/app/kept"
 	"siegel/internal/kit/durable"
 	"siegel/internal/kit/fault"
@@ -47,7 +48,7 @@ func look(dir string) (contents, error) {
 		return headless, nil
 	}
 	for _, e := range entries {
-		ours := []string{fileMaster, fileConfig, fileLedgerKey, fileLedgerPub, fileLedgerPEM, fileDemo, dirObjects, dirIndex, dirTemp, dirTest}
+		ours := []string{fileMaster, fileConfig, fileLedgerKey, fileLedgerPub, fileLedgerPEM, fileDemo, dirObjects, dirIndex, dirTemp, config.DirTest}
 		if !slices.Contains(ours, e.Name()) && !strings.HasPrefix(e.Name(), durable.TempPrefix) {
 			return foreign, nil
 		}

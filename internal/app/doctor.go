@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"siegel/internal/app/config"
 	"siegel/internal/front/console"
 	"siegel/internal/kit/fault"
 )
@@ -19,6 +20,12 @@ const (
 	warn = "warn"
 	bad  = "bad"
 )
+
+// Sentence is a text for users that waits for its language.
+type Sentence = console.Sentence
+
+// say makes a sentence.
+func say(sentence string, args ...any) Sentence { return Sentence{Text: sentence, Args: args} }
 
 // check makes a finding.
 func check(name, state string, what, remedy Sentence) console.Finding {
@@ -31,7 +38,7 @@ func (a *App) Doctor(ctx context.Context) []console.Finding {
 		a.checkModes(), a.checkSpace(), a.checkClock(ctx), a.checkSigning(ctx), a.checkStamps(ctx), checkSwap(), checkLimits(),
 	}
 	list = append(append(list, a.checkTenants(ctx)...), a.checkAccess(ctx)...)
-	if a.Instance.Environment == Test {
+	if a.Instance.Environment == config.Test {
 		list = append(list, check("environment", warn, say("this is a test environment: its certificate and timestamps prove nothing"),
 			say("for production begin with siegel init --environment production")))
 	}

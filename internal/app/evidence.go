@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"siegel/internal/app/config"
 	"siegel/internal/archive"
 	"siegel/internal/kit/durable"
 	"siegel/internal/kit/fault"
@@ -86,8 +87,8 @@ func (a *App) openAuthority(e *Evidence) error {
 	switch u := a.Config.Timestamps.URL; u {
 	case "":
 		return nil
-	case TestAuthority:
-		dir := a.path(filepath.Join(dirTest, dirAuthority))
+	case config.TestAuthority:
+		dir := a.path(filepath.Join(config.DirTest, dirAuthority))
 		t, err := authority.Open(dir, a.Now)
 		if err != nil {
 			return fault.Because(fault.Damaged, "the test authority cannot be read", err)

@@ -11,27 +11,19 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"siegel/internal/app/config"
 	"siegel/internal/app/kept"
 	"siegel/internal/kit/durable"
 	"siegel/internal/kit/fault"
 	"siegel/internal/vault/seal/master"
 )
 
-// Environment says what a data directory is for; fixed at init (decision D18).
-type Environment string
-
-// The environments.
-const (
-	Test       Environment = "test"
-	Production Environment = "production"
-)
-
 // Instance is what init fixed.
 type Instance struct {
-	Format      int         `json:"format"`
-	Name        string      `json:"name"` // origins of logs begin with it
-	Environment Environment `json:"environment"`
-	Created     time.Time   `json:"created"`
+	Format      int                `json:"format"`
+	Name        string             `json:"name"` // origins of logs begin with it
+	Environment config.Environment `json:"environment"`
+	Created     time.Time          `json:"created"`
 }
 
 // Files of a data directory; docs/operations.md says what the loss of each
@@ -49,7 +41,6 @@ const (
 	dirObjects    = kept.DirObjects
 	dirIndex      = "index"
 	dirTemp       = "tmp"
-	dirTest       = "test"
 	fileDemo      = "demo.mark" // the demo made the directory for itself
 )
 
@@ -59,7 +50,7 @@ var nameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$`)
 type InitOptions struct {
 	Dir         string
 	Name        string // like a host name: archive.example.org
-	Environment Environment
+	Environment config.Environment
 	Now         func() time.Time
 	Demo        bool // the directory is the demo's own, see [Demo]
 }
@@ -70,7 +61,7 @@ type InitOptions struct {
 func Init(o InitOptions) (err error) {
 	defer fault.Wrap(&err, "init")
 	defer another(&err)
-	if o.Environment != Test && o.Environment != Production {
+	if o.Environment != config.Test && o.Environment != config.Production {
 		return fault.New(fault.Invalid, "choose the environment: test or production")
 	}
 	if !nameForm.MatchString(o.Name) {
@@ -90,10 +81,10 @@ func Init(o InitOptions) (err error) {
 	if err := createLedgerKey(o.Dir, o.Name); err != nil {
 		return err
 	}
-	if err := durable.CreateFile(filepath.Join(o.Dir, fileConfig), []byte(DefaultConfig), 0o600); err != nil {
+	if err := durable.CreateFile(filepath.Join(o.Dir, fileConfig), []byte(config.Default), 0o600); err != nil {
 		return err
 	}
-	if o.Environment == Test {
+	if o.Environment == config.Test {
 		if err := createTestParts(o.Dir, o.Now()); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"siegel/internal/app"
+	"siegel/internal/app/config"
 	"siegel/internal/kit/fault"
 	"siegel/internal/vault/blob/blobtest"
 	"siegel/internal/vault/db/dbtest"
@@ -20,7 +21,7 @@ func scaled(t *testing.T, name string) string {
 	dbtest.Postgres(t) // or the test is skipped
 	blobtest.S3(t)
 	dir := filepath.Join(t.TempDir(), "data")
-	must(t, app.Init(app.InitOptions{Dir: dir, Name: name, Environment: app.Test, Now: time.Now}))
+	must(t, app.Init(app.InitOptions{Dir: dir, Name: name, Environment: config.Test, Now: time.Now}))
 	must(t, stand.Scale(dir))
 	return dir
 }

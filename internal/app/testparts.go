@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"siegel/internal/app/config"
 	"siegel/internal/kit/durable"
 	"siegel/internal/vault/stamp/authority"
 )
@@ -19,21 +20,18 @@ import (
 // createTestParts makes what a test environment has instead of the real thing:
 // a certificate for loopback and a timestamp authority.
 func createTestParts(dir string, now time.Time) error {
-	if err := durable.Mkdir(filepath.Join(dir, dirTest), 0o700); err != nil {
+	if err := durable.Mkdir(filepath.Join(dir, config.DirTest), 0o700); err != nil {
 		return err
 	}
-	if err := createCertificate(filepath.Join(dir, dirTest), now); err != nil {
+	if err := createCertificate(filepath.Join(dir, config.DirTest), now); err != nil {
 		return err
 	}
-	return authority.Create(filepath.Join(dir, dirTest, dirAuthority), now)
+	return authority.Create(filepath.Join(dir, config.DirTest, dirAuthority), now)
 }
 
 // dirAuthority is where the test authority lies, in the directory of test
 // parts.
 const dirAuthority = "tsa"
-
-// developmentName is the subject of the certificate that init makes for tests.
-const developmentName = "Siegel development, not for production"
 
 // createCertificate makes a self-signed certificate for loopback.
 func createCertificate(dir string, now time.Time) error {
@@ -46,7 +44,7 @@ func createCertificate(dir string, now time.Time) error {
 		return err
 	}
 	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: developmentName},
+		SerialNumber: serial, Subject: pkix.Name{CommonName: config.DevelopmentName},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(10, 0, 0),
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"siegel/internal/app"
+	"siegel/internal/app/config"
 	"siegel/internal/identity"
 	"siegel/internal/mail"
 	"siegel/internal/proto/smtp"
@@ -92,7 +93,7 @@ func child(dir string) error {
 	a, err := app.Open(ctx, app.Options{
 		Dir: dir, Now: time.Now, Watch: s.watch,
 		Log:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Change: func(c *app.Config) { c.LMTP.Listen = []string{"127.0.0.1:0"} },
+		Change: func(c *config.Config) { c.LMTP.Listen = []string{"127.0.0.1:0"} },
 	})
 	if err != nil {
 		return err
@@ -169,7 +170,7 @@ func startSiegel(b *testing.B, scaled bool) *siegel {
 func found(b *testing.B, dir string, scaled bool) {
 	b.Helper()
 	ctx := b.Context()
-	if err := app.Init(app.InitOptions{Dir: dir, Name: "bench.example", Environment: app.Test, Now: time.Now}); err != nil {
+	if err := app.Init(app.InitOptions{Dir: dir, Name: "bench.example", Environment: config.Test, Now: time.Now}); err != nil {
 		b.Fatal(err)
 	}
 	if scaled {

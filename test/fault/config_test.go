@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"siegel/internal/app"
+	"siegel/internal/app/config"
 	"siegel/internal/kit/fault"
 )
 
 // problems lists the problems of a configuration that an error names.
-func problems(err error) (list []app.Problem) {
-	var one app.Problem
+func problems(err error) (list []config.Problem) {
+	var one config.Problem
 	if j, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range j.Unwrap() {
 			list = append(list, problems(e)...)
@@ -27,14 +28,14 @@ func problems(err error) (list []app.Problem) {
 		return problems(u)
 	}
 	if errors.As(err, &one) {
-		return []app.Problem{one}
+		return []config.Problem{one}
 	}
 	return nil
 }
 
 // opened makes a data directory with a configuration and returns why it
 // does not open.
-func opened(t *testing.T, e app.Environment, yaml func(dir string) string) error {
+func opened(t *testing.T, e config.Environment, yaml func(dir string) string) error {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	err := app.Init(app.InitOptions{Dir: dir, Name: "house.example", Environment: e, Now: time.Now})
@@ -54,7 +55,7 @@ func opened(t *testing.T, e app.Environment, yaml func(dir string) string) error
 // EX-19: a wrong configuration is refused with every problem at once, each with
 // its field and what to do.
 func TestWrongConfiguration(t *testing.T) {
-	err := opened(t, app.Production, func(string) string {
+	err := opened(t, config.Production, func(string) string {
 		return `
 lmtp:
   listen: ["nowhere", "192.0.2.1:2003"]
@@ -106,7 +107,7 @@ log:
 		{"limits:\n  idle: soon\n", "idle"},
 		{"lmtp: [\n", "siegel.yaml"},
 	} {
-		err := opened(t, app.Test, func(string) string { return c.yaml })
+		err := opened(t, config.Test, func(string) string { return c.yaml })
 		if fault.Of(err) != fault.Invalid || !strings.Contains(err.Error(), c.say) {
 			t.Errorf("%q: %v, want the word %q", c.yaml, err, c.say)
 		}
@@ -117,11 +118,11 @@ log:
 // its timestamp authority's root.
 func TestProductionRefusesDevelopmentCertificates(t *testing.T) {
 	elsewhere := filepath.Join(t.TempDir(), "data")
-	err := app.Init(app.InitOptions{Dir: elsewhere, Name: "test.example", Environment: app.Test, Now: time.Now})
+	err := app.Init(app.InitOptions{Dir: elsewhere, Name: "test.example", Environment: config.Test, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = opened(t, app.Production, func(string) string {
+	err = opened(t, config.Production, func(string) string {
 		return "lmtp:\n  listen: []\n" +
 			"tls:\n  certificate: " + filepath.Join(elsewhere, "test", "tls.pem") + "\n  key: " + filepath.Join(elsewhere, "test", "tls.key") + "\n" +
 			"timestamps:\n  url: https://tsa.example\n  roots: " + filepath.Join(elsewhere, "test", "tsa", "root.pem") + "\n"
@@ -138,8 +139,8 @@ func TestProductionRefusesDevelopmentCertificates(t *testing.T) {
 
 // EV-13: keys of production and test do not open each other's data.
 func TestKeysOfOthersAreRefused(t *testing.T) {
-	dirs := make(map[app.Environment]string)
-	for _, e := range []app.Environment{app.Test, app.Production} {
+	dirs := make(map[config.Environment]string)
+	for _, e := range []config.Environment{config.Test, config.Production} {
 		dir := filepath.Join(t.TempDir(), "data")
 		dirs[e] = dir
 		if err := app.Init(app.InitOptions{Dir: dir, Name: string(e) + ".example", Environment: e, Now: time.Now}); err != nil {
@@ -154,8 +155,8 @@ func TestKeysOfOthersAreRefused(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"master.key", "ledger.key"} {
-		for _, e := range []app.Environment{app.Test, app.Production} {
-			other := map[app.Environment]app.Environment{app.Test: app.Production, app.Production: app.Test}[e]
+		for _, e := range []config.Environment{config.Test, config.Production} {
+			other := map[config.Environment]config.Environment{config.Test: config.Production, config.Production: config.Test}[e]
 			dir := filepath.Join(t.TempDir(), "data")
 			if err := os.CopyFS(dir, os.DirFS(dirs[e])); err != nil {
 				t.Fatal(err)

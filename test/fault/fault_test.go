@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"siegel/internal/app"
+	"siegel/internal/app/config"
 	"siegel/internal/kit/fault"
 	"siegel/test/corpus"
 	"siegel/test/stand"
@@ -194,11 +195,11 @@ func TestClockGoesBack(t *testing.T) {
 // D18, EV-13: production takes neither the test authority nor its certificate.
 func TestProductionRefusesTestParts(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	err := app.Init(app.InitOptions{Dir: dir, Name: "production.example", Environment: app.Production, Now: time.Now})
+	err := app.Init(app.InitOptions{Dir: dir, Name: "production.example", Environment: config.Production, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = stand.Open(t.Context(), app.Options{Dir: dir, Change: func(c *app.Config) { c.Timestamps.URL = app.TestAuthority }})
+	_, err = stand.Open(t.Context(), app.Options{Dir: dir, Change: func(c *config.Config) { c.Timestamps.URL = config.TestAuthority }})
 	if fault.Of(err) != fault.Invalid || !strings.Contains(err.Error(), "proves nothing") {
 		t.Fatalf("error %v", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"siegel/internal/app"
+	"siegel/internal/app/config"
 	"siegel/internal/index"
 	"siegel/test/stand"
 )
@@ -212,7 +213,7 @@ func serve(t *testing.T) (socket, port string, a *app.App) {
 		t.Fatal(err)
 	}
 	socket, port = filepath.Join(door, "lmtp.sock"), freePort(t)
-	a, err := stand.Open(t.Context(), app.Options{Dir: dir, Log: stand.Log(), Change: func(c *app.Config) {
+	a, err := stand.Open(t.Context(), app.Options{Dir: dir, Log: stand.Log(), Change: func(c *config.Config) {
 		c.LMTP.Sockets, c.LMTP.Listen = []string{socket}, []string{"127.0.0.1:" + port}
 	}})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"siegel/internal/app"
+	"siegel/internal/app/config"
 	"siegel/internal/identity"
 	"siegel/internal/mail"
 	"siegel/internal/vault/blob/blobtest"
@@ -34,7 +35,7 @@ func Socket(dir string) string { return filepath.Join(dir, "lmtp.sock") }
 
 // Quiet is the change of the configuration that stands use: no TCP, so that
 // tests of several packages do not meet at a port.
-func Quiet(c *app.Config) {
+func Quiet(c *config.Config) {
 	c.LMTP.Listen = nil
 	c.LMTP.Sockets = []string{"lmtp.sock"}
 }
@@ -49,7 +50,7 @@ func Open(ctx context.Context, o app.Options) (*app.App, error) {
 		o.Now = time.Now
 	}
 	change := o.Change
-	o.Change = func(c *app.Config) {
+	o.Change = func(c *config.Config) {
 		Quiet(c)
 		if change != nil {
 			change(c)
@@ -61,7 +62,7 @@ func Open(ctx context.Context, o app.Options) (*app.App, error) {
 // Init makes a data directory for a test environment. Where SIEGEL_TEST_DATABASE
 // is postgres, database and objects are servers that end with this process.
 func Init(dir string) error {
-	err := app.Init(app.InitOptions{Dir: dir, Name: "siegel.stand.example", Environment: app.Test, Now: time.Now})
+	err := app.Init(app.InitOptions{Dir: dir, Name: "siegel.stand.example", Environment: config.Test, Now: time.Now})
 	if err != nil || os.Getenv(dbtest.Variable) != "postgres" {
 		return err
 	}

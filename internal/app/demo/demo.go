@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"siegel/internal/app"
+	"siegel/internal/app/config"
 	"siegel/internal/identity"
 	"siegel/internal/kit/durable"
 	"siegel/internal/kit/fault"
@@ -147,7 +148,7 @@ func (d *demo) prepare() (_ []*message, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if i.Environment != app.Test || !app.Demo(d.Dir) {
+		if i.Environment != config.Test || !app.Demo(d.Dir) {
 			return nil, fault.Newf(fault.Denied, "the demo did not make %s and leaves it alone; name an empty or missing directory with --data", d.Dir)
 		}
 	}
@@ -162,12 +163,12 @@ func (d *demo) prepare() (_ []*message, err error) {
 func (d *demo) open(ctx context.Context) (err error) {
 	if app.Fresh(d.Dir) {
 		d.tell("Making a data directory for a test environment in %s", d.Dir)
-		err := app.Init(app.InitOptions{Dir: d.Dir, Name: "siegel.demo.example", Environment: app.Test, Now: time.Now, Demo: true})
+		err := app.Init(app.InitOptions{Dir: d.Dir, Name: "siegel.demo.example", Environment: config.Test, Now: time.Now, Demo: true})
 		if err != nil {
 			return err
 		}
 	}
-	d.app, err = app.Open(ctx, app.Options{Dir: d.Dir, Log: d.Log, Now: time.Now, Change: func(c *app.Config) {
+	d.app, err = app.Open(ctx, app.Options{Dir: d.Dir, Log: d.Log, Now: time.Now, Change: func(c *config.Config) {
 		c.LMTP.Listen = []string{"127.0.0.1:0"}
 	}})
 	if err != nil {

@@ -1,4 +1,6 @@
-package app
+// Package config is what an operator may choose: the fields, their defaults, and
+// every problem of a file at once. It is part of app, which alone reads it.
+package config
 
 import (
 	_ "embed"
@@ -17,11 +19,11 @@ import (
 	"siegel/internal/front/console"
 )
 
-// DefaultConfig is the configuration with every field, its default and what it
+// Default is the configuration with every field, its default and what it
 // means, as `siegel config` prints it.
 //
 //go:embed siegel.yaml
-var DefaultConfig string
+var Default string
 
 // Config is what an operator may choose; siegel.yaml documents each field.
 // Secrets are always files, never values.
@@ -88,12 +90,12 @@ type LogConf struct {
 // --environment test` made.
 const TestAuthority = "test"
 
-// LoadConfig reads a configuration over the defaults. A missing file is the
+// Load reads a configuration over the defaults. A missing file is the
 // defaults. The error joins every [Problem] of its form, such as unknown fields
 // and values of the wrong kind; the other fields have been read then.
-func LoadConfig(path string) (Config, error) {
+func Load(path string) (Config, error) {
 	var c Config
-	if err := yaml.UnmarshalWithOptions([]byte(DefaultConfig), &c, yaml.Strict()); err != nil {
+	if err := yaml.UnmarshalWithOptions([]byte(Default), &c, yaml.Strict()); err != nil {
 		return c, fmt.Errorf("the built-in configuration: %w", err)
 	}
 	return c, settings.Load(path, &c)
@@ -104,6 +106,21 @@ type Sentence = console.Sentence
 
 // say makes a sentence.
 func say(sentence string, args ...any) Sentence { return Sentence{Text: sentence, Args: args} }
+
+// Environment says what a data directory is for; fixed at init (decision D18).
+type Environment string
+
+// The environments.
+const (
+	Test       Environment = "test"
+	Production Environment = "production"
+)
+
+// DevelopmentName is the subject of the certificate that init makes for tests.
+const DevelopmentName = "Siegel development, not for production"
+
+// DirTest is the folder of the data directory with what init makes for tests.
+const DirTest = "test"
 
 // Problem is one thing that is wrong with a configuration.
 type Problem = settings.Problem
