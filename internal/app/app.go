@@ -21,9 +21,9 @@ import (
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/secret"
 	"siegel/internal/vault/db"
-	"siegel/internal/vault/db/postgres"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/prove"
+	"siegel/internal/vault/node"
 	"siegel/internal/vault/seal"
 	"siegel/internal/vault/seal/master"
 	"siegel/internal/vault/seal/stream"
@@ -41,6 +41,11 @@ type Options struct {
 	Now    func() time.Time
 	// Watch hears the steps of the path; may be nil.
 	Watch flow.Watch
+	// Version of the program, for the list of nodes.
+	Version string
+	// Adopt makes the PostgreSQL database that is configured the one that counts,
+	// whatever was before: see [node.Adopt].
+	Adopt bool
 }
 
 // App is an open data directory with every room built. Close it.
@@ -50,7 +55,7 @@ type App struct {
 	Instance Instance
 
 	DB       *db.DB
-	Hold     *postgres.Hold // nil with SQLite
+	Node     *node.Node // nil with SQLite
 	Store    kept.Objects
 	Master   *master.Key
 	Vault    *seal.Vault
@@ -121,19 +126,13 @@ func (a *App) openKept(ctx context.Context) (err error) {
 	if a.Master, err = master.Open(a.path(fileMaster), arena); err != nil {
 		return err
 	}
-	if err := a.openDatabase(ctx); err != nil {
-		return err
-	}
 	if a.Store, err = kept.OpenStore(ctx, a.Config.Objects.S3, a.Dir); err != nil {
 		return err
 	}
+	if err := a.openDatabase(ctx); err != nil {
+		return err
+	}
 	if err := emptyDir(a.path(dirTemp)); err != nil {
-		return err
-	}
-	if err := a.openLedger(); err != nil {
-		return err
-	}
-	if err := a.checkInstance(ctx); err != nil {
 		return err
 	}
 	a.Vault, err = seal.New(seal.Config{Log: a.Ledger, Arena: arena, Now: a.Now, Derivations: a.Config.Sessions.Derivations, Alarm: a.alarms.raise})

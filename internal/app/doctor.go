@@ -47,7 +47,7 @@ func (a *App) Doctor(ctx context.Context) []console.Finding {
 
 func (a *App) checkModes() console.Finding {
 	names := []string{".", fileMaster, fileLedgerKey}
-	if a.Hold == nil {
+	if a.Node == nil {
 		names = append(names, fileControl)
 	}
 	for _, name := range names {

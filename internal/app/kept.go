@@ -2,28 +2,71 @@ package app
 
 import (
 	"context"
+	"os"
 	"strings"
 
 	"siegel/internal/app/kept"
 	"siegel/internal/kit/fault"
+	"siegel/internal/vault/db/postgres"
 	"siegel/internal/vault/ledger"
+	"siegel/internal/vault/node"
 )
 
-// openDatabase opens the control database and brings its tables up to date.
+// openDatabase opens the control database and brings its tables up to date. A
+// database that several nodes share is changed only where it is known to be the one
+// that counts, but for the tables by which that is known; where nothing says yet
+// which one counts, checkInstance has to look first.
 func (a *App) openDatabase(ctx context.Context) (err error) {
-	a.DB, a.Hold, err = kept.OpenDatabase(ctx, a.Config.Database, a.Dir, a.Master.ControlKey())
+	var server *postgres.Server
+	a.DB, server, err = kept.OpenDatabase(ctx, a.Config.Database, a.Dir, a.Master.ControlKey())
 	if err != nil {
 		return err
 	}
-	if a.Hold != nil {
-		a.closers = append(a.closers, a.Hold)
-	}
 	a.closers = append(a.closers, a.DB)
+	fenced := false
+	if server != nil {
+		if err := a.DB.Migrate(ctx, "node", node.Migrations()); err != nil {
+			return err
+		}
+		if fenced, err = node.Fenced(ctx, a.Store); err != nil {
+			return err
+		}
+	}
+	if fenced {
+		if err := a.join(ctx, server); err != nil {
+			return err
+		}
+	}
 	for _, m := range tables() {
 		if err := a.DB.Migrate(ctx, m.pkg, m.files); err != nil {
 			return err
 		}
 	}
+	if err := a.openLedger(); err != nil {
+		return err
+	}
+	if err := a.checkInstance(ctx); err != nil || server == nil || fenced {
+		return err
+	}
+	return a.join(ctx, server)
+}
+
+// join makes this process one of the nodes of its instance.
+func (a *App) join(ctx context.Context, server *postgres.Server) error {
+	name, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	d := node.Deps{DB: a.DB, Server: server, Register: a.Store, MAC: a.Master, Instance: a.Instance.Name, Name: name, Version: a.Version, Log: a.Log}
+	if a.Adopt {
+		if err := node.Adopt(ctx, d); err != nil {
+			return err
+		}
+	}
+	if a.Node, err = node.Open(ctx, d); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.Node)
 	return nil
 }
 

@@ -10,8 +10,11 @@ import (
 	"siegel/internal/app"
 	"siegel/internal/app/config"
 	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/internal/vault/blob"
 	"siegel/internal/vault/blob/blobtest"
 	"siegel/internal/vault/db/dbtest"
+	"siegel/internal/vault/node"
 	"siegel/test/stand"
 )
 
@@ -27,8 +30,8 @@ func scaled(t *testing.T, name string) string {
 }
 
 // A database of another instance, and an empty one where there are sealed
-// messages, are refused with what to do, and nothing is changed. Two servers do not
-// have one database.
+// messages, are refused with what to do, and nothing is changed. Two servers work on
+// one database, and each knows of the other.
 func TestDatabaseOfAnother(t *testing.T) {
 	ours, theirs := scaled(t, "ours.example"), scaled(t, "theirs.example")
 	for _, dir := range []string{ours, theirs} {
@@ -57,7 +60,10 @@ func TestDatabaseOfAnother(t *testing.T) {
 	a := opened(t, ours, nil)
 	must(t, a.Store.Put(t.Context(), "a/packs/b", strings.NewReader("x"), 1))
 	must(t, a.Close())
-	refused("an empty one", "postgres.address", []byte(dbtest.Postgres(t).Address), fault.Damaged, "is empty, but there are sealed messages")
+	refused("an empty one", "postgres.address", []byte(dbtest.Postgres(t).Address), fault.Damaged, "is empty or an old copy")
+	must(t, a.Store.Delete(t.Context(), blob.Name(mail.TenantID{}.String()+"/fence"))) // of a store that a server alone used before
+	refused("an empty one without a fence", "postgres.address", []byte(dbtest.Postgres(t).Address), fault.Damaged, "is empty, but there are sealed messages")
+
 
 	first := opened(t, theirs, nil)
 	second := filepath.Join(t.TempDir(), "data")
@@ -65,8 +71,23 @@ func TestDatabaseOfAnother(t *testing.T) {
 	for _, name := range []string{"master.key", "postgres.address", "s3.secret"} {
 		must(t, os.Chmod(filepath.Join(second, name), 0o400))
 	}
-	if _, err := stand.Open(t.Context(), app.Options{Dir: second}); fault.Of(err) != fault.Busy {
-		t.Errorf("a second server: %v", err)
+	must(t, os.Chmod(filepath.Join(second, "ledger.key"), 0o400))
+	other := opened(t, second, nil)
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		roll, err := first.Node.Roll(t.Context())
+		must(t, err)
+		if len(roll) == 2 && roll[0].Here != roll[1].Here && roll[0].State == node.Ready && roll[1].State == node.Ready {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the nodes do not know each other: %+v", roll)
+		}
+	}
+	must(t, other.Close())
+	roll, err := first.Node.Roll(t.Context())
+	must(t, err)
+	if len(roll) != 1 || !roll[0].Here {
+		t.Errorf("after one left: %+v", roll)
 	}
 	must(t, first.Close())
 	must(t, opened(t, second, nil).Close())

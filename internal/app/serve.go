@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"siegel/internal/flow/receive"
 	"siegel/internal/front/console"
+	"siegel/internal/front/health"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/run"
 )
@@ -20,6 +22,7 @@ type Server struct {
 	door    *receive.Server
 	console net.Listener
 	http    *http.Server
+	health  *health.Door
 }
 
 // NewServer opens the doors: connections wait from here on, and are served by
@@ -40,6 +43,9 @@ func NewServer(ctx context.Context, a *App) (_ *Server, err error) {
 		s.door.Close()
 		return nil, err
 	}
+	if s.health, err = a.openHealth(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	s.http = &http.Server{Handler: a.Console(), ReadHeaderTimeout: 10 * time.Second}
 	return s, nil
 }
@@ -47,28 +53,81 @@ func NewServer(ctx context.Context, a *App) (_ *Server, err error) {
 // Addrs returns the addresses of the door for mail.
 func (s *Server) Addrs() []net.Addr { return s.door.Addrs() }
 
+// HealthAddr returns the address of the door for health, nil where there is none.
+func (s *Server) HealthAddr() net.Addr { return s.health.Addr() }
+
 // Close closes the doors of a server that does not run. The app stays open.
 func (s *Server) Close() error {
 	s.door.Close()
-	return s.console.Close()
+	return errors.Join(s.console.Close(), s.health.Close())
+}
+
+// openHealth opens the door at which load balancers and monitors ask.
+func (a *App) openHealth() (*health.Door, error) {
+	c := health.Config{Listen: a.Config.Health.Listen, State: func() error { return nil }}
+	if a.Node != nil {
+		c.State = a.Node.Admitted
+	}
+	var err error
+	if c.TLS, err = a.certificate(); err != nil {
+		return nil, err
+	}
+	d, err := health.Open(c)
+	return d, fault.Because(fault.Invalid, "the door for health cannot be opened", err)
 }
 
 // Run serves until ctx is done, and then stops in the order in which nobody
 // loses anything: no new mail, senders get their answers, then the rest.
 func (s *Server) Run(ctx context.Context) error {
-	var services []run.Service
-	if s.Hold != nil {
-		services = append(services, run.Service{Name: "hold", Run: s.Hold.Run})
-	}
-	services = append(services,
+	return run.All(ctx,
+		run.Service{Name: "health", Run: s.health.Run},
 		run.Service{Name: "commit", Run: s.Commit.Run},
-		run.Service{Name: "expire", Run: s.expire},
-		run.Service{Name: "settle", Run: s.settle})
-	services = append(services, s.evidenceServices()...)
-	services = append(services,
+		run.Service{Name: "for all", Run: s.forAll},
+		run.Service{Name: "sessions", Run: s.endSessions},
 		run.Service{Name: "console", Run: s.runConsole},
-		run.Service{Name: "receive", Run: s.door.Run})
-	return run.All(ctx, services...)
+		run.Service{Name: "receive", Run: s.door.Run},
+		run.Service{Name: "drain", Run: s.drain})
+}
+
+// forAll runs what one node does for all: this one, or while it leads.
+func (s *Server) forAll(ctx context.Context) error {
+	services := append([]run.Service{
+		{Name: "expire", Run: s.expire},
+		{Name: "settle", Run: s.settle},
+	}, s.evidenceServices()...)
+	if s.Node == nil {
+		return run.All(ctx, services...)
+	}
+	return s.Node.Lead(ctx, func(ctx context.Context) error { return run.All(ctx, services...) })
+}
+
+// drain says, when the server is asked to stop, that it takes no new mail, and lets
+// the doors stand open for whoever has not heard it yet.
+func (s *Server) drain(ctx context.Context) error {
+	<-ctx.Done()
+	s.health.Drain()
+	if s.Node != nil {
+		s.Node.Drain()
+	}
+	time.Sleep(s.Config.Health.Drain)
+	return nil
+}
+
+// sweepEvery is how often sessions are compared with accounts: those that another
+// node removed, reset or gave another role lose theirs here.
+const sweepEvery = 2 * time.Second
+
+func (s *Server) endSessions(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(sweepEvery):
+		}
+		if err := s.Identity.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Warn("open sessions could not be compared with their accounts", "err", err)
+		}
+	}
 }
 
 func (a *App) receiveConfig() (receive.Config, error) {
@@ -79,14 +138,21 @@ func (a *App) receiveConfig() (receive.Config, error) {
 		Transactions: a.Config.Limits.MessagesByMinute, IdleTime: a.Config.Limits.Idle,
 		Memory: a.Config.Limits.MemoryBytes, InMemory: inMemory,
 	}
-	if a.Config.TLS.Certificate != "" {
-		cert, err := tls.LoadX509KeyPair(a.Config.TLS.Certificate, a.Config.TLS.Key)
-		if err != nil {
-			return c, fault.Because(fault.Invalid, "certificate and key cannot be used", err)
-		}
-		c.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	var err error
+	c.TLS, err = a.certificate()
+	return c, err
+}
+
+// certificate returns what doors show with TLS, nil where nothing is configured.
+func (a *App) certificate() (*tls.Config, error) {
+	if a.Config.TLS.Certificate == "" {
+		return nil, nil //nolint:nilnil // without one there is no TLS
 	}
-	return c, nil
+	cert, err := tls.LoadX509KeyPair(a.Config.TLS.Certificate, a.Config.TLS.Key)
+	if err != nil {
+		return nil, fault.Because(fault.Invalid, "certificate and key cannot be used", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
 }
 
 // listenConsole opens the operator's socket, which only the account of the

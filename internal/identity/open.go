@@ -1,8 +1,10 @@
 package identity
 
 import (
+	"context"
 	"sync"
 
+	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
 
@@ -54,4 +56,34 @@ func (r *register) end(at whose) {
 	for _, s := range list {
 		s.Close()
 	}
+}
+
+// sessions returns whose sessions are open, each with one of them.
+func (r *register) sessions() []*Session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var list []*Session
+	for _, open := range r.open {
+		for s := range open {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// Sweep closes the sessions of people whose accounts have changed since they
+// signed in: another node may have removed or reset them or given them another
+// role, and only its own register heard of it. Call it every few seconds.
+func (i *Identity) Sweep(ctx context.Context) error {
+	for _, s := range i.open.sessions() {
+		p, err := i.people.ByID(ctx, s.tenant, s.person.ID)
+		switch kind := fault.Of(err); {
+		case err == nil && same(p, s.person):
+		case err == nil, kind == fault.NotFound, kind == fault.Damaged: // she is not who signed in
+			s.Close()
+		default:
+			return err
+		}
+	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"siegel/internal/kit/fault"
@@ -51,7 +52,8 @@ func (p *projection) Close() error {
 
 // open opens the projection of a month through a session, or begins it anew
 // where it is missing, of another version, unreadable, or under a key that the
-// session does not reach.
+// session does not reach. Each node has a file of its own; all are under the salt of
+// the one row.
 func (x *Index) open(ctx context.Context, s Session, month int) (_ *projection, err error) {
 	k := projectionKey{s.Tenant().ID(), holder(s), month}
 	unlock := x.lock(k)
@@ -74,7 +76,12 @@ func (x *Index) open(ctx context.Context, s Session, month int) (_ *projection, 
 			return nil, err
 		}
 	}
-	p, err := x.begin(ctx, s, k)
+	if !slices.Contains(s.Unlocked().Terms(k.holder), term) || len(salt) != saltSize {
+		if term, salt, err = x.salt(ctx, s, k); err != nil {
+			return nil, err
+		}
+	}
+	p, err := x.begin(ctx, s, k, term, salt)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +102,7 @@ func (x *Index) file(k projectionKey, salt []byte) string {
 }
 
 func (x *Index) openFile(ctx context.Context, s Session, k projectionKey, term int, salt []byte) (*projection, error) {
-	if len(salt) != 32 {
+	if len(salt) != saltSize {
 		return nil, errors.New("index: a malformed salt")
 	}
 	path := x.file(k, salt)
@@ -120,23 +127,35 @@ func (x *Index) openFile(ctx context.Context, s Session, k projectionKey, term i
 	return p, nil
 }
 
-// begin makes an empty projection under a fresh salt and the holder's newest
-// key, and deletes the old file.
-func (x *Index) begin(ctx context.Context, s Session, k projectionKey) (_ *projection, err error) {
+// saltSize is that of a projection's salt, in octets.
+const saltSize = 32
+
+// salt gives a projection a fresh salt and the holder's newest key: earlier files,
+// of all nodes, open no more.
+func (x *Index) salt(ctx context.Context, s Session, k projectionKey) (term int, salt []byte, err error) {
 	terms := s.Unlocked().Terms(k.holder)
 	if len(terms) == 0 {
-		return nil, fault.New(fault.Locked, "the session has ended, please sign in again")
+		return 0, nil, fault.New(fault.Locked, "the session has ended, please sign in again")
 	}
-	term := terms[0]
-	for _, t := range terms {
-		term = max(term, t)
-	}
-	salt := seal.NewSalt()
-	path := x.file(k, salt[:])
+	term = slices.Max(terms)
+	fresh := seal.NewSalt()
+	err = s.Tenant().Update(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO index_projection (tenant, holder, month, term, salt) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (tenant, holder, month) DO UPDATE SET term = excluded.term, salt = excluded.salt`,
+			k.holder.Bytes(), k.month, term, fresh[:])
+		return err
+	})
+	return term, fresh[:], err
+}
+
+// begin makes an empty projection, and deletes files that were there before.
+func (x *Index) begin(ctx context.Context, s Session, k projectionKey, term int, salt []byte) (_ *projection, err error) {
+	path := x.file(k, salt)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	key, err := s.Unlocked().ProjectionKey(k.holder, term, salt[:])
+	x.removeFiles(k)
+	key, err := s.Unlocked().ProjectionKey(k.holder, term, salt)
 	if err != nil {
 		return nil, err
 	}
@@ -153,30 +172,18 @@ func (x *Index) begin(ctx context.Context, s Session, k projectionKey) (_ *proje
 	if _, err := c.ExecContext(ctx, schema+fmt.Sprintf("INSERT INTO index_state (version, seq) VALUES (%d, 0);", version)); err != nil {
 		return nil, err
 	}
-	err = s.Tenant().Update(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO index_projection (tenant, holder, month, term, salt) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (tenant, holder, month) DO UPDATE SET term = excluded.term, salt = excluded.salt`,
-			k.holder.Bytes(), k.month, term, salt[:])
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	x.removeOthers(k, path)
 	return &projection{key: k, sql: c}, nil
 }
 
-// removeOthers deletes files of earlier salts. What cannot be deleted now is
-// unreadable anyway, since its salt is gone, and goes the next time.
-func (x *Index) removeOthers(k projectionKey, keep string) {
-	old, err := filepath.Glob(filepath.Join(filepath.Dir(keep), fmt.Sprintf("%06d-*", k.month)))
+// removeFiles deletes this node's files of a projection. What cannot be deleted
+// now goes the next time, and is unreadable where its salt is gone.
+func (x *Index) removeFiles(k projectionKey) {
+	old, err := filepath.Glob(filepath.Join(x.Dir, k.tenant.String(), k.holder.String(), fmt.Sprintf("%06d-*", k.month)))
 	if err != nil {
 		return
 	}
 	for _, f := range old {
-		if !strings.HasPrefix(f, keep) {
-			_ = os.Remove(f)
-		}
+		_ = os.Remove(f)
 	}
 }
 

@@ -33,6 +33,7 @@ type Config struct {
 	Objects    kept.Store    `yaml:"objects"`
 	TLS        TLS           `yaml:"tls"`
 	Limits     Limits        `yaml:"limits"`
+	Health     Health        `yaml:"health"`
 	Ledger     LedgerConf    `yaml:"ledger"`
 	Timestamps Timestamps    `yaml:"timestamps"`
 	Sessions   Sessions      `yaml:"sessions"`
@@ -61,6 +62,12 @@ type Limits struct {
 	MessagesByMinute  int           `yaml:"messages_by_peer_and_minute"`
 	Idle              time.Duration `yaml:"idle"`
 	MemoryBytes       int64         `yaml:"memory_bytes"`
+}
+
+// Health is the door at which load balancers and monitors ask.
+type Health struct {
+	Listen string        `yaml:"listen"`
+	Drain  time.Duration `yaml:"drain"`
 }
 
 // LedgerConf says how often checkpoints are signed.
@@ -132,6 +139,7 @@ func (c Config) Check(environment Environment) error {
 		bad = append(bad, Problem{Field: field, What: what, Remedy: remedy})
 	}
 	c.checkDoors(environment, problem)
+	c.checkHealth(environment, problem)
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		problem("tls", say("certificate and key go together"), say("set both or none"))
 	}
@@ -170,6 +178,27 @@ func (c Config) checkDoors(environment Environment, problem func(field string, w
 	}
 	if len(c.LMTP.Listen)+len(c.LMTP.Sockets) == 0 {
 		problem("lmtp", say("there is no door for mail"), say("set lmtp.listen or lmtp.sockets"))
+	}
+}
+
+func (c Config) checkHealth(environment Environment, problem func(field string, what, remedy Sentence)) {
+	if d := c.Health.Drain; d < 0 || d > time.Minute {
+		problem("health.drain", say("%v is out of bounds", d), say("choose between 0s and 1m"))
+	}
+	a := c.Health.Listen
+	if a == "" {
+		return
+	}
+	host, port, err := net.SplitHostPort(a)
+	if err != nil {
+		problem("health.listen", say("%q is no address", a), say("write host:port, for example 127.0.0.1:2080"))
+		return
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		problem("health.listen", say("%q is no port", port), say("write a number from 1 to 65535; 0 takes a free one"))
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && c.TLS.Certificate == "" && environment == Production {
+		problem("health.listen", say("%s is not loopback and there is no certificate", a), say("set tls.certificate and tls.key, or listen on 127.0.0.1"))
 	}
 }
 

@@ -56,8 +56,8 @@ type Objects interface {
 }
 
 // OpenDatabase opens the control database: the file of the data directory, or the
-// one that the configuration names, of which the hold is returned too.
-func OpenDatabase(ctx context.Context, c Database, dir string, key secret.Key) (*db.DB, *postgres.Hold, error) {
+// one that the configuration names, whose server is returned too.
+func OpenDatabase(ctx context.Context, c Database, dir string, key secret.Key) (*db.DB, *postgres.Server, error) {
 	if c.Postgres == "" {
 		if err := missing(dir); err != nil {
 			return nil, nil, err
@@ -72,15 +72,12 @@ func OpenDatabase(ctx context.Context, c Database, dir string, key secret.Key) (
 	if err != nil {
 		return nil, nil, err
 	}
-	hold, err := postgres.Take(ctx, address)
+	s, err := postgres.At(address)
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := postgres.Open(ctx, address)
-	if err != nil {
-		return nil, nil, errors.Join(err, hold.Close())
-	}
-	return d, hold, nil
+	d, err := s.Open(ctx)
+	return d, s, err
 }
 
 // missing refuses to begin an empty control database where the old one is

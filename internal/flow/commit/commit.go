@@ -248,6 +248,12 @@ func (r *Room) commit(ctx context.Context, groups []*group) {
 		for _, g := range groups {
 			g.answer(r.lookUp(ctx, g, err))
 		}
+	case errors.Is(err, db.ErrAlone):
+		// It is there and may be lost with its server. The retry that comes is
+		// recognised, and where that one is durable the first is too.
+		for _, g := range groups {
+			g.answer(err)
+		}
 	case len(groups) > 1:
 		for _, g := range groups {
 			r.commit(ctx, []*group{g})
@@ -286,14 +292,14 @@ func (r *Room) singly(ctx context.Context, g *group, failed error) {
 }
 
 // lookUp finds out what became of a group whose answer got lost. Where that
-// cannot be found out either, the sender is told to come again: his retry is
+// cannot be found out either, or not in a database that counts, the sender is told to come again: his retry is
 // recognised if the group is there.
 func (r *Room) lookUp(ctx context.Context, g *group, lost error) error {
 	const tries, pause = 20, 250 * time.Millisecond
 	for range tries {
 		var one int
 		err := g.tenant.QueryRow(ctx, `SELECT 1 FROM commit_group WHERE tenant = $1 AND id = $2`, g.id.Bytes()).Scan(&one)
-		if err == nil {
+		if err == nil && r.DB.Admitted() == nil {
 			return nil
 		}
 		if errors.Is(err, db.ErrNoRows) {

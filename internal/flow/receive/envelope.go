@@ -31,6 +31,7 @@ func (c *session) mail(arg string) error {
 		return nil
 	}
 	c.tx = &transaction{from: from, known: make(map[mail.Domain]mail.TenantID)}
+	c.wire.transaction(true)
 	c.say(saySender)
 	return nil
 }

@@ -175,7 +175,7 @@ func (s *Server) Close() {
 }
 
 // Run takes mail until ctx is done. Then no new connection is taken, those that
-// wait for a command get 421, and commands in progress finish, for DrainTime at
+// wait for a command outside a transaction get 421, and transactions in progress finish, for DrainTime at
 // most; what is still open then is cut, its work is cancelled, and its senders
 // will try again. The error is not nil only when work does not end even so.
 func (s *Server) Run(ctx context.Context) error {

@@ -317,4 +317,5 @@ func (c *session) reset() {
 	}
 	c.tx = nil
 	c.wire.pace = nil
+	c.wire.transaction(false)
 }

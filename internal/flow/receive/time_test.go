@@ -200,8 +200,9 @@ func TestWorkTime(t *testing.T) {
 	})
 }
 
-// TestStop: idle connections get 421 at once; a message on its way, and one that
-// is being committed, are finished first.
+// TestStop: idle connections get 421 at once; a transaction that has begun, a message
+// on its way, and one that is being committed are finished first, so that no sender
+// is turned away in the middle. (OP-05)
 func TestStop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -222,11 +223,13 @@ func TestStop(t *testing.T) {
 		stopped := make(chan error)
 		go func() { stopped <- h.Stop(cancel) }()
 		idle.forever("421 4.3.2 Closing down, please come back")
-		partial.forever("421 4.3.2 Closing down, please come back")
 		late := h.pipe(work, t, "") // accepted in the last moment
 		late.want("220 *")
 		late.forever("421 4.3.2 Closing down, please come back")
 		time.Sleep(time.Second)
+		partial.send("mple>\r\nDATA\r\nx\r\n.\r\n")
+		partial.want("250 *", "354 *", "250 2.0.0 Kept *")
+		partial.forever("421 4.3.2 Closing down, please come back")
 		coming.send("\r\n.\r\nNOOP\r\n")
 		coming.want("250 2.0.0 Kept *")
 		coming.forever("421 4.3.2 Closing down, please come back")
@@ -237,7 +240,7 @@ func TestStop(t *testing.T) {
 			t.Error(err)
 		}
 		h.check(t)
-		if n := len(h.way.all()); n != 2 {
+		if n := len(h.way.all()); n != 3 {
 			t.Errorf("%d passages", n)
 		}
 	})

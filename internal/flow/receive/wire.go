@@ -43,6 +43,7 @@ type wire struct {
 	raw      net.Conn // as accepted
 	conn     net.Conn // raw, or TLS on it; guarded by mu
 	waiting  bool     // for a command; guarded by mu
+	open     bool     // a transaction has begun: a stop lets it end; guarded by mu
 	stopping bool     // guarded by mu
 }
 
@@ -78,11 +79,18 @@ func (w *wire) await() error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.stopping {
+	if w.stopping && !w.open {
 		return errStopping
 	}
 	w.waiting = true
 	return nil
+}
+
+// transaction notes that one has begun or ended.
+func (w *wire) transaction(open bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.open = open
 }
 
 // busy ends the wait: what is in progress may finish although we stop.
@@ -109,7 +117,7 @@ func (w *wire) Read(p []byte) (int, error) {
 	if err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if err = errSlow; w.stopping && w.waiting {
+		if err = errSlow; w.stopping && w.waiting && !w.open {
 			err = errStopping
 		}
 	}
@@ -125,7 +133,7 @@ func (w *wire) arm() (net.Conn, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.waiting {
-		if w.stopping {
+		if w.stopping && !w.open {
 			return nil, errStopping
 		}
 		at = w.until
@@ -133,13 +141,13 @@ func (w *wire) arm() (net.Conn, error) {
 	return w.conn, w.conn.SetReadDeadline(at)
 }
 
-// stop ends the connection as soon as it waits for a command. It may be called
-// from any goroutine.
+// stop ends the connection as soon as it waits for a command outside a
+// transaction. It may be called from any goroutine.
 func (w *wire) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.stopping = true
-	if w.waiting {
+	if w.waiting && !w.open {
 		_ = w.conn.SetReadDeadline(time.Unix(1, 0)) // wakes the read
 	}
 }

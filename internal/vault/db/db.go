@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pressly/goose/v3"
 
@@ -44,6 +45,8 @@ type Driver struct {
 // rows holds until it ends.
 type DB struct {
 	driver Driver // set once by New
+
+	admit atomic.Pointer[func() error] // nil: nobody has to be asked
 
 	mu       sync.Mutex
 	prepared map[string]*sql.Stmt // on Write, by query; guarded by mu
@@ -88,7 +91,37 @@ func (d *DB) Tenant(id mail.TenantID) Tenant { return Tenant{db: d, id: id} }
 // its own handle. When it returns nil the changes are durable. When it returns
 // an error that Is [ErrUnknown], they may be or not; otherwise they are not
 // there. f may be run again by a caller and must not have other effects.
+//
+// Nothing is written, and nothing that was written is said to be durable, while
+// the database is not known to be the one that counts ([DB.Admit]).
 func (d *DB) Update(ctx context.Context, f func(*Batch) error) error {
+	if err := d.Admitted(); err != nil {
+		return err
+	}
+	if err := d.claim(ctx, f); err != nil {
+		return err
+	}
+	if err := d.Admitted(); err != nil {
+		return errors.Join(ErrUnknown, err)
+	}
+	return nil
+}
+
+// Admit sets who is asked before and after each transaction that writes: where it
+// fails, the database may have been left behind by a promotion, and nothing that
+// is written there counts.
+func (d *DB) Admit(f func() error) { d.admit.Store(&f) }
+
+// Admitted fails where the database is not known to be the one that counts.
+func (d *DB) Admitted() error {
+	if f := d.admit.Load(); f != nil {
+		return (*f)()
+	}
+	return nil
+}
+
+// claim does what Update does and asks nobody.
+func (d *DB) claim(ctx context.Context, f func(*Batch) error) error {
 	tx, err := d.driver.Write.BeginTx(ctx, nil)
 	if err != nil {
 		return d.driver.Classify(err)
@@ -100,7 +133,10 @@ func (d *DB) Update(ctx context.Context, f func(*Batch) error) error {
 	if err := f(b); err != nil {
 		return errors.Join(b.lost, d.driver.Classify(err), ignoreDone(tx.Rollback()))
 	}
-	if err := tx.Commit(); err != nil {
+	switch err := tx.Commit(); {
+	case errors.Is(err, ErrAlone):
+		return err
+	case err != nil:
 		return errors.Join(ErrUnknown, d.driver.Classify(err), ignoreDone(tx.Rollback()))
 	}
 	d.prepareWanted(ctx)
@@ -113,6 +149,10 @@ func ignoreDone(err error) error {
 	}
 	return err
 }
+
+// ErrAlone says that a transaction was committed by one server of several and may
+// not be on the others: as if it had not been, for whoever is told.
+var ErrAlone = errors.New("db: committed by one server alone")
 
 // ErrUnknown says that the answer to a commit got lost: look whether it is
 // there before you tell anybody anything.

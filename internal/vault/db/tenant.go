@@ -41,6 +41,12 @@ func (t Tenant) Update(ctx context.Context, f func(*Tx) error) error {
 	return t.db.Update(ctx, func(b *Batch) error { return f(b.Tenant(t.id)) })
 }
 
+// Claim does what Update does, also while the database is not known to be the one
+// that counts: for the rows by which that is found out.
+func (t Tenant) Claim(ctx context.Context, f func(*Tx) error) error {
+	return t.db.claim(ctx, func(b *Batch) error { return f(b.Tenant(t.id)) })
+}
+
 // View runs f on one consistent state of the rows.
 func (t Tenant) View(ctx context.Context, f func(*Tx) error) error {
 	tx, err := t.readers().BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})

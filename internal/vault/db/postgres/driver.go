@@ -15,15 +15,22 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"siegel/internal/kit/fault"
+	"siegel/internal/vault/db"
 )
 
 // The driver with kinds: whatever fails below, also while rows are read, comes
 // up as a fault that says what a caller can do.
 
 // connector opens connections without anybody seeing the address.
-type connector struct{ driver.Connector }
+type connector struct {
+	driver.Connector
 
-func newConnector(config *pgx.ConnConfig) connector { return connector{stdlib.GetConnector(*config)} }
+	right func(Primary) bool
+}
+
+func newConnector(config *pgx.ConnConfig, right func(Primary) bool) connector {
+	return connector{stdlib.GetConnector(*config), right}
+}
 
 // Connect implements [driver.Connector].
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -32,12 +39,31 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, classify(err)
 	}
 	if s, ok := opened.(*stdlib.Conn); ok {
-		return conn{s}, nil
+		return conn{s, c.right}, nil
 	}
 	return nil, fmt.Errorf("postgres: the driver gave a %T", opened)
 }
 
-type conn struct{ *stdlib.Conn }
+type conn struct {
+	*stdlib.Conn
+
+	right func(Primary) bool
+}
+
+// IsValid implements [driver.Validator]: a connection to a primary that does not
+// count any more is not used again.
+func (c conn) IsValid() bool {
+	p, ok := c.Conn.Conn().PgConn().CustomData()[dataPrimary].(Primary)
+	return ok && c.right(p)
+}
+
+// ResetSession implements [driver.SessionResetter].
+func (c conn) ResetSession(ctx context.Context) error {
+	if !c.IsValid() {
+		return driver.ErrBadConn
+	}
+	return c.Conn.ResetSession(ctx)
+}
 
 func (c conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	r, err := c.Conn.ExecContext(ctx, query, args)
@@ -57,7 +83,42 @@ func (c conn) QueryContext(ctx context.Context, query string, args []driver.Name
 
 func (c conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
 	t, err := c.Conn.BeginTx(ctx, o)
-	return t, classify(err)
+	if err != nil {
+		return nil, classify(err)
+	}
+	return transaction{t, c.Conn.Conn().PgConn()}, nil
+}
+
+// transaction is one whose commit is not believed where the server had doubts.
+type transaction struct {
+	driver.Tx
+
+	conn *pgconn.PgConn
+}
+
+// dataDoubt is where a connection keeps that the server warned.
+const dataDoubt = "siegel doubt"
+
+// doubt hears what the server says beside its answers. A commit whose wait for
+// the standby was broken off succeeds, with nothing but a warning (PostgreSQL
+// manual, section 27.2.8.3).
+func doubt(c *pgconn.PgConn, n *pgconn.Notice) {
+	if n.SeverityUnlocalized == "WARNING" {
+		c.CustomData()[dataDoubt] = true
+	}
+}
+
+// Commit implements [driver.Tx]. It fails where the server warned: what was
+// committed there may be nowhere else.
+func (t transaction) Commit() error {
+	delete(t.conn.CustomData(), dataDoubt)
+	if err := t.Tx.Commit(); err != nil {
+		return classify(err)
+	}
+	if t.conn.CustomData()[dataDoubt] != nil {
+		return fault.Because(fault.Busy, "the control database did not say that the standby has what was written", db.ErrAlone)
+	}
+	return nil
 }
 
 // rows classifies what goes wrong behind the first row.

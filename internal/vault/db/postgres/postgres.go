@@ -12,12 +12,14 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+	"golang.org/x/sys/unix"
 
 	"siegel/internal/kit/fault"
 	"siegel/internal/vault/db"
@@ -32,7 +34,7 @@ const (
 	lockTime = 10 * time.Second
 	// idleTime is how long the server keeps a transaction of a node that says
 	// nothing more: its locks must not outlive it.
-	idleTime    = 30 * time.Second
+	idleTime    = 20 * time.Second
 	connectTime = 10 * time.Second
 	oldest      = 150000 // server_version_num
 )
@@ -46,15 +48,38 @@ func Readers() int { return max(16, 2*runtime.GOMAXPROCS(0)) }
 // part of an error. It fails with kind Invalid where the address or the server is
 // not what this package asks for, with a sentence that names the remedy, and with
 // kind Busy where the server cannot be reached.
-func Open(ctx context.Context, address string) (_ *db.DB, err error) {
+func Open(ctx context.Context, address string) (*db.DB, error) {
+	s, err := At(address)
+	if err != nil {
+		return nil, err
+	}
+	return s.Open(ctx)
+}
+
+// Server is a PostgreSQL server, or several of which one takes writes, at an
+// address. Use it from many goroutines.
+type Server struct {
+	config   *pgx.ConnConfig
+	required atomic.Pointer[Primary] // nil: any
+}
+
+// At returns the server at an address. It asks nobody, and fails as
+// [CheckAddress] does.
+func At(address string) (_ *Server, err error) {
 	defer fault.Wrap(&err, "control database")
 	config, err := parse(address)
 	if err != nil {
 		return nil, err
 	}
-	write := pool(config, Writers, map[string]string{"default_transaction_read_only": "off"})
-	read := pool(config, Readers(), map[string]string{"default_transaction_read_only": "on"})
-	inside := pool(config, Writers, map[string]string{"default_transaction_read_only": "on"})
+	return &Server{config: config}, nil
+}
+
+// Open opens the control database; see the package's function of that name.
+func (s *Server) Open(ctx context.Context) (_ *db.DB, err error) {
+	defer fault.Wrap(&err, "control database")
+	write := s.pool(Writers, "off")
+	read := s.pool(Readers(), "on")
+	inside := s.pool(Writers, "on")
 	locker, err := lock.NewPostgresSessionLocker()
 	if err != nil {
 		return nil, err
@@ -93,12 +118,12 @@ func parse(address string) (*pgx.ConnConfig, error) {
 		}
 	}
 	config.ConnectTimeout = connectTime
-	// Of several hosts the one that takes writes is the right one.
-	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-	config.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
+	config.OnNotice = doubt
+	config.DialFunc = dial
 	for name, value := range map[string]string{
 		"application_name": "siegel", "default_transaction_isolation": "read committed", "timezone": "UTC",
 		"lock_timeout": fmt.Sprint(lockTime.Milliseconds()), "idle_in_transaction_session_timeout": fmt.Sprint(idleTime.Milliseconds()),
+		"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "2", // a node that is gone holds no lock for long
 	} {
 		config.RuntimeParams[name] = value
 	}
@@ -120,16 +145,12 @@ func private(host string, config *tls.Config) error {
 	return nil
 }
 
-// pool returns at most size connections with session settings of their own.
-func pool(config *pgx.ConnConfig, size int, settings map[string]string) *sql.DB {
-	own := config.Copy()
-	for name, value := range settings {
-		own.RuntimeParams[name] = value
-	}
-	if own.RuntimeParams["default_transaction_read_only"] == "on" {
-		own.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
-	}
-	c := sql.OpenDB(newConnector(own))
+// pool returns at most size connections, which may only read or write too.
+func (s *Server) pool(size int, readOnly string) *sql.DB {
+	own := s.config.Copy()
+	own.RuntimeParams["default_transaction_read_only"] = readOnly
+	own.ValidateConnect = s.validate
+	c := sql.OpenDB(newConnector(own, s.right))
 	c.SetMaxOpenConns(size)
 	c.SetMaxIdleConns(size)
 	c.SetConnMaxIdleTime(5 * time.Minute)
@@ -178,6 +199,26 @@ func check(ctx context.Context, c *sql.DB) error {
 	}
 	return nil
 }
+
+// dial connects so that a server that is gone without a word is noticed: what it
+// does not confirm within some seconds is an error, and so is its silence.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d := net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 5 * time.Second, Count: 2},
+		Control: func(network, _ string, c syscall.RawConn) (err error) {
+			if !strings.HasPrefix(network, "tcp") {
+				return nil
+			}
+			return errors.Join(err, c.Control(func(fd uintptr) {
+				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(goneTime.Milliseconds()))
+			}))
+		},
+	}
+	return d.DialContext(ctx, network, address)
+}
+
+// goneTime is how long octets may wait for the other side to confirm them.
+const goneTime = 15 * time.Second
 
 // dialed reports whether an error is one of the network.
 func dialed(err error) bool {

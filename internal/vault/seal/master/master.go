@@ -27,6 +27,7 @@ const (
 	purposeRetry   secret.Purpose = "siegel/v1 retry"
 	purposeSignIn  secret.Purpose = "siegel/v1 sign-in"
 	purposeEntry   secret.Purpose = "siegel/v1 ledger entry"
+	purposeFence   secret.Purpose = "siegel/v1 fence"
 )
 
 // Key is the master key, in locked memory. Use it from many goroutines.
@@ -102,6 +103,10 @@ func (m *Key) SignInMAC(b []byte) [32]byte { return mac(m.key.Derive(purposeSign
 // logs: what this instance entered itself has one, what a hand put into the
 // database has not.
 func (m *Key) EntryMAC(b []byte) [32]byte { return mac(m.key.Derive(purposeEntry, nil), b) }
+
+// FenceMAC authenticates octets under the instance's key for the fence in the
+// object store.
+func (m *Key) FenceMAC(b []byte) [32]byte { return mac(m.key.Derive(purposeFence, nil), b) }
 
 // mac is HMAC-SHA256; it wipes the key.
 func mac(k secret.Key, b []byte) (out [32]byte) {

@@ -1,0 +1,285 @@
+package node
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/internal/vault/blob"
+	"siegel/internal/vault/db"
+	"siegel/internal/vault/db/postgres"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this package.
+func Migrations() fs.FS { return migrations }
+
+// Times of the fence.
+const (
+	lookEvery = time.Second
+	lookTime  = 5 * time.Second // for database and object store to answer
+	// lease is how long a node is admitted after the last look that found all well,
+	// counted from the beginning of the look.
+	lease = 10 * time.Second
+	// raiseWait is from when on nodes work after the fence was raised: longer than
+	// the lease, so that nobody is admitted by the old one, and by what clocks may
+	// differ.
+	raiseWait = lease + 5*time.Second
+)
+
+// Deps is what a node works with.
+type Deps struct {
+	DB       *db.DB
+	Server   *postgres.Server
+	Register blob.Register
+	MAC      MAC
+	Instance string // its name
+	Name     string // of the machine
+	Version  string // of the program
+	Log      *slog.Logger
+}
+
+// Node is this process among the nodes of an instance. Use it from many
+// goroutines.
+type Node struct {
+	Deps
+
+	id      mail.ID // of the process
+	started time.Time
+	probe   *postgres.Probe // of whoever looks
+
+	stop    context.CancelFunc
+	stopped chan struct{} // closed when nobody looks any more
+
+	mu       sync.Mutex
+	until    time.Time     // admitted until then; guarded by mu
+	why      error         // of the last look; guarded by mu
+	fence    fence         // of the last look that found one; guarded by mu
+	leads    bool          // guarded by mu
+	draining bool          // guarded by mu
+	woken    chan struct{} // cap 1: the row is to be written at once
+}
+
+// Open joins the nodes of an instance: it looks until the node is admitted, and
+// goes on looking until Close. It fails with kind Busy where database or object
+// store do not answer, and with kind Invalid or Damaged where the database is not
+// the one that counts. The tables of this package must be there.
+func Open(ctx context.Context, d Deps) (*Node, error) {
+	n := &Node{
+		Deps: d, id: mail.NewID(), started: time.Now(), probe: d.Server.Probe(),
+		stopped: make(chan struct{}), woken: make(chan struct{}, 1),
+	}
+	d.DB.Admit(n.Admitted)
+	for {
+		err := n.look(ctx)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, errSoon) {
+			n.probe.Close()
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			n.probe.Close()
+			return nil, ctx.Err()
+		case <-time.After(lookEvery):
+		}
+	}
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	n.stop = cancel
+	go n.run(own)
+	return n, nil
+}
+
+// Close leaves the nodes of the instance. Nothing is admitted any more.
+func (n *Node) Close() error {
+	n.stop()
+	<-n.stopped
+	return nil
+}
+
+// errSoon says that the fence was raised and nodes do not work yet.
+var errSoon = fault.New(fault.Busy, "another PostgreSQL server was promoted; work begins in some seconds")
+
+// Admitted fails, with kind Busy, where the database is not known to be the one
+// that counts.
+func (n *Node) Admitted() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if time.Now().Before(n.until) {
+		return nil
+	}
+	return fault.Because(fault.Busy, "it is not known whether the control database is the one that counts; try again later", n.why)
+}
+
+// run looks until ctx is done.
+func (n *Node) run(ctx context.Context) {
+	defer close(n.stopped)
+	defer n.probe.Close()
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	said := ""
+	written := time.Time{}
+	for {
+		err := n.look(ctx)
+		if err != nil && ctx.Err() == nil && err.Error() != said {
+			said = err.Error()
+			n.Log.Error("this node answers nobody: it is not known whether the control database is the one that counts", "err", err)
+		}
+		if err == nil && said != "" {
+			said = ""
+			n.Log.Info("the control database is the one that counts; this node answers again")
+		}
+		if err == nil && time.Since(written) >= sayEvery {
+			if err := n.say(ctx); err == nil {
+				written = time.Now()
+			}
+		}
+		select {
+		case <-ctx.Done():
+			n.leave(ctx)
+			return
+		case <-n.woken:
+			written = time.Time{}
+		case <-tick.C:
+		}
+	}
+}
+
+// look compares fence and database, and admits this node where they agree.
+func (n *Node) look(ctx context.Context) error {
+	began := time.Now()
+	own, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	f, err := n.compare(own)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.why = err
+	if err == nil {
+		n.until, n.fence = began.Add(lease), f
+	} else if kind := fault.Of(err); kind == fault.Invalid || kind == fault.Damaged || errors.Is(err, errSoon) {
+		n.until = time.Time{} // it is known that it does not count
+	}
+	return err
+}
+
+// compare returns the fence where the database is the one that it names, and
+// raises it where the database's timeline is later.
+func (n *Node) compare(ctx context.Context) (f fence, err error) {
+	defer fault.Wrap(&err, "fence")
+	raw, err := n.Register.Load(ctx, fenceName())
+	if err != nil {
+		return f, err
+	}
+	if raw != nil {
+		if f, err = parseFence(raw, n.MAC); err != nil {
+			return f, err
+		}
+	}
+	found, err := n.probe.Primary(ctx, f.Timeline)
+	if err != nil {
+		return f, err
+	}
+	if raw != nil && found.System != f.System {
+		return f, fault.New(fault.Invalid, "the control database is another PostgreSQL cluster than before; if you moved it there yourself, run siegel node adopt with all nodes stopped")
+	}
+	n.Server.Require(found)
+	if raw == nil || found.Timeline > f.Timeline {
+		return f, n.raise(ctx, raw, found)
+	}
+	token, err := n.token(ctx, found.Timeline)
+	switch {
+	case err != nil:
+		return f, err
+	case token.IsZero():
+		return f, fault.New(fault.Damaged, "the control database is empty or an old copy, but the object store has a fence: delete nothing, check database.postgres, or put the database back from a newer copy")
+	case token != f.token:
+		return f, fault.New(fault.Invalid, "two PostgreSQL servers were promoted, and this is not the one that counts; shut it down, or run siegel node adopt with all nodes stopped")
+	case time.Now().Before(f.from):
+		return f, errSoon
+	}
+	return f, nil
+}
+
+// Fenced reports whether an object store has a fence.
+func Fenced(ctx context.Context, r blob.Register) (bool, error) {
+	raw, err := r.Load(ctx, fenceName())
+	return raw != nil, err
+}
+
+// raise makes the fence name a primary that is new. It returns an error in any
+// case: of kind Conflict where somebody was faster, else errSoon.
+func (n *Node) raise(ctx context.Context, old []byte, p postgres.Primary) error {
+	// First the row, which is durable where it counts, then the fence.
+	token, err := n.newToken(ctx, p.Timeline)
+	if err != nil {
+		return err
+	}
+	f := fence{Primary: p, token: token, from: mail.Time(time.Now())}
+	if old != nil {
+		f.from = mail.Time(time.Now().Add(raiseWait))
+	}
+	if err := n.Register.Swap(ctx, fenceName(), old, f.encode(n.MAC)); err != nil {
+		return err
+	}
+	n.Log.Warn("this control database counts from now on", "timeline", p.Timeline, "first", old == nil)
+	return errSoon
+}
+
+// token returns that of a timeline, the zero id where there is none. It fails with
+// kind Invalid where the database is another instance's.
+func (n *Node) token(ctx context.Context, timeline int64) (mail.ID, error) {
+	var b []byte
+	var owner string
+	err := n.DB.Instance().QueryRow(ctx, `SELECT token, owner FROM node_epoch WHERE tenant = $1 AND timeline = $2`, timeline).Scan(&b, &owner)
+	switch {
+	case errors.Is(err, db.ErrNoRows):
+		return mail.ID{}, nil
+	case err != nil:
+		return mail.ID{}, err
+	case owner != n.Instance:
+		return mail.ID{}, fault.Newf(fault.Invalid, "the control database belongs to the instance %s, not to this one: check database.postgres and instance.json", fault.Word(owner))
+	}
+	return mail.IDFrom(b)
+}
+
+// newToken returns the token of a timeline, which the first call makes.
+func (n *Node) newToken(ctx context.Context, timeline int64) (mail.ID, error) {
+	err := n.DB.Instance().Claim(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO node_epoch (tenant, timeline, token, owner) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant, timeline) DO NOTHING`,
+			timeline, mail.NewID().Bytes(), n.Instance)
+		return err
+	})
+	if err != nil {
+		return mail.ID{}, err
+	}
+	return n.token(ctx, timeline)
+}
+
+// Adopt makes the database that the node was given the one that counts, whatever
+// the fence says: after a move or an upgrade, with all nodes stopped.
+func Adopt(ctx context.Context, d Deps) error {
+	n := &Node{Deps: d, probe: d.Server.Probe()}
+	defer n.probe.Close()
+	old, err := d.Register.Load(ctx, fenceName())
+	if err != nil {
+		return err
+	}
+	found, err := n.probe.Primary(ctx, 0)
+	if err != nil {
+		return err
+	}
+	if err := n.raise(ctx, old, found); err != nil && !errors.Is(err, errSoon) {
+		return err
+	}
+	return nil
+}
