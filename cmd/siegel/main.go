@@ -27,7 +27,7 @@ type commands struct{ *cli.CLI }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), ending()...)
-	c := commands{cli.New(ctx.Done())}
+	c := commands{cli.New(version, ctx.Done())}
 	if err := harden(); err != nil {
 		fmt.Fprintln(c.Err, c.Say("core dumps cannot be switched off: %v", err))
 	}
@@ -76,7 +76,7 @@ func (c commands) root() *cobra.Command {
 	f.BoolVar(&c.JSON, "json", false, c.Say("print JSON for programs"))
 	root.AddCommand(c.initCommand(), c.serveCommand(), c.demoCommand(), c.configCommand(), c.doctorCommand(),
 		c.tenantCommand(), c.personCommand(), c.accessCommand(), c.searchCommand(), c.showCommand(), c.proofCommand(),
-		c.ledgerCommand(), c.auditCommand(), c.versionCommand())
+		c.ledgerCommand(), c.auditCommand(), c.nodeCommand(), c.versionCommand())
 	root.SetOut(c.Out)
 	root.SetErr(c.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

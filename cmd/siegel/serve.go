@@ -30,7 +30,7 @@ func (c commands) serve(ctx context.Context) (err error) {
 		level = slog.LevelInfo
 	}
 	log := c.Log(level, conf.Log.Format)
-	a, err := app.Open(ctx, app.Options{Dir: c.Data, ConfigFile: c.Config, Log: log, Now: time.Now})
+	a, err := app.Open(ctx, app.Options{Dir: c.Data, ConfigFile: c.Config, Log: log, Now: time.Now, Version: version})
 	if err != nil {
 		return err
 	}
@@ -41,6 +41,9 @@ func (c commands) serve(ctx context.Context) (err error) {
 	}
 	if a.Evidence.Stamper == nil {
 		log.Warn("no timestamp authority is configured: nothing can be proven to strangers; set timestamps.url and timestamps.roots")
+	}
+	if at := s.HealthAddr(); at != nil {
+		log.Info("door open", "protocol", "health", "address", at.String())
 	}
 	for _, addr := range s.Addrs() {
 		log.Info("door open", "protocol", "lmtp", "address", addr.String())

@@ -70,6 +70,7 @@ type App struct {
 	Evidence *Evidence
 
 	alarms  *alarms
+	opened  time.Time
 	closers []io.Closer // first to last opened
 }
 
@@ -77,7 +78,7 @@ type App struct {
 // fails with kind Busy where another process has the directory, and with kind
 // Invalid where the configuration has problems, all of which are named.
 func Open(ctx context.Context, o Options) (_ *App, err error) {
-	a := &App{Options: o, alarms: &alarms{log: o.Log, said: make(map[string]bool)}}
+	a := &App{Options: o, opened: o.Now(), alarms: &alarms{log: o.Log, said: make(map[string]bool)}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,7 +38,7 @@ func (a *App) Doctor(ctx context.Context) []console.Finding {
 	list := []console.Finding{
 		a.checkModes(), a.checkSpace(), a.checkClock(ctx), a.checkSigning(ctx), a.checkStamps(ctx), checkSwap(), checkLimits(),
 	}
-	list = append(append(list, a.checkTenants(ctx)...), a.checkAccess(ctx)...)
+	list = slices.Concat(list, a.checkDatabase(ctx), a.checkTenants(ctx), a.checkAccess(ctx))
 	if a.Instance.Environment == config.Test {
 		list = append(list, check("environment", warn, say("this is a test environment: its certificate and timestamps prove nothing"),
 			say("for production begin with siegel init --environment production")))
@@ -53,10 +54,10 @@ func (a *App) checkModes() console.Finding {
 	for _, name := range names {
 		info, err := os.Stat(a.path(name))
 		if err != nil {
-			return check("files", bad, say("%s cannot be read", name), say("restore it from a backup"))
+			return check("files", bad, say("%s cannot be read", a.path(name)), say("restore it from a backup"))
 		}
 		if info.Mode().Perm()&0o077 != 0 {
-			return check("files", bad, say("others can read %s (mode %04o)", name, info.Mode().Perm()), say("take their rights away with chmod go-rwx"))
+			return check("files", bad, say("others can read %s (mode %04o)", a.path(name), info.Mode().Perm()), say("take their rights away with chmod go-rwx"))
 		}
 	}
 	return check("files", fine, say("keys and database are readable for the server's account only"), Sentence{})

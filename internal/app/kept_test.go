@@ -64,7 +64,6 @@ func TestDatabaseOfAnother(t *testing.T) {
 	must(t, a.Store.Delete(t.Context(), blob.Name(mail.TenantID{}.String()+"/fence"))) // of a store that a server alone used before
 	refused("an empty one without a fence", "postgres.address", []byte(dbtest.Postgres(t).Address), fault.Damaged, "is empty, but there are sealed messages")
 
-
 	first := opened(t, theirs, nil)
 	second := filepath.Join(t.TempDir(), "data")
 	must(t, os.CopyFS(second, os.DirFS(theirs)))

@@ -28,7 +28,7 @@ func floors() []floor {
 		},
 		{[]string{"identity"}, "who somebody is, is asked from above"},
 		{[]string{"audit"}, "everybody above writes to the audit ledger, identity too, so it knows none of them"},
-		{[]string{"vault/seal", "vault/ledger", "vault/jobs"}, "each keeps one promise alone; rooms above put them together"},
+		{[]string{"vault/seal", "vault/ledger", "vault/jobs", "vault/node"}, "each keeps one promise alone; rooms above put them together"},
 		{[]string{"vault/db", "vault/blob", "vault/stamp"}, "what is kept here is sealed and has no meaning here"},
 		{[]string{"flow"}, "the list, the passage and the unit: rooms import them, they import no room"},
 		{[]string{"mail"}, "the words of all rooms depend on none"},

@@ -45,16 +45,19 @@ type CLI struct {
 	PasswordFile string
 	JSON         bool // print for programs
 
-	texts *text.Catalog
-	lang  text.Lang
-	lines *bufio.Reader // over In, once a line was asked for
+	version string
+	texts   *text.Catalog
+	lang    text.Lang
+	lines   *bufio.Reader // over In, once a line was asked for
 }
 
-// New returns what commands work with, on the standard streams. stop is closed
+// New returns what commands of a version of the program work with, on the
+// standard streams. stop is closed
 // when a signal ends the program.
-func New(stop <-chan struct{}) *CLI {
+func New(version string, stop <-chan struct{}) *CLI {
 	return &CLI{
-		In: os.Stdin, Out: output.Standard(), Err: os.Stderr, Stop: stop,
+		version: version,
+		In:      os.Stdin, Out: output.Standard(), Err: os.Stderr, Stop: stop,
 		texts: text.New(), lang: text.FromEnv(os.Getenv),
 	}
 }
@@ -194,7 +197,7 @@ func (c *CLI) Client(ctx context.Context) (*console.Client, func() error, error)
 				return nil, nil, &console.Error{Kind: "denied", Text: c.Say("the server of %s runs for another account; give the command as that one", c.Data)}
 			}
 		}
-		a, err := app.Open(ctx, app.Options{Dir: c.Data, ConfigFile: c.Config, Log: c.Log(slog.LevelError, "text"), Now: time.Now})
+		a, err := app.Open(ctx, app.Options{Dir: c.Data, ConfigFile: c.Config, Log: c.Log(slog.LevelError, "text"), Now: time.Now, Version: c.version})
 		switch {
 		case err == nil:
 			client := console.Local(a.Console(), c.lang)

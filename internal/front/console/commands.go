@@ -48,6 +48,7 @@ func (c *Console) commands() map[string]command {
 		"ledger/verify":         c.ledgerVerify,
 		"ledger/export":         c.ledgerExport,
 		"doctor":                c.doctor,
+		"node/list":             c.nodeList,
 	}
 }
 

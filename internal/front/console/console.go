@@ -25,6 +25,7 @@ type Deps struct {
 	Archive  *archive.Archive
 	Index    *index.Index
 	Evidence Evidence
+	Nodes    Nodes
 	Log      *slog.Logger
 }
 

@@ -108,7 +108,11 @@ func (n *Node) Close() error {
 }
 
 // errSoon says that the fence was raised and nodes do not work yet.
-var errSoon = fault.New(fault.Busy, "another PostgreSQL server was promoted; work begins in some seconds")
+var errSoon = errors.New("node: the fence was raised just now")
+
+func soon() error {
+	return fault.Because(fault.Busy, "another PostgreSQL server was promoted; work begins in some seconds", errSoon)
+}
 
 // Admitted fails, with kind Busy, where the database is not known to be the one
 // that counts.
@@ -205,7 +209,7 @@ func (n *Node) compare(ctx context.Context) (f fence, err error) {
 	case token != f.token:
 		return f, fault.New(fault.Invalid, "two PostgreSQL servers were promoted, and this is not the one that counts; shut it down, or run siegel node adopt with all nodes stopped")
 	case time.Now().Before(f.from):
-		return f, errSoon
+		return f, soon()
 	}
 	return f, nil
 }
@@ -232,7 +236,7 @@ func (n *Node) raise(ctx context.Context, old []byte, p postgres.Primary) error 
 		return err
 	}
 	n.Log.Warn("this control database counts from now on", "timeline", p.Timeline, "first", old == nil)
-	return errSoon
+	return soon()
 }
 
 // token returns that of a timeline, the zero id where there is none. It fails with

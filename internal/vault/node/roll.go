@@ -108,6 +108,18 @@ func truth(b bool) int {
 	return 0
 }
 
+// Database returns what the PostgreSQL server says of itself: its version, its
+// timeline, and whether commits wait for a standby.
+func (n *Node) Database(ctx context.Context) (version string, timeline int64, synchronous bool, err error) {
+	var names string
+	// no tenant: the server itself is asked; $1 is bound by the handle
+	err = n.DB.Instance().QueryRow(ctx, `SELECT current_setting('server_version'), current_setting('synchronous_standby_names') WHERE $1::bytea IS NOT NULL`).
+		Scan(&version, &names)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return version, n.fence.Timeline, names != "", err
+}
+
 // Roll lists the nodes, those that lead or run first.
 func (n *Node) Roll(ctx context.Context) ([]Seen, error) {
 	rows, err := n.DB.Instance().Query(ctx, `SELECT id, name, version, started, seen, state, leads FROM node_seen WHERE tenant = $1 ORDER BY started`)

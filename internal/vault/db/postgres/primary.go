@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
@@ -118,19 +117,4 @@ func (p *Probe) Close() {
 	defer cancel()
 	_ = p.conn.Close(ctx) // it may be broken
 	p.conn = nil
-}
-
-// Version returns the server's version and whether its commits wait for a
-// standby: what doctor says of it.
-func (p *Probe) Version(ctx context.Context) (version string, synchronous bool, err error) {
-	if p.conn == nil {
-		return "", false, fault.New(fault.Busy, "the control database cannot be reached")
-	}
-	var names string
-	// no tenant: the server itself is asked
-	err = p.conn.QueryRow(ctx, `SELECT current_setting('server_version'), current_setting('synchronous_standby_names')`).Scan(&version, &names)
-	if err != nil {
-		return "", false, fmt.Errorf("postgres: %T", err)
-	}
-	return version, names != "", nil
 }

@@ -1,0 +1,120 @@
+package postgres_test
+
+import (
+	"errors"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/internal/vault/db"
+	"siegel/internal/vault/db/dbtest"
+)
+
+func things(t *testing.T, d *db.DB) db.Tenant {
+	t.Helper()
+	err := d.Migrate(t.Context(), "thing", fstest.MapFS{"migrations/00001_thing.sql": {Data: []byte(`-- +goose Up
+CREATE TABLE thing_row (tenant BYTEA NOT NULL, id BIGINT NOT NULL, PRIMARY KEY (tenant, id));
+`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.Tenant(mail.NewID())
+}
+
+func put(t *testing.T, h db.Tenant, id int) error {
+	t.Helper()
+	return h.Update(t.Context(), func(tx *db.Tx) error {
+		_, err := tx.Exec(t.Context(), `INSERT INTO thing_row (tenant, id) VALUES ($1, $2)`, id)
+		return err
+	})
+}
+
+// A promotion begins the next timeline, which a probe sees, and goes back from to
+// none that is older. Connections are to the primary that is required only, those
+// that were there before too.
+func TestPromotion(t *testing.T) {
+	t.Parallel()
+	pair := dbtest.NewPair(t, false)
+	s := at(t, pair.Address)
+	d, err := s.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	h := things(t, d)
+	if err := put(t, h, 1); err != nil {
+		t.Fatal(err)
+	}
+	probe := s.Probe()
+	defer probe.Close()
+	first, err := probe.Primary(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Require(first)
+	pair.Promote(t)
+	second, err := at(t, pair.Swapped()).Probe().Primary(t.Context(), 0)
+	if err != nil || second.System != first.System || second.Timeline != first.Timeline+1 {
+		t.Fatalf("%+v follows %+v: %v", second, first, err)
+	}
+	if still, err := probe.Primary(t.Context(), first.Timeline); err != nil || still != first {
+		t.Errorf("the first goes on, and is %+v: %v", still, err)
+	}
+	if err := put(t, h, 2); err != nil {
+		t.Errorf("nobody has said yet that it does not count: %v", err)
+	}
+	if now, err := probe.Primary(t.Context(), second.Timeline); err != nil || now != second {
+		t.Errorf("who knows of the second finds %+v: %v", now, err)
+	}
+	s.Require(second)
+	if err := put(t, h, 3); err != nil {
+		t.Errorf("on the second: %v", err)
+	}
+	if rows := pair.Ask(t, 1, `SELECT string_agg(id::text, ' ' ORDER BY id) FROM thing_row`); rows != "1 3" {
+		t.Errorf("the second has the rows %s", rows)
+	}
+	pair.Kill(1)
+	if _, err := probe.Primary(t.Context(), second.Timeline); fault.Of(err) != fault.Busy {
+		t.Errorf("only the first is left: %v", err)
+	}
+	if err := put(t, h, 4); fault.Of(err) != fault.Busy {
+		t.Errorf("only the first is left: %v", err)
+	}
+}
+
+// A commit whose wait for the standby is broken off is not one: the server says
+// that it succeeded, with a warning.
+func TestCommitAlone(t *testing.T) {
+	t.Parallel()
+	pair := dbtest.NewPair(t, true)
+	s := at(t, pair.Address)
+	d, err := s.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	h := things(t, d)
+	if err := put(t, h, 1); err != nil {
+		t.Fatal(err)
+	}
+	pair.Kill(1)
+	done := make(chan error, 1)
+	go func() { done <- put(t, h, 2) }()
+	select {
+	case err := <-done:
+		t.Fatalf("a commit without the standby ended: %v", err)
+	case <-time.After(2 * time.Second):
+	}
+	// The operator lets it go, or the session is cancelled.
+	pair.Do(t, 0, `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
+	select {
+	case err = <-done:
+	case <-time.After(20 * time.Second):
+		t.Fatal("it still waits")
+	}
+	if !errors.Is(err, db.ErrAlone) || errors.Is(err, db.ErrUnknown) || fault.Of(err) != fault.Busy {
+		t.Errorf("a commit on one server alone: %v", err)
+	}
+}

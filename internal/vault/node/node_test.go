@@ -1,0 +1,249 @@
+package node_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"siegel/internal/kit/fault"
+	"siegel/internal/vault/blob/disk"
+	"siegel/internal/vault/db"
+	"siegel/internal/vault/db/dbtest"
+	"siegel/internal/vault/db/postgres"
+	"siegel/internal/vault/node"
+)
+
+type hash struct{}
+
+func (hash) FenceMAC(b []byte) [32]byte { return sha256.Sum256(b) }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// deps are those of a node at an address; objects is the directory that all share.
+func deps(t *testing.T, address, objects string) node.Deps {
+	t.Helper()
+	s, err := postgres.At(address)
+	must(t, err)
+	d, err := s.Open(t.Context())
+	must(t, err)
+	t.Cleanup(func() { _ = d.Close() })
+	must(t, d.Migrate(t.Context(), "node", node.Migrations()))
+	store, err := disk.Open(objects)
+	must(t, err)
+	return node.Deps{DB: d, Server: s, Register: store, MAC: hash{}, Instance: "a.example", Name: "here", Version: "1", Log: slog.New(slog.DiscardHandler)}
+}
+
+func join(t *testing.T, d node.Deps) *node.Node {
+	t.Helper()
+	n, err := node.Open(t.Context(), d)
+	must(t, err)
+	t.Cleanup(func() { must(t, n.Close()) })
+	return n
+}
+
+// write is a transaction as any room has it.
+func write(d node.Deps) error {
+	return d.DB.Instance().Update(context.Background(), func(tx *db.Tx) error {
+		_, err := tx.Exec(context.Background(), `UPDATE node_seen SET tenant = $1, version = version WHERE tenant = $1`)
+		return err
+	})
+}
+
+func eventually(t *testing.T, within time.Duration, what string, f func() bool) time.Duration {
+	t.Helper()
+	begun := time.Now()
+	for !f() {
+		if time.Since(begun) > within {
+			t.Fatalf("not within %v: %s", within, what)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return time.Since(begun)
+}
+
+// OP-09: the standby was promoted while the old primary goes on. Who is left on
+// the old one writes nothing from the moment on that anybody works on the new one.
+func TestFailover(t *testing.T) {
+	t.Parallel()
+	pair := dbtest.NewPair(t, false)
+	objects := t.TempDir()
+	a := deps(t, pair.Address, objects) // the old one first
+	left := join(t, a)
+	must(t, write(a))
+
+	pair.Promote(t)
+	must(t, write(a)) // nobody knows of it yet
+	b := deps(t, pair.Swapped(), objects)
+	opened := make(chan error, 1)
+	go func() {
+		n, err := node.Open(context.Background(), b)
+		if err == nil {
+			err = errors.Join(write(b), n.Close())
+		}
+		opened <- err
+	}()
+	eventually(t, 8*time.Second, "the node on the old primary writes no more", func() bool { return left.Admitted() != nil && write(a) != nil })
+	select {
+	case err := <-opened:
+		t.Fatalf("work began at once, while others may still be admitted: %v", err)
+	default:
+	}
+	must(t, <-opened)
+	eventually(t, 10*time.Second, "the node that was on the old primary works on the new one", func() bool { return write(a) == nil })
+	old := pair.Ask(t, 0, `SELECT MAX(seen)::text FROM node_seen`)
+	time.Sleep(6 * time.Second) // longer than a node is silent
+	if now := pair.Ask(t, 0, `SELECT MAX(seen)::text FROM node_seen`); now != old {
+		t.Error("something is still written on the old primary")
+	}
+}
+
+// Who reaches the old primary only answers nothing, for as long as it takes.
+func TestLeftBehind(t *testing.T) {
+	t.Parallel()
+	pair := dbtest.NewPair(t, false)
+	objects := t.TempDir()
+	must(t, join(t, deps(t, pair.Address, objects)).Admitted())
+	pair.Promote(t)
+	next := join(t, deps(t, pair.Swapped(), objects))
+	pair.Kill(1)
+	eventually(t, 20*time.Second, "nothing is admitted without the new primary", func() bool { return next.Admitted() != nil })
+	if _, err := node.Open(t.Context(), deps(t, pair.Address, objects)); fault.Of(err) != fault.Busy {
+		t.Errorf("a node that begins on the old primary: %v", err)
+	}
+	// The operator decides that the old one counts again, with all nodes stopped.
+	d := deps(t, pair.Address, objects)
+	must(t, node.Adopt(t.Context(), d))
+	n, err := node.Open(t.Context(), d)
+	must(t, err)
+	must(t, write(d))
+	must(t, n.Close())
+}
+
+// Two servers with one timeline, another cluster, another instance's database and
+// an empty one are told apart.
+func TestAnotherDatabase(t *testing.T) {
+	t.Parallel()
+	objects := t.TempDir()
+	first := deps(t, dbtest.Postgres(t).Address, objects)
+	must(t, join(t, first).Admitted())
+	refused := func(what string, d node.Deps, kind fault.Kind) {
+		t.Helper()
+		if _, err := node.Open(t.Context(), d); fault.Of(err) != kind {
+			t.Errorf("%s: %v", what, err)
+		}
+		if err := write(d); fault.Of(err) != fault.Busy {
+			t.Errorf("%s was written: %v", what, err)
+		}
+	}
+	empty := deps(t, dbtest.Postgres(t).Address, objects)
+	refused("an empty database", empty, fault.Damaged)
+	pair := dbtest.NewPair(t, false)
+	refused("another cluster", deps(t, pair.Address, objects), fault.Invalid)
+	theirs := deps(t, dbtest.Postgres(t).Address, t.TempDir())
+	theirs.Instance = "theirs.example"
+	must(t, join(t, theirs).Admitted())
+	taken := theirs
+	taken.Instance, taken.Register = first.Instance, first.Register
+	refused("another instance's", taken, fault.Invalid)
+	twin := deps(t, dbtest.Postgres(t).Address, t.TempDir())
+	must(t, join(t, twin).Admitted())
+	twin.Register = first.Register
+	refused("one with a token of its own", twin, fault.Invalid)
+}
+
+// Nothing is admitted while the object store does not answer, and again without a
+// hand when it does.
+func TestStoreIsGone(t *testing.T) {
+	t.Parallel()
+	d := deps(t, dbtest.Postgres(t).Address, t.TempDir())
+	r := &moody{Register: d.Register}
+	d.Register = r
+	n := join(t, d)
+	r.set(errors.New("gone"))
+	took := eventually(t, 15*time.Second, "nothing is admitted", func() bool { return n.Admitted() != nil })
+	if took < 5*time.Second {
+		t.Errorf("a moment's trouble stopped everything after %v", took)
+	}
+	if err := write(d); fault.Of(err) != fault.Busy {
+		t.Errorf("written: %v", err)
+	}
+	r.set(nil)
+	eventually(t, 5*time.Second, "it goes on", func() bool { return write(d) == nil })
+}
+
+// One node leads; when it stops, fails or falls silent, another one does.
+func TestLead(t *testing.T) {
+	t.Parallel()
+	address, objects := dbtest.Postgres(t).Address, t.TempDir()
+	a, b := join(t, deps(t, address, objects)), join(t, deps(t, address, objects))
+	leads := make(chan string)
+	work := func(name string) func(context.Context) error {
+		return func(ctx context.Context) error {
+			leads <- name
+			<-ctx.Done()
+			leads <- "not " + name
+			return nil
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 2)
+	go func() { ended <- a.Lead(ctx, work("a")) }()
+	want := func(name string) {
+		t.Helper()
+		select {
+		case got := <-leads:
+			if got != name {
+				t.Fatalf("%s, want %s", got, name)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("not %s within 30 seconds", name)
+		}
+	}
+	want("a")
+	other, end := context.WithCancel(t.Context())
+	go func() { ended <- b.Lead(other, work("b")) }()
+	eventually(t, 10*time.Second, "the roll says who leads", func() bool {
+		roll, err := b.Roll(t.Context())
+		must(t, err)
+		return len(roll) == 2 && roll[0].Leads && !roll[0].Here && !roll[1].Leads && roll[1].Here
+	})
+	stop()
+	want("not a")
+	want("b")
+	end()
+	want("not b")
+	must(t, errors.Join(<-ended, <-ended))
+	broken := errors.New("broken")
+	if err := a.Lead(t.Context(), func(context.Context) error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("what fails while it leads: %v", err)
+	}
+}
+
+// Who drains says so to the others.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	address, objects := dbtest.Postgres(t).Address, t.TempDir()
+	a, b := join(t, deps(t, address, objects)), join(t, deps(t, address, objects))
+	if state, err := a.State(); err != nil || state != node.Ready {
+		t.Errorf("%s, %v", state, err)
+	}
+	a.Drain()
+	eventually(t, 10*time.Second, "the other knows", func() bool {
+		roll, err := b.Roll(t.Context())
+		must(t, err)
+		for _, s := range roll {
+			if !s.Here && s.State == node.Draining {
+				return true
+			}
+		}
+		return false
+	})
+}
