@@ -9,7 +9,19 @@ import (
 
 	"siegel/internal/app"
 	"siegel/test/stand"
+	"siegel/test/victim"
 )
+
+func TestMain(m *testing.M) { victim.Main(m) }
+
+func start(t *testing.T, dir, step string, nth int) *victim.Child {
+	t.Helper()
+	c, err := victim.Start(dir, step, nth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
 
 const (
 	senders = 20
@@ -67,10 +79,10 @@ func (r *run) steps(t *testing.T) []string {
 	t.Helper()
 	if r.known == nil {
 		c := start(t, r.dir, "", 0)
-		if err := c.stop(); err != nil {
+		if err := c.Stop(); err != nil {
 			t.Fatal(err)
 		}
-		r.known = c.steps
+		r.known = c.Steps
 		t.Logf("steps: %s", strings.Join(r.known, " "))
 	}
 	return slices.Clone(r.known)
@@ -92,9 +104,9 @@ func (r *run) kill(t *testing.T, step string) {
 	if step == anywhere {
 		time.Sleep(time.Duration(stand.Random(40_000)) * time.Microsecond)
 		at = anywhere
-		err = c.kill()
+		err = c.Kill()
 	} else {
-		at, err = c.killed()
+		at, err = c.Killed()
 	}
 	r.crowd.gone()
 	if err != nil || at != step {
@@ -113,7 +125,7 @@ func (r *run) settle(t *testing.T, all bool) {
 	r.crowd.serve(true)
 	kept := r.crowd.settled()
 	r.crowd.gone()
-	if err := c.stop(); err != nil {
+	if err := c.Stop(); err != nil {
 		t.Fatalf("stop: %v", err)
 	}
 	for _, err := range r.crowd.bad {

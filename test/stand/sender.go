@@ -113,6 +113,34 @@ func (c *Client) Send(m *Mail) (smtp.Reply, error) {
 	return replies[0], err
 }
 
+// Started says whether a server took on a transaction.
+type Started bool
+
+// Step delivers a message command by command, as the last one of the connection,
+// and says whether the server took the transaction on: who is told 421 before that
+// has lost nothing and goes to another server.
+func (c *Client) Step(m *Mail) (Started, smtp.Reply, error) {
+	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return false, smtp.Reply{}, err
+	}
+	reply, err := c.smtp.Do("MAIL FROM:<" + m.From + ">")
+	if err != nil || !reply.OK() {
+		return false, reply, err
+	}
+	if reply, err = c.smtp.Do("RCPT TO:<" + m.To + ">"); err != nil || !reply.OK() {
+		return true, reply, err
+	}
+	if _, err := fmt.Fprintf(c.conn, "BDAT %d LAST\r\n%s", len(m.Octets), m.Octets); err != nil {
+		return true, smtp.Reply{}, err
+	}
+	reply, err = c.smtp.Do("NOOP") // two replies are on their way
+	if err == nil && reply.OK() {
+		words := strings.Fields(reply.Text)
+		m.ID, err = mail.ParseID(words[len(words)-1])
+	}
+	return true, reply, err
+}
+
 func address(s string) (smtp.Address, error) {
 	if s == "" {
 		return smtp.Address{}, nil

@@ -80,18 +80,49 @@ func Scale(dir string) error {
 	if err != nil {
 		return err
 	}
+	return ScaleTo(dir, place.Address, store.Endpoint)
+}
+
+// ScaleTo does what Scale does, with a database at an address, and with a bucket
+// of this process's store, which is reached at an endpoint. Servers say at a free
+// port of loopback how they are.
+func ScaleTo(dir, address, endpoint string) error {
+	store, err := blobtest.Shared()
+	if err != nil {
+		return err
+	}
 	bucket, err := store.Make(context.Background())
 	if err != nil {
 		return err
 	}
-	for name, secret := range map[string]string{"postgres.address": place.Address, "s3.secret": store.Secret} {
+	for name, secret := range map[string]string{"postgres.address": address, "s3.secret": store.Secret} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(secret+"\n"), 0o600); err != nil {
 			return err
 		}
 	}
-	config := fmt.Sprintf("database:\n  postgres: postgres.address\nobjects:\n  s3:\n    endpoint: %q\n    bucket: %s\n    access: %s\n    secret: s3.secret\n    plain: true\n",
-		store.Endpoint, bucket, store.Access)
+	config := fmt.Sprintf("database:\n  postgres: postgres.address\nobjects:\n  s3:\n    endpoint: %q\n    bucket: %s\n    access: %s\n    secret: s3.secret\n    plain: true\n"+
+		"health:\n  listen: 127.0.0.1:0\n", endpoint, bucket, store.Access)
 	return os.WriteFile(filepath.Join(dir, "siegel.yaml"), []byte(config), 0o600)
+}
+
+// Twin makes a data directory of another node: the keys and the configuration of
+// one that works with servers.
+func Twin(dir, twin string) error {
+	for _, name := range []string{"index", "tmp", "test"} {
+		if err := os.MkdirAll(filepath.Join(twin, name), 0o700); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"instance.json", "master.key", "ledger.key", "ledger.pub", "ledger.pem", "siegel.yaml", "postgres.address", "s3.secret"} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(twin, name), b, 0o400); err != nil {
+			return err
+		}
+	}
+	return os.CopyFS(filepath.Join(twin, "test"), os.DirFS(filepath.Join(dir, "test")))
 }
 
 // OnlyFiles skips a test that copies or harms the files of a data directory where

@@ -186,6 +186,9 @@ func (p *Pair) Kill(i int) {
 	}
 }
 
+// Only returns the address of one of the servers.
+func (p *Pair) Only(i int) string { return "host=" + p.dirs[i] + " user=siegel dbname=pair" }
+
 // Swapped returns the address with the second server named first.
 func (p *Pair) Swapped() string {
 	return strings.Replace(p.Address, p.dirs[0]+","+p.dirs[1], p.dirs[1]+","+p.dirs[0], 1)

@@ -68,8 +68,13 @@ func New(d Deps) *Queue {
 func (q *Queue) Run(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	said := ""
 	for {
-		if err := q.StampDue(ctx); err != nil && ctx.Err() == nil {
+		switch err := q.StampDue(ctx); {
+		case err == nil:
+			said = ""
+		case ctx.Err() == nil && err.Error() != said: // what lasts is said once
+			said = err.Error()
 			q.Log.Warn("timestamp", "err", err)
 		}
 		select {
