@@ -71,7 +71,7 @@ func sign(ctx context.Context, s *app.Server) {
 		err := s.Evidence.Checkpointer.CheckpointNow(ctx)
 		// Where several nodes sign all the time one may come too late, and where a
 		// database fails over there is none for a while.
-		if kind := fault.Of(err); err != nil && ctx.Err() == nil && kind != fault.Conflict && kind != fault.Busy {
+		if kind := fault.Of(err); err != nil && ctx.Err() == nil && kind != fault.Conflict && kind != fault.Busy && kind != fault.Exhausted {
 			fmt.Fprintln(os.Stderr, "victim: checkpoint:", err)
 			os.Exit(1)
 		}
