@@ -109,3 +109,33 @@ func TestSignInMeetsRemoval(t *testing.T) {
 		t.Errorf("%d sessions of the removed are open", n)
 	}
 }
+
+// OP-04 with several nodes: what another node does to an account ends its sessions
+// here as soon as somebody looks, and nobody else's.
+func TestSessionsEndElsewhere(t *testing.T) {
+	h := newHouse(t)
+	here := h.another()
+	in := func(who mail.Address) *identity.Session {
+		t.Helper()
+		s, err := here.SignIn(t.Context(), "alpha", who, []byte(password))
+		h.ok(err)
+		t.Cleanup(s.Close)
+		return s
+	}
+	gone, stays := in("auditor@a.test"), in("reader@a.test")
+	h.ok(here.Sweep(t.Context()))
+	if here.Open(gone.Person()) != 1 || here.Open(stays.Person()) != 1 {
+		t.Fatal("sessions of people whose accounts are as they were ended")
+	}
+	h.ok(h.id.Remove(t.Context(), h.in("admin@a.test"), "auditor@a.test"))
+	if here.Open(gone.Person()) != 1 {
+		t.Fatal("the other node's register is the same")
+	}
+	h.ok(here.Sweep(t.Context()))
+	if _, err := gone.Unlocked().Newest(gone.Account().Holder); fault.Of(err) != fault.Locked {
+		t.Errorf("the key of a person who was removed elsewhere: %v", err)
+	}
+	if here.Open(gone.Person()) != 0 || here.Open(stays.Person()) != 1 {
+		t.Error("the wrong sessions ended")
+	}
+}
