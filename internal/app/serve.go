@@ -56,6 +56,7 @@ func (s *Server) Close() error {
 // Run serves until ctx is done, and then stops in the order in which nobody
 // loses anything: no new mail, senders get their answers, then the rest.
 func (s *Server) Run(ctx context.Context) error {
+	defer collectLater()()
 	var services []run.Service
 	if s.Hold != nil {
 		services = append(services, run.Service{Name: "hold", Run: s.Hold.Run})
