@@ -79,6 +79,7 @@ func (a *App) openHealth() (*health.Door, error) {
 // Run serves until ctx is done, and then stops in the order in which nobody
 // loses anything: no new mail, senders get their answers, then the rest.
 func (s *Server) Run(ctx context.Context) error {
+	defer collectLater()()
 	return run.All(ctx,
 		run.Service{Name: "health", Run: s.health.Run},
 		run.Service{Name: "commit", Run: s.Commit.Run},

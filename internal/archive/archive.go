@@ -8,6 +8,7 @@ import (
 
 	"siegel/internal/audit"
 	"siegel/internal/kit/fault"
+	"siegel/internal/kit/scratch"
 	"siegel/internal/mail"
 	"siegel/internal/vault/blob"
 	"siegel/internal/vault/db"
@@ -45,6 +46,8 @@ type Deps struct {
 // Archive is the room. Use it from many goroutines.
 type Archive struct {
 	Deps
+
+	scratch scratch.Pool
 }
 
 // New returns the room.

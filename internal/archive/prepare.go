@@ -58,11 +58,13 @@ type parts struct {
 // is not what the door hashed is refused: memory or spool are broken.
 func (a *Archive) read(p *flow.Passage) (*parts, error) {
 	c := &parts{seed: seal.NewSalt()}
-	h := sha256.New()
-	start := func() { s := entry.PartSalt(c.seed, len(c.lengths)); h.Reset(); h.Write(s[:]) }
+	h, salts := sha256.New(), entry.NewPartSalts(c.seed)
+	start := func() { s := salts.At(len(c.lengths)); h.Reset(); h.Write(s[:]) }
 	start()
 	cutter := mime.NewCutter(mime.Limits{}, func(b []byte) { h.Write(b) }, func(r mime.Range) {
-		c.tree.Add(entry.Hash(h.Sum(nil)))
+		var d entry.Hash
+		h.Sum(d[:0])
+		c.tree.Add(d)
 		c.lengths = append(c.lengths, r.End-r.Start)
 		start()
 	})
@@ -89,7 +91,7 @@ func (a *Archive) seal(p *flow.Passage, d seal.Data) (flow.Object, func(), error
 	o := flow.Object{ID: p.ID, Kind: flow.ObjectMessage}
 	release := func() {}
 	if p.Body.Size() <= small {
-		sealed, err := sealSmall(p.Body, d)
+		sealed, err := a.sealSmall(p.Body, d)
 		if err != nil {
 			return o, nil, err
 		}
@@ -103,21 +105,21 @@ func (a *Archive) seal(p *flow.Passage, d seal.Data) (flow.Object, func(), error
 		release = func() { _ = f.Close() } // it has no name any more
 		o.Open = func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(f, 0, o.Size)), nil }
 	}
-	if err := check(o, d, p.Body); err != nil {
+	if err := a.reopen(o, d, p.Body); err != nil {
 		release()
 		return o, nil, err
 	}
 	return o, release, nil
 }
 
-func sealSmall(body flow.Body, d seal.Data) ([]byte, error) {
+func (a *Archive) sealSmall(body flow.Body, d seal.Data) ([]byte, error) {
 	r, err := body.Open()
 	if err != nil {
 		return nil, err
 	}
-	plain := make([]byte, body.Size())
+	plain := a.scratch.Get(int(body.Size()))
+	defer a.scratch.Put(plain)
 	_, err = io.ReadFull(r, plain)
-	defer clear(plain)
 	if err := errors.Join(err, r.Close()); err != nil {
 		return nil, err
 	}
@@ -163,8 +165,8 @@ func full(err error) error {
 	return fault.Because(fault.Exhausted, "there is no room for a large message", err)
 }
 
-// check opens what was sealed and compares it with the octets as received.
-func check(o flow.Object, d seal.Data, body flow.Body) (err error) {
+// reopen opens what was sealed and compares it with the octets as received.
+func (a *Archive) reopen(o flow.Object, d seal.Data, body flow.Body) (err error) {
 	defer fault.Wrap(&err, "the seal does not open again")
 	sealed, err := o.Open()
 	if err != nil {
@@ -175,8 +177,9 @@ func check(o flow.Object, d seal.Data, body flow.Body) (err error) {
 	if err != nil {
 		return err
 	}
-	h := sha256.New()
-	_, err = io.Copy(h, r)
+	h, buffer := sha256.New(), a.scratch.Get(int(min(body.Size()+1, 32<<10)))
+	_, err = io.CopyBuffer(h, r, buffer)
+	a.scratch.Put(buffer)
 	if err := errors.Join(err, r.Close()); err != nil {
 		return err
 	}

@@ -265,7 +265,7 @@ func (a *Archive) verifyOctets(ctx context.Context, s Reader, e entry.Entry, o *
 	if err != nil {
 		return nil, damage(err, fault.Because(fault.Damaged, "the message's octets are missing or do not open", err))
 	}
-	p := &partHasher{seed: o.content.PartSeed, lengths: o.content.Lengths, h: sha256.New()}
+	p := &partHasher{salts: entry.NewPartSalts(o.content.PartSeed), lengths: o.content.Lengths, h: sha256.New()}
 	p.next()
 	parser := mime.NewParser(mime.Limits{}, nil)
 	_, err = io.Copy(io.MultiWriter(p, parser), m)
@@ -281,7 +281,7 @@ func (a *Archive) verifyOctets(ctx context.Context, s Reader, e entry.Entry, o *
 
 // partHasher hashes consecutive ranges of what is written to it.
 type partHasher struct {
-	seed    entry.Hash
+	salts   entry.PartSalts
 	lengths []int64
 	done    int   // ranges that are complete
 	left    int64 // octets that the current one still takes
@@ -294,7 +294,7 @@ func (p *partHasher) next() {
 	if p.done < len(p.lengths) {
 		p.left = p.lengths[p.done]
 	}
-	salt := entry.PartSalt(p.seed, p.done)
+	salt := p.salts.At(p.done)
 	p.h.Reset()
 	p.h.Write(salt[:])
 }

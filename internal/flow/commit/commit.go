@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"siegel/internal/flow"
@@ -37,7 +38,7 @@ func Steps() []string { return []string{stepPack, stepRows, stepLedger, stepDura
 // Bounds of a group.
 const (
 	maxMessages = 128
-	maxReady    = 16 // groups that wait for a transaction
+	maxReady    = 16 // groups that share a transaction
 	maxBytes    = 8 << 20
 	// retryFor is how long a retry of an accepted transaction is recognised.
 	retryFor = 24 * time.Hour
@@ -74,7 +75,8 @@ type Room struct {
 	Deps
 
 	update func(context.Context, func(*db.Batch) error) error // of DB; tests lose its answer
-	ready  chan *group                                        // groups whose packs are durable
+	ready  chan *group                                        // groups whose packs are durable; a line waits until its group is taken
+	packed atomic.Int64                                       // groups that wait so
 
 	mu    sync.Mutex
 	lines map[mail.TenantID]*line // tenants with messages waiting; guarded by mu
@@ -100,7 +102,7 @@ func New(d Deps) *Room {
 	if d.Watch == nil {
 		d.Watch = func(string, bool, time.Duration) {}
 	}
-	return &Room{Deps: d, update: d.DB.Update, ready: make(chan *group, maxReady), lines: make(map[mail.TenantID]*line)}
+	return &Room{Deps: d, update: d.DB.Update, ready: make(chan *group), lines: make(map[mail.TenantID]*line)}
 }
 
 // Group commits one message together with others that arrive at the same time,
@@ -140,7 +142,8 @@ func (r *Room) enqueue(w *waiter) error {
 }
 
 // work forms groups of one tenant until none waits. While the transaction of
-// one group runs, the pack of the next is written.
+// one group runs, the pack of the next is written, and no further one: who comes
+// meanwhile stands in line for a larger group.
 func (r *Room) work(tenant mail.TenantID, l *line) {
 	for {
 		g := r.take(tenant, l)
@@ -158,7 +161,9 @@ func (r *Room) hand(g *group) {
 	err := r.write(g)
 	switch {
 	case err == nil:
+		r.packed.Add(1)
 		r.ready <- g
+		r.packed.Add(-1)
 	case g.spoilt && len(g.waiters) > 1:
 		for _, one := range g.alone() {
 			r.hand(one)
@@ -211,11 +216,7 @@ func (r *Room) Run(ctx context.Context) error {
 			// The transaction outlives the wish to stop: its senders wait.
 			r.commit(context.WithoutCancel(ctx), r.more(g))
 		case <-finished:
-			// No line is at work; what they handed over last is in the channel.
-			for len(r.ready) > 0 {
-				r.commit(context.WithoutCancel(ctx), r.more(<-r.ready))
-			}
-			return nil
+			return nil // no line is at work, so none hands anything over
 		}
 	}
 }
@@ -223,7 +224,7 @@ func (r *Room) Run(ctx context.Context) error {
 // more collects the groups that are ready together.
 func (r *Room) more(g *group) []*group {
 	groups := []*group{g}
-	for len(groups) < cap(r.ready) {
+	for len(groups) < maxReady {
 		select {
 		case g := <-r.ready:
 			groups = append(groups, g)

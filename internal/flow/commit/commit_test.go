@@ -368,44 +368,6 @@ func TestExpire(t *testing.T) {
 	}
 }
 
-// A term that changes while groups wait: they are wrapped to the new one, as
-// whole groups.
-func TestTermChangesWhileGroupsWait(t *testing.T) {
-	m := newMill(t, func(m *mill) { m.txGate = make(chan struct{}) })
-	tenant := m.tenant()
-	first := make(chan error, 1)
-	go func() { first <- m.send(m.passage(tenant, "first")) }()
-	m.until("the first transaction waits", func() bool { return m.txs.Load() == 1 })
-	var list []*flow.Passage
-	for i := range 40 {
-		list = append(list, m.passage(tenant, fmt.Sprint(i)))
-	}
-	done := make(chan []error)
-	go func() { done <- m.sendAll(list) }()
-	m.until("all are in packs, or as many groups as can be ready", func() bool {
-		n, groups := m.room.Waiting()
-		return groups == commit.MaxReady || (n == 0 && groups > 0)
-	})
-	m.newTerm(tenant)
-	m.open()
-	for _, err := range append(<-done, <-first) {
-		if err != nil {
-			t.Error(err)
-		}
-	}
-	var old, fresh int
-	m.ok(m.db.Tenant(tenant).QueryRow(t.Context(), `SELECT COUNT(*), COUNT(CASE WHEN term = 2 THEN 1 END) FROM seal_wrap WHERE tenant = $1`).Scan(&old, &fresh))
-	if old != 41 || fresh != 41 {
-		t.Errorf("%d of %d messages are wrapped to the new term", fresh, old)
-	}
-	if n := len(m.kept(tenant)); n != 41 {
-		t.Errorf("%d messages", n)
-	}
-	if n := m.txs.Load(); n > 60 { // at most 17 groups wait, which are tried twice; messages alone would make 82
-		t.Errorf("%d transactions: groups were split without need", n)
-	}
-}
-
 // Groups of several tenants share a transaction, each with its own pack, and
 // when one of them is poisonous the others get through.
 func TestTenantsShareATransaction(t *testing.T) {

@@ -15,7 +15,6 @@ func (r *Room) Around(f func(Transaction) Transaction) { r.update = f(r.update) 
 // Bounds of a group.
 const (
 	MaxMessages = maxMessages
-	MaxReady    = maxReady
 	MaxBytes    = maxBytes
 	RetryFor    = retryFor
 )
@@ -27,7 +26,7 @@ func (r *Room) Waiting() (messages, groups int) {
 	for _, l := range r.lines {
 		messages += len(l.waiting)
 	}
-	return messages, len(r.ready)
+	return messages, int(r.packed.Load())
 }
 
 // Stopping reports whether the room takes no further messages.

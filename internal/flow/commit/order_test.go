@@ -59,3 +59,56 @@ func TestTenantsAreLockedInOrder(t *testing.T) {
 		t.Errorf("%d transactions; the tenants %v were locked in the order %v", m.txs.Load(), ids, got)
 	}
 }
+
+// A term that changes while a group waits: it is wrapped to the new one, as a
+// whole group. While it waits no further pack is written: who comes then stands in
+// line, for the next.
+func TestTermChangesWhileAGroupWaits(t *testing.T) {
+	m := newMill(t, func(m *mill) { m.store.gate, m.txGate = make(chan struct{}), make(chan struct{}) })
+	tenant := m.tenant()
+	passages := func(n int) (list []*flow.Passage) {
+		for range n {
+			list = append(list, m.passage(tenant, fmt.Sprint(mail.NewID())))
+		}
+		return list
+	}
+	answers := make(chan []error, 3)
+	send := func(n int) {
+		list := passages(n)
+		go func() { answers <- m.sendAll(list) }()
+	}
+	send(1)
+	m.until("the first pack is written", func() bool { return m.store.puts.Load() == 1 })
+	send(40)
+	m.until("the others stand in line", func() bool { n, _ := m.room.Waiting(); return n == 40 })
+	m.store.gate <- struct{}{}
+	m.until("the first transaction waits", func() bool { return m.txs.Load() == 1 })
+	close(m.store.gate)
+	m.until("the others are a group", func() bool { n, groups := m.room.Waiting(); return n == 0 && groups == 1 })
+	send(5)
+	m.until("the last stand in line", func() bool { n, _ := m.room.Waiting(); return n == 5 })
+	if n := m.store.puts.Load(); n != 2 {
+		t.Errorf("%d packs were written", n)
+	}
+	m.newTerm(tenant)
+	m.open()
+	for range 3 {
+		for _, err := range <-answers {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	var all, fresh int
+	m.ok(m.db.Tenant(tenant).QueryRow(t.Context(), `SELECT COUNT(*), COUNT(CASE WHEN term = 2 THEN 1 END) FROM seal_wrap WHERE tenant = $1`).Scan(&all, &fresh))
+	if all != 46 || fresh != 46 {
+		t.Errorf("%d of %d messages are wrapped to the new term", fresh, all)
+	}
+	if n := len(m.kept(tenant)); n != 46 {
+		t.Errorf("%d messages", n)
+	}
+	// The first and the second are tried twice.
+	if n := m.txs.Load(); n != 5 {
+		t.Errorf("%d transactions", n)
+	}
+}

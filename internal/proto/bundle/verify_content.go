@@ -105,7 +105,7 @@ func (v *verification) checkMessage() bool {
 		return true
 	}
 	whole, sum := sha256.New(), crc32.NewIEEE()
-	ranges := &ranges{parts: v.b.Parts, hash: sha256.New(), tree: new(entry.Tree)}
+	ranges := &ranges{parts: v.b.Parts, salts: entry.NewPartSalts(v.b.Parts.Seed), hash: sha256.New(), tree: new(entry.Tree)}
 	err := ranges.check(m.Size)
 	if err == nil {
 		ranges.start()
@@ -151,6 +151,7 @@ func (v *verification) readMessage(w io.Writer) (err error) {
 // tree.
 type ranges struct {
 	parts *Parts
+	salts entry.PartSalts
 	hash  hash.Hash
 	tree  *entry.Tree
 	i     int   // range at work
@@ -174,7 +175,7 @@ func (r *ranges) check(size int64) error {
 // start begins with range i, and ends ranges of no octets at once.
 func (r *ranges) start() {
 	for r.i < len(r.parts.Lengths) {
-		salt := entry.PartSalt(r.parts.Seed, r.i)
+		salt := r.salts.At(r.i)
 		r.hash.Reset()
 		r.hash.Write(salt[:])
 		if r.left = r.parts.Lengths[r.i]; r.left > 0 {

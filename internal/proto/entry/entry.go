@@ -12,12 +12,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 // Bounds of an entry's text.
@@ -193,13 +192,33 @@ func LeafData(text []byte, sealed Hash) Hash {
 // nothing sealed.
 func Nothing() Hash { return sha256.Sum256(nil) }
 
-// PartSalt returns the salt of the i-th octet range of a message.
-func PartSalt(seed Hash, i int) Hash {
-	m := hmac.New(sha256.New, seed[:])
-	m.Write([]byte("siegel/v1 part"))
-	m.Write(binary.BigEndian.AppendUint64(nil, uint64(i)))
-	return Hash(m.Sum(nil))
+// PartSalt returns the salt of the i-th octet range of a message. Who wants many
+// takes them from [PartSalts], where one costs half.
+func PartSalt(seed Hash, i int) Hash { return NewPartSalts(seed).At(i) }
+
+// PartSalts gives the salts of a message's octet ranges. It belongs to one
+// goroutine.
+type PartSalts struct{ mac hash.Hash }
+
+// NewPartSalts returns the salts that come from a seed.
+func NewPartSalts(seed Hash) PartSalts { return PartSalts{hmac.New(sha256.New, seed[:])} }
+
+// At returns the salt of the i-th range.
+func (p PartSalts) At(i int) (salt Hash) {
+	var b [len(partLabel) + 8]byte
+	copy(b[:], partLabel)
+	binary.BigEndian.PutUint64(b[len(partLabel):], uint64(i))
+	p.mac.Reset()
+	p.mac.Write(b[:])
+	p.mac.Sum(salt[:0])
+	return salt
 }
 
+const partLabel = "siegel/v1 part"
+
 // RecordHash is RFC 6962's hash of a leaf.
-func RecordHash(data Hash) Hash { return Hash(tlog.RecordHash(data[:])) }
+func RecordHash(data Hash) Hash {
+	var b [1 + sha256.Size]byte // the first octet is 0x00
+	copy(b[1:], data[:])
+	return sha256.Sum256(b[:])
+}

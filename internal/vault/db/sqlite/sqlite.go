@@ -39,7 +39,7 @@ func connect(ctx context.Context, path string, key secret.Key) (d db.Driver, err
 	if err := private(path); err != nil {
 		return d, err
 	}
-	write := open(path, key, "&_synchronous=FULL&_txlock=immediate")
+	write := open(path, key, "&_synchronous=FULL&_txlock=immediate", writing)
 	write.SetMaxOpenConns(1)
 	read, inside := reading(path, key), reading(path, key)
 	d = db.Driver{Dialect: goose.DialectSQLite3, Write: write, Read: read, Inside: inside, Classify: classify, Prepare: true}
@@ -52,9 +52,21 @@ func connect(ctx context.Context, path string, key secret.Key) (d db.Driver, err
 	return d, nil
 }
 
+// What a connection is told first.
+const (
+	walMode = "PRAGMA journal_mode = WAL"
+	// writing is for the connection that writes the control database. Most of what a
+	// commit changes are pages of indexes by random ids, several for each message, and
+	// each is encrypted and written as a whole: a new file gets small ones (one that is
+	// there keeps what it has). Pages that are changed again before the WAL is written
+	// back are written back once, so that is done after 16 MiB; the cache, 16 MiB too,
+	// keeps the inner pages of those indexes from being read and decrypted again.
+	writing = "PRAGMA page_size = 2048; " + walMode + "; PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -16384"
+)
+
 // reading returns connections that cannot change the file.
 func reading(path string, key secret.Key) *sql.DB {
-	c := open(path, key, "&_synchronous=FULL&_query_only=true")
+	c := open(path, key, "&_synchronous=FULL&_query_only=true", walMode)
 	n := max(4, 2*runtime.GOMAXPROCS(0))
 	c.SetMaxOpenConns(n)
 	c.SetMaxIdleConns(n)
@@ -68,7 +80,7 @@ func OpenProjection(ctx context.Context, path string, key secret.Key) (_ *sql.DB
 	if err := private(path); err != nil {
 		return nil, err
 	}
-	c := open(path, key, "&_synchronous=NORMAL&_txlock=immediate")
+	c := open(path, key, "&_synchronous=NORMAL&_txlock=immediate", walMode)
 	c.SetMaxOpenConns(1)
 	if err := check(ctx, c, false); err != nil {
 		return nil, errors.Join(classify(err), c.Close())
@@ -86,18 +98,31 @@ func private(path string) error {
 	return f.Close()
 }
 
-// open returns connections to an encrypted file. The key must stand in the
-// address, because the driver sets its pragmas before a connect hook could; the
-// address is therefore a secret and stays in the closure.
-func open(path string, key secret.Key, options string) *sql.DB {
+// open returns connections to an encrypted file, each of which has run first before
+// it is used. The key must stand in the address, because the driver sets its
+// pragmas before a connect hook could; the address is therefore a secret and stays
+// in the closure. Statements are kept prepared, which is most of the cost of a
+// small query.
+func open(path string, key secret.Key, options, first string) *sql.DB {
 	return sql.OpenDB(connector{dial: func() (driver.Conn, error) {
 		var b strings.Builder
 		b.WriteString("file:")
 		b.WriteString((&url.URL{Path: path}).EscapedPath())
-		b.WriteString("?_journal_mode=WAL&_secure_delete=ON&_busy_timeout=10000&_foreign_keys=ON&cipher=chacha20&key=raw:")
+		b.WriteString("?_secure_delete=ON&_busy_timeout=10000&_foreign_keys=ON&_stmt_cache_size=64&cipher=chacha20&key=raw:")
 		key.Use(func(k []byte) { b.WriteString(hex.EncodeToString(k)) })
 		b.WriteString(options)
-		return (&sqlite3.SQLiteDriver{}).Open(b.String())
+		opened, err := (&sqlite3.SQLiteDriver{}).Open(b.String())
+		if err != nil {
+			return nil, err
+		}
+		c, ok := opened.(*sqlite3.SQLiteConn)
+		if !ok {
+			return opened, nil // which the connector refuses
+		}
+		if _, err := c.Exec(first, nil); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+		return c, nil
 	}})
 }
 

@@ -240,7 +240,7 @@ func TestFlippedByte(t *testing.T) {
 		}
 		return nil
 	}
-	const pageSize = 4096
+	const pageSize = 2048
 	found, pages := 0, len(good)/pageSize
 	for page := range pages {
 		for _, at := range []int{0, 17, 1000, pageSize - 1} {
@@ -269,3 +269,38 @@ func TestFlippedByte(t *testing.T) {
 }
 
 func TestSuite(t *testing.T) { dbtest.Run(t, dbtest.SQLite) }
+
+// A new file has small pages. One that was made with others keeps them and works.
+func TestPageSize(t *testing.T) {
+	size := func(path string, key secret.Key) (n int) {
+		t.Helper()
+		d := sqlite.Connect(t, path, key)
+		for _, c := range []*sql.DB{d.Write, d.Read} {
+			if err := c.QueryRowContext(t.Context(), "PRAGMA page_size").Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return n
+	}
+	dir, key := t.TempDir(), secret.Random()
+	if n := size(filepath.Join(dir, "new.db"), key.Copy()); n != 2048 {
+		t.Errorf("pages of %d octets", n)
+	}
+	path := filepath.Join(dir, "old.db")
+	old, err := sqlite.OpenProjection(t.Context(), path, key.Copy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = old.ExecContext(t.Context(), `CREATE TABLE thing_old (id BIGINT)`)
+	if err := errors.Join(err, old.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if n := size(path, key.Copy()); n != 4096 {
+		t.Errorf("pages of %d octets where the file had 4096", n)
+	}
+	d := open(t, path, key)
+	put(t, d.Tenant(mail.NewID()), 1, "x")
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}

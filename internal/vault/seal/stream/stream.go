@@ -15,6 +15,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"siegel/internal/kit/scratch"
 	"siegel/internal/kit/secret"
 )
 
@@ -26,6 +27,9 @@ const (
 	commitmentSize = 32
 	headerSize     = 1 + randomSize + commitmentSize
 	windowSize     = 1 << 20
+	// frameOverhead is what a zstd frame of a small message has beyond its octets at
+	// most, roughly: an estimate that is too small costs a copy.
+	frameOverhead = 64
 )
 
 const purposeBody secret.Purpose = "siegel/v1 message body"
@@ -55,6 +59,7 @@ type Codec struct {
 	small   *zstd.Encoder // EncodeAll only, which may be called concurrently
 	writers sync.Pool     // of *zstd.Encoder
 	readers sync.Pool     // of *zstd.Decoder
+	scratch scratch.Pool
 }
 
 // NewCodec returns a codec.
@@ -181,7 +186,7 @@ func (c *Codec) NewReader(r io.Reader, dek secret.Key, size int64, context ...[]
 	if size < guess {
 		guess = min(guess, size+4<<10)
 	}
-	seg := &segmentReader{r: r, aead: a, buf: make([]byte, guess+1)}
+	seg := &segmentReader{r: r, aead: a, buf: c.scratch.Get(int(guess + 1))}
 	zip, ok := c.readers.Get().(*zstd.Decoder)
 	if !ok {
 		var err error
@@ -238,6 +243,8 @@ func (r *reader) Close() error {
 	if err := r.zip.Reset(nil); err == nil {
 		r.codec.readers.Put(r.zip)
 	}
+	r.codec.scratch.Put(r.seg.buf)
+	r.seg.buf, r.seg.plain = nil, nil
 	r.zip, r.err = nil, fs.ErrClosed
 	return nil
 }
@@ -316,18 +323,23 @@ func (s *segmentReader) fill() (int, error) {
 
 // Seal returns a stream in memory, for small messages.
 func (c *Codec) Seal(dek secret.Key, plain []byte, context ...[]byte) ([]byte, error) {
-	b := bytes.NewBuffer(make([]byte, 0, headerSize+len(plain)+len(plain)/8+4*tagSize))
-	seg, err := begin(b, dek, context)
+	frame := c.small.EncodeAll(plain, c.scratch.Get(len(plain) + frameOverhead)[:0])
+	defer c.scratch.Put(frame)
+	out := bytes.NewBuffer(make([]byte, 0, headerSize+len(frame)+(len(frame)/segmentSize+1)*tagSize))
+	seg, err := begin(out, dek, context)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := seg.Write(c.small.EncodeAll(plain, nil)); err != nil {
-		return nil, err
+	sealed := out.Bytes()
+	for rest, n := frame, uint64(0); ; n++ {
+		k := min(len(rest), segmentSize)
+		var number [nonceSize]byte
+		nonce(number[:], n, k == len(rest))
+		sealed = seg.aead.Seal(sealed, number[:], rest[:k], nil)
+		if rest = rest[k:]; len(rest) == 0 {
+			return sealed, nil
+		}
 	}
-	if err := seg.flush(true); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
 }
 
 // Compress returns a zstd frame, for records that are then boxed.
