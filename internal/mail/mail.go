@@ -74,25 +74,6 @@ type Envelope struct {
 	To   []string // recipients in the order of the transaction
 }
 
-// Source says through which door a message came.
-type Source struct {
-	Door string // "lmtp", later "journal", "import"
-	Peer string // network address of the client, "unix" for a socket
-	TLS  string // protocol version, empty without TLS
-}
-
-// String returns one line, which is kept as evidence: door, peer and TLS
-// version, separated by a space, "-" for what is absent.
-func (s Source) String() string {
-	or := func(v string) string {
-		if v == "" {
-			return "-"
-		}
-		return v
-	}
-	return or(s.Door) + " " + or(s.Peer) + " " + or(s.TLS)
-}
-
 // Time cuts a time to the microseconds that rows keep, in UTC.
 func Time(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
