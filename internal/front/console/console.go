@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -51,7 +52,9 @@ type Console struct {
 // New returns the handler.
 func New(d Deps) *Console {
 	c := &Console{Deps: d, texts: text.New(), mux: http.NewServeMux()}
-	for name, f := range c.commands() {
+	all := c.commands()
+	maps.Copy(all, c.sourceCommands())
+	for name, f := range all {
 		c.mux.HandleFunc("POST /v1/"+name, c.serve(f))
 	}
 	return c
