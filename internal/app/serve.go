@@ -18,6 +18,7 @@ import (
 type Server struct {
 	*App
 	door    *receive.Server
+	journal *receive.Server // nil where it is shut
 	console net.Listener
 	http    *http.Server
 }
@@ -33,23 +34,28 @@ func NewServer(ctx context.Context, a *App) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.door, err = receive.New(c, receive.Deps{Path: a.Flow, Router: router{a}, Spool: a.Spool, Log: a.Log}); err != nil {
+	deps := receive.Deps{Path: a.Flow, Router: router{a}, Sources: journalSources{a}, Spool: a.Spool, Log: a.Log}
+	if s.door, err = receive.New(c, deps); err != nil {
 		return nil, fault.Because(fault.Invalid, "a door cannot be opened", err)
 	}
-	if s.console, err = listenConsole(a.path(fileConsole)); err != nil {
+	if s.journal, err = a.openJournal(c, deps); err != nil {
 		s.door.Close()
+		return nil, err
+	}
+	if s.console, err = listenConsole(a.path(fileConsole)); err != nil {
+		s.closeDoors()
 		return nil, err
 	}
 	s.http = &http.Server{Handler: a.Console(), ReadHeaderTimeout: 10 * time.Second}
 	return s, nil
 }
 
-// Addrs returns the addresses of the door for mail.
+// Addrs returns the addresses of the LMTP door.
 func (s *Server) Addrs() []net.Addr { return s.door.Addrs() }
 
 // Close closes the doors of a server that does not run. The app stays open.
 func (s *Server) Close() error {
-	s.door.Close()
+	s.closeDoors()
 	return s.console.Close()
 }
 
@@ -68,6 +74,9 @@ func (s *Server) Run(ctx context.Context) error {
 	services = append(services,
 		run.Service{Name: "console", Run: s.runConsole},
 		run.Service{Name: "receive", Run: s.door.Run})
+	if s.journal != nil {
+		services = append(services, run.Service{Name: "journal", Run: s.journal.Run})
+	}
 	return run.All(ctx, services...)
 }
 
