@@ -16,6 +16,7 @@ import (
 	"siegel/internal/audit"
 	"siegel/internal/flow"
 	"siegel/internal/flow/commit"
+	"siegel/internal/flow/unwrap"
 	"siegel/internal/identity"
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
@@ -169,7 +170,7 @@ func (a *App) buildRooms(ctx context.Context) error {
 	a.Index = index.New(index.Deps{DB: a.DB, Store: a.Store, Trail: a.Trail, Now: a.Now, Dir: a.path(dirIndex)})
 	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Now: a.Now, Watch: a.Watch})
 	a.Spool = stream.NewSpool(a.Vault.Codec, a.path(dirTemp), inMemory)
-	a.Flow = flow.New(flow.Rooms{Archive: a.Archive, Index: a.Index, Commit: a.Commit, Watch: a.Watch})
+	a.Flow = flow.New(flow.Rooms{Unwrap: unwrap.Room{}, Archive: a.Archive, Index: a.Index, Commit: a.Commit, Watch: a.Watch})
 	return nil
 }
 

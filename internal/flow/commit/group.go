@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -200,12 +201,16 @@ func (o *objectReader) Close() error {
 }
 
 // retryMAC names a transaction: the same bytes from the same peer with the same
-// envelope. It is a MAC so that rows tell nothing about the message.
+// envelope, in the same journal report where they came in one. It is a MAC so that rows tell nothing about the message.
 func (r *Room) retryMAC(p *flow.Passage) [32]byte {
 	hash := p.Body.SHA256()
 	fields := [][]byte{[]byte(p.Source.Door), []byte(p.Source.Peer), hash[:], []byte(p.Envelope.From)}
 	for _, to := range p.Envelope.To {
 		fields = append(fields, []byte(to))
+	}
+	if p.Report != nil {
+		report := sha256.Sum256(p.Report)
+		fields = append(fields, report[:])
 	}
 	return r.MAC.MAC(p.Tenant, tuple.Make("siegel/v1 retry", fields...))
 }
