@@ -55,3 +55,14 @@ func (j journalSources) Match(ctx context.Context, to mail.Address, p source.Pro
 func (j journalSources) SignIn(ctx context.Context, user string, secret []byte) (source.Found, error) {
 	return j.Identity.Sources().SignIn(ctx, user, secret)
 }
+
+// counted returns the tenants whose hours are entered: a tenant that is shut waits.
+func (a *App) counted(ctx context.Context) (list []mail.TenantID, err error) {
+	tenants, err := a.Identity.Tenants(ctx)
+	for _, t := range tenants {
+		if a.Ledger.Shut(t.ID) == nil {
+			list = append(list, t.ID)
+		}
+	}
+	return list, err
+}

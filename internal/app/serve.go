@@ -34,7 +34,7 @@ func NewServer(ctx context.Context, a *App) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	deps := receive.Deps{Path: a.Flow, Router: router{a}, Sources: journalSources{a}, Spool: a.Spool, Log: a.Log}
+	deps := receive.Deps{Path: a.Flow, Router: router{a}, Sources: journalSources{a}, Spool: a.Spool, Count: a.Tally, Log: a.Log}
 	if s.door, err = receive.New(c, deps); err != nil {
 		return nil, fault.Because(fault.Invalid, "a door cannot be opened", err)
 	}
@@ -67,6 +67,7 @@ func (s *Server) Run(ctx context.Context) error {
 		services = append(services, run.Service{Name: "hold", Run: s.Hold.Run})
 	}
 	services = append(services,
+		run.Service{Name: "tally", Run: s.Tally.Run},
 		run.Service{Name: "commit", Run: s.Commit.Run},
 		run.Service{Name: "expire", Run: s.expire},
 		run.Service{Name: "settle", Run: s.settle})
