@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"siegel/internal/archive"
+	"siegel/internal/flow/tally"
 	"siegel/internal/identity"
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
@@ -26,6 +27,7 @@ type Deps struct {
 	Archive  *archive.Archive
 	Index    *index.Index
 	Evidence Evidence
+	Tally    *tally.Room
 	Log      *slog.Logger
 }
 
