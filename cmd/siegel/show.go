@@ -14,15 +14,17 @@ import (
 
 func (c commands) showCommand() *cobra.Command {
 	var reason string
+	var report bool
 	var to target.Target
 	cmd := c.Person(&cobra.Command{
 		Use: "show MESSAGE", Args: c.Words("MESSAGE"),
 		Short: c.Say("open a message: its octets as received (the opening is audited)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.open(cmd, "show", console.Proof{Show: console.Show{ID: args[0], Reason: reason}}, to)
+			return c.open(cmd, "show", console.Proof{Show: console.Show{ID: args[0], Reason: reason, Report: report}}, to)
 		},
 	})
 	cmd.Flags().StringVar(&reason, "reason", "", c.Say("why you open what is not yours; kept in the audit log"))
+	cmd.Flags().BoolVar(&report, "report", false, c.Say("the journal report that it came in (who holds the archive)"))
 	cmd.Flags().StringVar(&to.File, "output", "", c.Say("file to write to; - is the standard output (default: the standard output)"))
 	cmd.Flags().BoolVar(&to.Force, "force", false, c.Say("write over what is there"))
 	return cmd
@@ -63,5 +65,8 @@ func (c commands) open(cmd *cobra.Command, command string, body console.Proof, t
 			return
 		}
 		_, _ = fmt.Fprintf(c.Err, "%s  %d  sha256:%s\n", to.File, shown.Size, shown.SHA256)
+		if shown.Source != "" {
+			fmt.Fprintln(c.Err, c.Say("came in by: %s", shown.Source))
+		}
 	})
 }

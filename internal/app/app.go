@@ -16,6 +16,8 @@ import (
 	"siegel/internal/audit"
 	"siegel/internal/flow"
 	"siegel/internal/flow/commit"
+	"siegel/internal/flow/tally"
+	"siegel/internal/flow/unwrap"
 	"siegel/internal/identity"
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
@@ -65,6 +67,7 @@ type App struct {
 	Archive  *archive.Archive
 	Index    *index.Index
 	Commit   *commit.Room
+	Tally    *tally.Room
 	Flow     *flow.Flow
 	Spool    *stream.Spool
 	Evidence *Evidence
@@ -167,9 +170,10 @@ func (a *App) buildRooms(ctx context.Context) error {
 	})
 	a.Evidence.Notary = archive.NewNotary(a.Archive, prove.New(a.DB, a.Ledger, a.Evidence.Signer.Key()), a.Evidence.Stamps)
 	a.Index = index.New(index.Deps{DB: a.DB, Store: a.Store, Trail: a.Trail, Now: a.Now, Dir: a.path(dirIndex)})
-	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Now: a.Now, Watch: a.Watch})
+	a.Tally = tally.New(tally.Deps{DB: a.DB, Ledger: a.Ledger, Tenants: a.counted, Now: a.Now, Log: a.Log})
+	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Count: a.Tally, Now: a.Now, Watch: a.Watch})
 	a.Spool = stream.NewSpool(a.Vault.Codec, a.path(dirTemp), inMemory)
-	a.Flow = flow.New(flow.Rooms{Archive: a.Archive, Index: a.Index, Commit: a.Commit, Watch: a.Watch})
+	a.Flow = flow.New(flow.Rooms{Unwrap: unwrap.Room{}, Archive: a.Archive, Index: a.Index, Commit: a.Commit, Watch: a.Watch})
 	return nil
 }
 

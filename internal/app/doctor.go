@@ -36,9 +36,9 @@ func check(name, state string, what, remedy Sentence) console.Finding {
 // Doctor implements [console.Evidence].
 func (a *App) Doctor(ctx context.Context) []console.Finding {
 	list := []console.Finding{
-		a.checkModes(), a.checkSpace(), a.checkClock(ctx), a.checkSigning(ctx), a.checkStamps(ctx), checkSwap(), checkLimits(),
+		a.checkModes(), a.checkSpace(), a.checkGrowth(ctx), a.checkClock(ctx), a.checkSigning(ctx), a.checkStamps(ctx), checkSwap(), checkLimits(),
 	}
-	list = slices.Concat(list, a.checkDatabase(ctx), a.checkTenants(ctx), a.checkAccess(ctx))
+	list = slices.Concat(list, a.checkDatabase(ctx), a.checkTenants(ctx), a.checkAccess(ctx), a.checkSources(ctx))
 	if a.Instance.Environment == config.Test {
 		list = append(list, check("environment", warn, say("this is a test environment: its certificate and timestamps prove nothing"),
 			say("for production begin with siegel init --environment production")))

@@ -20,6 +20,7 @@ import (
 type Server struct {
 	*App
 	door    *receive.Server
+	journal *receive.Server // nil where it is shut
 	console net.Listener
 	http    *http.Server
 	health  *health.Door
@@ -36,21 +37,27 @@ func NewServer(ctx context.Context, a *App) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.door, err = receive.New(c, receive.Deps{Path: a.Flow, Router: router{a}, Spool: a.Spool, Log: a.Log}); err != nil {
+	deps := receive.Deps{Path: a.Flow, Router: router{a}, Sources: journalSources{a}, Spool: a.Spool, Count: a.Tally, Log: a.Log}
+	if s.door, err = receive.New(c, deps); err != nil {
 		return nil, fault.Because(fault.Invalid, "a door cannot be opened", err)
 	}
-	if s.console, err = listenConsole(a.path(fileConsole)); err != nil {
+	if s.journal, err = a.openJournal(c, deps); err != nil {
 		s.door.Close()
 		return nil, err
 	}
+	if s.console, err = listenConsole(a.path(fileConsole)); err != nil {
+		s.closeDoors()
+		return nil, err
+	}
 	if s.health, err = a.openHealth(); err != nil {
-		return nil, errors.Join(err, s.Close())
+		s.closeDoors()
+		return nil, errors.Join(err, s.console.Close())
 	}
 	s.http = &http.Server{Handler: a.Console(), ReadHeaderTimeout: 10 * time.Second}
 	return s, nil
 }
 
-// Addrs returns the addresses of the door for mail.
+// Addrs returns the addresses of the LMTP door.
 func (s *Server) Addrs() []net.Addr { return s.door.Addrs() }
 
 // HealthAddr returns the address of the door for health, nil where there is none.
@@ -58,7 +65,7 @@ func (s *Server) HealthAddr() net.Addr { return s.health.Addr() }
 
 // Close closes the doors of a server that does not run. The app stays open.
 func (s *Server) Close() error {
-	s.door.Close()
+	s.closeDoors()
 	return errors.Join(s.console.Close(), s.health.Close())
 }
 
@@ -82,12 +89,23 @@ func (s *Server) Run(ctx context.Context) error {
 	defer collectLater()()
 	return run.All(ctx,
 		run.Service{Name: "health", Run: s.health.Run},
+		run.Service{Name: "tally", Run: s.Tally.Run},
 		run.Service{Name: "commit", Run: s.Commit.Run},
 		run.Service{Name: "for all", Run: s.forAll},
 		run.Service{Name: "sessions", Run: s.endSessions},
 		run.Service{Name: "console", Run: s.runConsole},
 		run.Service{Name: "receive", Run: s.door.Run},
+		run.Service{Name: "journal", Run: s.runJournal},
 		run.Service{Name: "drain", Run: s.drain})
+}
+
+// runJournal takes journaled mail, where the door for it is open.
+func (s *Server) runJournal(ctx context.Context) error {
+	if s.journal == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return s.journal.Run(ctx)
 }
 
 // forAll runs what one node does for all: this one, or while it leads.
@@ -175,7 +193,7 @@ func listenConsole(path string) (net.Listener, error) {
 
 // Console returns the handler of the operator's commands.
 func (a *App) Console() http.Handler {
-	return console.New(console.Deps{Identity: a.Identity, Archive: a.Archive, Index: a.Index, Evidence: a, Nodes: a, Log: a.Log})
+	return console.New(console.Deps{Identity: a.Identity, Archive: a.Archive, Index: a.Index, Evidence: a, Nodes: a, Tally: a.Tally, Log: a.Log})
 }
 
 // consoleGrace is how long commands in progress may take when the server stops.

@@ -57,7 +57,11 @@ func (a *App) VerifyLedger(ctx context.Context, tenant mail.TenantID) ([]console
 		if err != nil {
 			return nil, err
 		}
-		list = append(append(list, logs...), packs, records, rows)
+		counts, err := a.verifyTally(ctx, t.ID, t.Name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(append(list, logs...), packs, records, rows, counts)
 	}
 	lost, err := a.Identity.Lost(ctx)
 	if err != nil {

@@ -203,18 +203,20 @@ func (a *Archive) describe(ctx context.Context, p *flow.Passage, key *seal.Pendi
 		Decision:     entry.Opening{Salt: seal.NewSalt(), Value: []byte("policy 0 archive")},
 		Envelope:     []entry.Opening{{Salt: seal.NewSalt(), Value: []byte("MAIL FROM:<" + p.Envelope.From + ">")}},
 	}
-	for _, to := range p.Envelope.To {
-		evidence.Envelope = append(evidence.Envelope, entry.Opening{Salt: seal.NewSalt(), Value: []byte("RCPT TO:<" + to + ">")})
+	for i := range p.Envelope.To {
+		evidence.Envelope = append(evidence.Envelope, entry.Opening{Salt: seal.NewSalt(), Value: []byte(p.Envelope.Item(i))})
 	}
 	tree := evidence.Tree()
 	envelope := entry.Opening{Salt: evidence.EnvelopeSalt, Value: tree.Value()}
-	text, err := entry.Entry{Kind: "message", ID: p.ID, Time: p.Arrived, Size: p.Body.Size(), Fields: []entry.Field{
+	fields := []entry.Field{
 		{Name: "sha256", Commitment: content.SHA256.Commit()},
 		{Name: "parts", Commitment: entry.Opening{Salt: content.PartsSalt, Value: c.tree.Value()}.Commit()},
 		{Name: "envelope", Commitment: envelope.Commit()},
 		{Name: "source", Commitment: evidence.Source.Commit()},
 		{Name: "decision", Commitment: evidence.Decision.Commit()},
-	}}.Text()
+	}
+	report := reportOf(p, key.Data(), &fields)
+	text, err := entry.Entry{Kind: "message", ID: p.ID, Time: p.Arrived, Size: p.Body.Size(), Fields: fields}.Text()
 	if err != nil {
 		return err
 	}
@@ -225,9 +227,9 @@ func (a *Archive) describe(ctx context.Context, p *flow.Passage, key *seal.Pendi
 	data := key.Data()
 	opening, sealedEvidence := data.SealOpening(content.Encode()), data.SealEvidence(evidence.Encode())
 	u.Rows = func(ctx context.Context, tx flow.Tx, at flow.Place) error {
-		_, err := tx.Exec(ctx, `INSERT INTO archive_message (tenant, id, leaf, pack, start, length, size, arrived, opening, evidence)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, p.ID.Bytes(), at.Leaves[0], at.Pack.Bytes(),
-			at.Objects[0].Offset, at.Objects[0].Length, p.Body.Size(), mail.Micros(p.Arrived), opening, sealedEvidence)
+		_, err := tx.Exec(ctx, `INSERT INTO archive_message (tenant, id, leaf, pack, start, length, size, arrived, opening, evidence, report)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, p.ID.Bytes(), at.Leaves[0], at.Pack.Bytes(),
+			at.Objects[0].Offset, at.Objects[0].Length, p.Body.Size(), mail.Micros(p.Arrived), opening, sealedEvidence, report)
 		return err
 	}
 	return nil

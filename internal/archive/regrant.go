@@ -128,13 +128,7 @@ func (a *Archive) bears(ctx context.Context, s Reader, id mail.ID, key *seal.Ope
 func envelopeAddresses(e entry.Evidence) []mail.Address {
 	var list []mail.Address
 	for _, item := range e.Envelope {
-		s := string(item.Value)
-		for _, prefix := range []string{"MAIL FROM:<", "RCPT TO:<"} {
-			if len(s) > len(prefix) && s[:len(prefix)] == prefix {
-				s = s[len(prefix) : len(s)-1]
-			}
-		}
-		list = append(list, mail.NewAddress(s))
+		list = append(list, mail.ItemAddress(string(item.Value)))
 	}
 	return list
 }

@@ -26,6 +26,7 @@ type Message struct {
 	Size    int64
 	SHA256  entry.Hash // as entered in the ledger on arrival
 	Arrived int64      // microseconds since 1970
+	Source  string     // where it came from (docs/formats/entry.md); for who holds the archive, else empty
 
 	io.ReadCloser // the octets as received; Read fails at the end where they differ from SHA256
 }
@@ -43,13 +44,19 @@ func (a *Archive) Show(ctx context.Context, s Reader, id mail.ID, reason string)
 		return nil, err
 	}
 	defer o.key.Close()
-	return a.stream(ctx, s.Tenant(), o)
+	m, err := a.stream(ctx, s.Tenant(), o)
+	if err != nil {
+		return nil, err
+	}
+	m.Source = cameFrom(o)
+	return m, nil
 }
 
 // opened is a message whose opening is in the audit log.
 type opened struct {
 	row
 	key     *seal.Opened
+	entry   entry.Entry
 	content entry.Content
 }
 
@@ -85,6 +92,7 @@ func (a *Archive) check(ctx context.Context, t db.Tenant, o *opened) error {
 	if err := a.proven(ctx, t, o.row, e); err != nil {
 		return err
 	}
+	o.entry = e.Entry
 	o.content, err = e.content(o)
 	return err
 }

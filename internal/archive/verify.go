@@ -229,6 +229,9 @@ func (a *Archive) verifyOpened(ctx context.Context, s Reader, r row, also func(c
 	if err := verifyEvidence(e.Entry, r, key); err != nil {
 		return err
 	}
+	if _, err := a.openReport(ctx, s.Tenant(), e.Entry, key); err != nil {
+		return err
+	}
 	o := &opened{row: r, key: key}
 	if o.content, err = e.content(o); err != nil {
 		return err

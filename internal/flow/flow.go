@@ -29,6 +29,7 @@ type Watch func(step string, done bool, took time.Duration)
 
 // Rooms are the rooms on the path, in the order of the steps.
 type Rooms struct {
+	Unwrap  Preparer
 	Archive Preparer
 	Index   Preparer
 	Commit  Committer
@@ -49,6 +50,7 @@ type step struct {
 // New lists the path.
 func New(r Rooms) *Flow {
 	return &Flow{watch: r.Watch, steps: []step{
+		{"unwrap", r.Unwrap.Prepare},
 		{"archive", r.Archive.Prepare},
 		{"index", r.Index.Prepare},
 		{"commit", r.Commit.Group}, // commit point: 250 after this, never before

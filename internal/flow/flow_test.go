@@ -40,10 +40,11 @@ func (r *room) Group(_ context.Context, p *flow.Passage) error {
 func TestIncoming(t *testing.T) {
 	broken := errors.New("broken")
 	for failing, want := range map[string]string{
-		"":        "archive index commit",
-		"archive": "archive",
-		"index":   "archive index",
-		"commit":  "archive index commit",
+		"":        "unwrap archive index commit",
+		"unwrap":  "unwrap",
+		"archive": "unwrap archive",
+		"index":   "unwrap archive index",
+		"commit":  "unwrap archive index commit",
 	} {
 		var log, watched []string
 		gone := 0
@@ -55,7 +56,7 @@ func TestIncoming(t *testing.T) {
 			return r
 		}
 		f := flow.New(flow.Rooms{
-			Archive: make1("archive", 2), Index: make1("index", 1), Commit: make1("commit", 0),
+			Unwrap: make1("unwrap", 0), Archive: make1("archive", 2), Index: make1("index", 1), Commit: make1("commit", 0),
 			Watch: func(step string, done bool, took time.Duration) {
 				if watched = append(watched, step); took < 0 || (!done && took != 0) {
 					t.Errorf("%s took %v", step, took)
@@ -81,7 +82,7 @@ func TestIncoming(t *testing.T) {
 
 // The list in the code is the list that metrics and the crash test use.
 func TestSteps(t *testing.T) {
-	if got := flow.New(flow.Rooms{Archive: &room{}, Index: &room{}, Commit: &room{}}).Steps(); !slices.Equal(got, []string{"archive", "index", "commit"}) {
+	if got := flow.New(flow.Rooms{Unwrap: &room{}, Archive: &room{}, Index: &room{}, Commit: &room{}}).Steps(); !slices.Equal(got, []string{"unwrap", "archive", "index", "commit"}) {
 		t.Errorf("%v", got)
 	}
 }

@@ -19,6 +19,11 @@ type Passage struct {
 	Arrived  time.Time     // when the last octet was read; UTC, whole microseconds
 	Body     Body          // the octets as received
 
+	// Report is what surrounded the message in a journal report, as the entry
+	// commits to it (docs/formats/journal.md); nil where it came in none. unwrap sets
+	// it, and Body and Envelope with it.
+	Report []byte
+
 	// Parsed is what archive found in the message; the rooms behind it read it.
 	Parsed *mime.Message
 	// Sealer seals what belongs to the message under its key; archive sets it.

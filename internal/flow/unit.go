@@ -87,3 +87,15 @@ type Tx interface {
 	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
 }
+
+// Counted is what a transaction makes true of one source.
+type Counted struct {
+	Source      string // key of [mail.Source]
+	Accepted    int64  // messages
+	References  int64  // retries that were recognised
+	Octets      int64  // of the messages
+	Stored      int64  // of their sealed objects
+	Reports     int64  // of the messages, in journal reports
+	Undecodable int64  // reports that were kept as they came
+	From, To    int64  // first and last entry of the group in the message log; -1 where it has none
+}

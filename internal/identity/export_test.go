@@ -37,11 +37,9 @@ func (i *Identity) Refuse(ctx context.Context, owner mail.TenantID, person mail.
 // Open returns how many sessions of a person are open, of everybody for the
 // zero person.
 func (i *Identity) Open(person mail.ID) (n int) {
-	i.open.mu.Lock()
-	defer i.open.mu.Unlock()
-	for at, list := range i.open.open {
-		if person.IsZero() || at.person == person {
-			n += len(list)
+	for _, s := range i.open.All() {
+		if person.IsZero() || s.person.ID == person {
+			n++
 		}
 	}
 	return n

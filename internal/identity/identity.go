@@ -10,9 +10,11 @@ import (
 	"siegel/internal/identity/account"
 	"siegel/internal/identity/address"
 	"siegel/internal/identity/attempt"
+	"siegel/internal/identity/opened"
 	"siegel/internal/identity/recovery"
 	"siegel/internal/identity/routing"
 	"siegel/internal/identity/sealing"
+	"siegel/internal/identity/source"
 	"siegel/internal/identity/standing"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
@@ -82,7 +84,8 @@ type Identity struct {
 	owners   *address.Register                                  // of addresses
 	routes   *routing.Router                                    // tenants and domains
 	sealing  *sealing.Lookup                                    // whose mail is whose
-	open     *register                                          // of sessions
+	sources  *source.Register                                   // who may hand in mail
+	open     *opened.Register[*Session]                         // of sessions
 	attempts *attempt.Counter                                   // that were refused
 	kits     *recovery.Shelf                                    // recovery kits shown and not yet confirmed
 	update   func(context.Context, func(*db.Batch) error) error // of the database; tests lose its answer
@@ -98,7 +101,8 @@ func New(d Deps) *Identity {
 	return &Identity{
 		Deps: d, book: book,
 		people: &account.Roll{Book: book}, owners: owners, routes: routes, sealing: sealing.New(d.Log, routes, owners),
-		open: newRegister(), kits: recovery.New(d.Vault, d.Now), update: d.DB.Update,
+		sources: source.New(source.Deps{Book: book, Log: d.Log, Ender: d.Vault, Routes: routes, Trail: d.Trail, Alarm: d.Alarm}),
+		open:    opened.New[*Session](), kits: recovery.New(d.Vault, d.Now), update: d.DB.Update,
 		attempts: attempt.New(attempt.Deps{DB: d.DB, Trail: d.Trail, MAC: d.MAC, Now: d.Now}),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"siegel/internal/audit"
 	"siegel/internal/identity/bound"
 	"siegel/internal/identity/credential"
+	"siegel/internal/identity/opened"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
@@ -201,7 +202,7 @@ func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (o
 // or may have, and returns the transaction's error.
 func (i *Identity) endIf(err error, s *Session, p Person) error {
 	if err == nil || errors.Is(err, db.ErrUnknown) {
-		i.open.end(whose{s.tenant.ID(), p.ID})
+		i.open.End(opened.Whose{Tenant: s.tenant.ID(), Person: p.ID})
 	}
 	return err
 }

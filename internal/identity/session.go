@@ -171,10 +171,10 @@ func (i *Identity) unlock(ctx context.Context, tenant string, email mail.Address
 		return nil, err
 	}
 	s := &Session{tenant: handle, name: t.Name, archive: t.Archive, person: p, unlocked: unlocked}
-	s.forget = func() { i.open.remove(s) }
+	s.forget = func() { i.open.Remove(s) }
 	// In the register first: who changes the account from here on ends the session,
 	// and who changed it before is found by the transaction.
-	i.open.add(s)
+	i.open.Add(s)
 	if err = i.checkSignIn(ctx, s, t); err == nil {
 		err = i.enterSignIn(ctx, s, kind)
 	} else if fault.Of(err) == fault.Damaged {

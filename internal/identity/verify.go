@@ -31,7 +31,11 @@ func (i *Identity) VerifyRows(ctx context.Context, t db.Tenant, entered map[mail
 		return nil, err
 	}
 	requests, gone, err := i.verifyRequests(ctx, t, entered)
-	return slices.Concat(addresses, routes, changed, missing, requests, gone), err
+	if err != nil {
+		return nil, err
+	}
+	sources, err := i.sources.Verify(ctx, t, entered)
+	return slices.Concat(addresses, routes, changed, missing, requests, gone, sources), err
 }
 
 // verifyRequests compares requests with the log.

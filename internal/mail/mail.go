@@ -72,25 +72,38 @@ func (d Domain) String() string { return string(d) }
 type Envelope struct {
 	From string   // reverse path; empty for the null reverse path
 	To   []string // recipients in the order of the transaction
+	// How says for each recipient how he got the message, as it stands behind his
+	// path in the entry (docs/formats/journal.md); nil where nothing tells.
+	How []string
 }
 
-// Source says through which door a message came.
-type Source struct {
-	Door string // "lmtp", later "journal", "import"
-	Peer string // network address of the client, "unix" for a socket
-	TLS  string // protocol version, empty without TLS
-}
-
-// String returns one line, which is kept as evidence: door, peer and TLS
-// version, separated by a space, "-" for what is absent.
-func (s Source) String() string {
-	or := func(v string) string {
-		if v == "" {
-			return "-"
-		}
-		return v
+// Item returns what the entry says of the i-th recipient.
+func (e Envelope) Item(i int) string {
+	item := "RCPT TO:<" + e.To[i] + ">"
+	if i < len(e.How) && e.How[i] != "" {
+		item += " " + e.How[i]
 	}
-	return or(s.Door) + " " + or(s.Peer) + " " + or(s.TLS)
+	return item
+}
+
+// ItemAddress returns the address in an item of an envelope, sender or recipient.
+func ItemAddress(item string) Address {
+	path, ok := strings.CutPrefix(item, "RCPT TO:<")
+	if !ok {
+		path, _ = strings.CutPrefix(item, "MAIL FROM:<")
+	}
+	quoted := false
+	for i := 0; i < len(path); i++ {
+		switch c := path[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == '>' && !quoted:
+			return NewAddress(path[:i])
+		}
+	}
+	return NewAddress(strings.TrimSuffix(path, ">"))
 }
 
 // Time cuts a time to the microseconds that rows keep, in UTC.

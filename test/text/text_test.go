@@ -32,7 +32,7 @@ func says() map[string]int {
 func words() []string {
 	return []string{
 		"administrator", "compliance", "auditor", "reader", "invited", "active", "removed", "damaged", "open", "approved", "rejected", "withdrawn", "role", "address",
-		fault.Inside, "sealed", "opened", "ok", "warn", "bad", "files", "disk", "clock", "ledger", "timestamps", "swap", "memory", "environment", "tenants", "access",
+		fault.Inside, "sealed", "opened", "ok", "warn", "bad", "files", "disk", "clock", "ledger", "timestamps", "swap", "memory", "environment", "tenants", "access", "sources",
 		"ready", "draining", "gone", "database",
 		"COMMAND", "[COMMAND…]", "ADDRESS", "[FILE]", "FOLDER", "MESSAGE", "NAME", "REQUEST", "ROLE", "WORDS…",
 	}

@@ -29,6 +29,7 @@ var Default string
 // Secrets are always files, never values.
 type Config struct {
 	LMTP       LMTP          `yaml:"lmtp"`
+	Journal    Journal       `yaml:"journal"`
 	Database   kept.Database `yaml:"database"`
 	Objects    kept.Store    `yaml:"objects"`
 	TLS        TLS           `yaml:"tls"`
@@ -45,6 +46,14 @@ type LMTP struct {
 	Hostname string   `yaml:"hostname"`
 	Listen   []string `yaml:"listen"`
 	Sockets  []string `yaml:"sockets"`
+}
+
+// Journal is the door for mail servers that journal by SMTP. Without an address it
+// is shut.
+type Journal struct {
+	Hostname  string   `yaml:"hostname"`
+	Listen    []string `yaml:"listen"`
+	ListenTLS []string `yaml:"listen_tls"`
 }
 
 // TLS names certificate and key.
@@ -160,24 +169,35 @@ func (c Config) Check(environment Environment) error {
 var hostForm = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9])?$`)
 
 func (c Config) checkDoors(environment Environment, problem func(field string, what, remedy Sentence)) {
-	if h := c.LMTP.Hostname; h != "" && !hostForm.MatchString(h) {
-		problem("lmtp.hostname", say("%q is no host name", h), say("write a name like mail.example.org"))
+	for field, h := range map[string]string{"lmtp.hostname": c.LMTP.Hostname, "journal.hostname": c.Journal.Hostname} {
+		if h != "" && !hostForm.MatchString(h) {
+			problem(field, say("%q is no host name", h), say("write a name like mail.example.org"))
+		}
 	}
-	for _, a := range c.LMTP.Listen {
+	c.checkListen("lmtp.listen", c.LMTP.Listen, environment, problem)
+	c.checkListen("journal.listen", c.Journal.Listen, environment, problem)
+	c.checkListen("journal.listen_tls", c.Journal.ListenTLS, environment, problem)
+	if len(c.Journal.ListenTLS) > 0 && c.TLS.Certificate == "" {
+		problem("journal.listen_tls", say("there is no certificate"), say("set tls.certificate and tls.key"))
+	}
+	if len(c.LMTP.Listen)+len(c.LMTP.Sockets)+len(c.Journal.Listen)+len(c.Journal.ListenTLS) == 0 {
+		problem("lmtp", say("there is no door for mail"), say("set lmtp.listen or lmtp.sockets"))
+	}
+}
+
+func (c Config) checkListen(field string, addresses []string, environment Environment, problem func(field string, what, remedy Sentence)) {
+	for _, a := range addresses {
 		host, port, err := net.SplitHostPort(a)
 		if err != nil {
-			problem("lmtp.listen", say("%q is no address", a), say("write host:port, for example 127.0.0.1:2003"))
+			problem(field, say("%q is no address", a), say("write host:port, for example 127.0.0.1:2003"))
 			continue
 		}
 		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-			problem("lmtp.listen", say("%q is no port", port), say("write a number from 1 to 65535; 0 takes a free one"))
+			problem(field, say("%q is no port", port), say("write a number from 1 to 65535; 0 takes a free one"))
 		}
 		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && c.TLS.Certificate == "" && environment == Production {
-			problem("lmtp.listen", say("%s is not loopback and there is no certificate", a), say("set tls.certificate and tls.key, or listen on 127.0.0.1 or a socket"))
+			problem(field, say("%s is not loopback and there is no certificate", a), say("set tls.certificate and tls.key, or listen on 127.0.0.1 or a socket"))
 		}
-	}
-	if len(c.LMTP.Listen)+len(c.LMTP.Sockets) == 0 {
-		problem("lmtp", say("there is no door for mail"), say("set lmtp.listen or lmtp.sockets"))
 	}
 }
 

@@ -59,6 +59,12 @@ type MAC interface {
 	MAC(tenant mail.TenantID, b []byte) [32]byte
 }
 
+// Counter counts what sources hand in, in the transaction that makes it true:
+// flow/tally.
+type Counter interface {
+	Count(ctx context.Context, tx *db.Tx, list []flow.Counted) error
+}
+
 // Deps is what the room works with.
 type Deps struct {
 	DB     *db.DB
@@ -66,6 +72,7 @@ type Deps struct {
 	Keys   Keys
 	Ledger Ledger
 	MAC    MAC
+	Count  Counter // may be nil
 	Now    func() time.Time
 	Watch  flow.Watch // may be nil
 }

@@ -282,6 +282,10 @@ func TestRetry(t *testing.T) {
 	if err := m.send(again); err != nil || again.Receipt.Message != late.ID {
 		t.Errorf("a retry of the later one: %+v, %v", again.Receipt, err)
 	}
+	states, err := m.tally.Of(t.Context(), tenant)
+	if err != nil || len(states) != 1 || states[0].All.Accepted != 2 || states[0].All.References != 5 || states[0].All.Stored == 0 {
+		t.Errorf("%+v is counted, %v", states, err)
+	}
 }
 
 // EX-01: what differs in anything is another message: an archive drops nothing.

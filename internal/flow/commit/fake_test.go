@@ -17,6 +17,7 @@ import (
 
 	"siegel/internal/flow"
 	"siegel/internal/flow/commit"
+	"siegel/internal/flow/tally"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
@@ -192,6 +193,7 @@ type mill struct {
 	texts    map[mail.ID][]byte              // guarded by mu
 	taken    atomic.Int64                    // units that were prepared
 	released atomic.Int64                    // units that were given back
+	tally    *tally.Room
 }
 
 func newMill(t testing.TB, change ...func(*mill)) *mill {
@@ -208,7 +210,7 @@ func newMill(t testing.TB, change ...func(*mill)) *mill {
 	for _, p := range []struct {
 		name  string
 		files fs.FS
-	}{{"ledger", ledger.Migrations()}, {"seal", seal.Migrations()}, {"commit", commit.Migrations()}, {"thing", tables}} {
+	}{{"ledger", ledger.Migrations()}, {"seal", seal.Migrations()}, {"commit", commit.Migrations()}, {"tally", tally.Migrations()}, {"thing", tables}} {
 		m.ok(m.db.Migrate(context.Background(), p.name, p.files))
 	}
 	m.ledger = ledgertest.New(t, m.clock).Ledger()
@@ -223,7 +225,8 @@ func newMill(t testing.TB, change ...func(*mill)) *mill {
 	for _, f := range change {
 		f(m)
 	}
-	m.room = commit.New(commit.Deps{DB: m.db, Store: m.store, Keys: m.keys, Ledger: m.logs, MAC: held, Now: m.clock})
+	m.tally = tally.New(tally.Deps{DB: m.db, Ledger: m.ledger, Now: m.clock})
+	m.room = commit.New(commit.Deps{DB: m.db, Store: m.store, Keys: m.keys, Ledger: m.logs, MAC: held, Count: m.tally, Now: m.clock})
 	m.room.Around(m.around)
 	var ctx context.Context
 	ctx, m.stop = context.WithCancel(context.Background())
@@ -442,7 +445,20 @@ func (m *mill) kept(tenant mail.TenantID) []row {
 			m.Errorf("%d %s for %d messages", n, what, len(list))
 		}
 	}
+	m.whole(tenant, int64(len(list)))
 	return list
+}
+
+// whole checks that what is counted of the tenant's sources is what is kept (BX-01).
+func (m *mill) whole(tenant mail.TenantID, kept int64) {
+	m.Helper()
+	w, err := m.tally.Whole(context.Background(), tenant, func(context.Context) (int64, error) { return kept, nil })
+	m.ok(err)
+	odd, err := m.tally.Odd(context.Background(), tenant)
+	m.ok(err)
+	if !w.Holds() || w.Sealed != kept || len(odd) > 0 {
+		m.Errorf("%+v is counted of %d messages, %v", w, kept, odd)
+	}
 }
 
 func (m *mill) checkPack(tenant mail.TenantID, r row) {

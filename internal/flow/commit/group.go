@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -200,12 +202,16 @@ func (o *objectReader) Close() error {
 }
 
 // retryMAC names a transaction: the same bytes from the same peer with the same
-// envelope. It is a MAC so that rows tell nothing about the message.
+// envelope, in the same journal report where they came in one. It is a MAC so that rows tell nothing about the message.
 func (r *Room) retryMAC(p *flow.Passage) [32]byte {
 	hash := p.Body.SHA256()
 	fields := [][]byte{[]byte(p.Source.Door), []byte(p.Source.Peer), hash[:], []byte(p.Envelope.From)}
 	for _, to := range p.Envelope.To {
 		fields = append(fields, []byte(to))
+	}
+	if p.Report != nil {
+		report := sha256.Sum256(p.Report)
+		fields = append(fields, report[:])
 	}
 	return r.MAC.MAC(p.Tenant, tuple.Make("siegel/v1 retry", fields...))
 }
@@ -275,11 +281,61 @@ func (r *Room) keys(ctx context.Context, b *db.Batch, groups []*group) error {
 func (r *Room) leaves(ctx context.Context, b *db.Batch, groups []*group) error {
 	for _, g := range groups {
 		r.Watch(stepLedger, false, 0)
-		if err := r.enter(ctx, b.Tenant(g.tenant.ID()), g); err != nil {
+		tx := b.Tenant(g.tenant.ID())
+		from, err := r.enter(ctx, tx, g)
+		if err != nil {
 			return err
+		}
+		if r.Count != nil {
+			if err := r.Count.Count(ctx, tx, g.counted(from)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// counted sums up what the group makes true, by source. from is its first entry in
+// the message log, -1 for none.
+func (g *group) counted(from int64) []flow.Counted {
+	by := make(map[string]*flow.Counted)
+	entries := int64(0)
+	for _, w := range g.waiters {
+		key := w.p.Source.Key()
+		c := by[key]
+		if c == nil {
+			c = &flow.Counted{Source: key, From: from}
+			by[key] = c
+		}
+		if w.p.Receipt.Duplicate {
+			c.References++
+			continue
+		}
+		c.Accepted++
+		c.Octets += w.p.Body.Size()
+		for _, u := range w.p.Units {
+			for _, o := range u.Objects {
+				c.Stored += o.Size
+			}
+			for _, leaf := range u.Leaves {
+				if leaf.Log == "message" {
+					entries++
+				}
+			}
+		}
+		switch w.p.Source.Mark {
+		case mail.MarkReport:
+			c.Reports++
+		case mail.MarkUndecodable:
+			c.Undecodable++
+		}
+	}
+	var list []flow.Counted
+	for _, key := range slices.Sorted(maps.Keys(by)) {
+		by[key].To = from + entries - 1
+		list = append(list, *by[key])
+	}
+	return list
 }
 
 // reference enters the transaction, or counts a retry of one that was accepted.
@@ -300,11 +356,12 @@ func (r *Room) reference(ctx context.Context, tx *db.Tx, w *waiter, now time.Tim
 }
 
 // enter appends the group's leaves, the message log before the audit log, and
-// then writes the rows that name them.
-func (r *Room) enter(ctx context.Context, tx *db.Tx, g *group) error {
+// then writes the rows that name them. It returns the first index in the message
+// log, -1 where the group has no entry there.
+func (r *Room) enter(ctx context.Context, tx *db.Tx, g *group) (from int64, err error) {
 	first := make(map[string]int64)
 	all := make(map[string][]flow.Leaf)
-	err := g.each(func(_ *waiter, _ int, u flow.Unit) error {
+	err = g.each(func(_ *waiter, _ int, u flow.Unit) error {
 		for _, leaf := range u.Leaves {
 			if leaf.Log != "message" && leaf.Log != "audit" {
 				return errors.New("commit: there is no log of that name")
@@ -314,19 +371,22 @@ func (r *Room) enter(ctx context.Context, tx *db.Tx, g *group) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		return -1, err
 	}
+	from = -1
 	for _, log := range []string{"message", "audit"} {
 		if len(all[log]) == 0 {
 			continue
 		}
 		at, err := r.Ledger.Append(ctx, tx, log, all[log])
 		if err != nil {
-			return err
+			return -1, err
 		}
-		first[log] = at
+		if first[log] = at; log == "message" {
+			from = at
+		}
 	}
-	return g.each(func(w *waiter, i int, u flow.Unit) error {
+	return from, g.each(func(w *waiter, i int, u flow.Unit) error {
 		place := flow.Place{Group: g.id, Pack: g.pack, Objects: g.extents[w][i]}
 		for _, leaf := range u.Leaves {
 			place.Leaves = append(place.Leaves, first[leaf.Log])

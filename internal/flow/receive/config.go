@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"siegel/internal/flow/receive/limit"
 )
 
 // Config is what an operator may choose. Zero fields have the defaults named
@@ -17,6 +19,8 @@ type Config struct {
 	// TCP are the addresses to listen on, host:port. The host is an IP address
 	// or "localhost"; an empty host is every address. All but loopback need TLS.
 	TCP []string
+	// Implicit are addresses with TLS from the first octet (RFC 8314 section 3).
+	Implicit []string
 	// Unix are the paths of Unix sockets. A socket is open to owner and group of
 	// the process; the folder should say who else gets near it. A socket file
 	// that nobody answers on is replaced.
@@ -40,6 +44,10 @@ type Config struct {
 	// MaxRefused is how many recipients in a row a connection may have refused
 	// before it is ended, so that asking for names is slow (ML-07): 100.
 	MaxRefused int
+
+	// MaxFailures is how many wrong secrets a peer may send in a minute, over all
+	// its connections, loopback too: 10. More get 421, as who sends three on one.
+	MaxFailures int
 
 	// Transactions and Commands are how many a peer may begin in a minute, over
 	// all its connections: 60 000 and 600 000. Loopback and Unix sockets, where
@@ -76,6 +84,7 @@ func (c Config) withDefaults() Config {
 	number(&c.MaxPerPeer, 100)
 	number(&c.MaxErrors, 10)
 	number(&c.MaxRefused, 100)
+	number(&c.MaxFailures, 10)
 	number(&c.Transactions, 60_000)
 	number(&c.Commands, 600_000)
 	number(&c.IdleTime, 5*time.Minute)
@@ -102,6 +111,13 @@ func number[T int | int64 | time.Duration](n *T, otherwise T) {
 	}
 }
 
+// rates are the limits of peers.
+func (c Config) rates() limit.Rates {
+	return limit.Rates{
+		Connections: c.MaxConnections, ByPeer: c.MaxPerPeer, Transactions: c.Transactions, Commands: c.Commands, Failures: c.MaxFailures,
+	}
+}
+
 // Check reports everything that is wrong with c, each line with its field.
 func (c Config) Check() error {
 	var bad []error
@@ -119,6 +135,7 @@ func (c Config) Check() error {
 		{"MaxPerPeer", int64(full.MaxPerPeer)},
 		{"MaxErrors", int64(full.MaxErrors)},
 		{"MaxRefused", int64(full.MaxRefused)},
+		{"MaxFailures", int64(full.MaxFailures)},
 		{"Transactions", int64(full.Transactions)},
 		{"Commands", int64(full.Commands)},
 		{"IdleTime", int64(full.IdleTime)},
@@ -150,6 +167,13 @@ func (c Config) Check() error {
 			problem("TCP", "%q: %v", a, err)
 		case !local && c.TLS == nil:
 			problem("TCP", "%q is not a loopback address and needs TLS", a)
+		}
+	}
+	for _, a := range c.Implicit {
+		if _, err := loopback(a); err != nil {
+			problem("Implicit", "%q: %v", a, err)
+		} else if c.TLS == nil {
+			problem("Implicit", "%q needs TLS", a)
 		}
 	}
 	for _, p := range c.Unix {

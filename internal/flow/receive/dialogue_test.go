@@ -1,6 +1,7 @@
 package receive_test
 
 import (
+	"crypto/tls"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,6 +14,8 @@ import (
 //
 //	C: a line, sent with CRLF      R: octets in Go quotes, sent as they are
 //	S: a line of the server; a * at its end stands for anything
+//	T: handshake, with a client certificate where it says so
+//	N: what is counted as refused, in all: tenant, source, reason, …
 //	E: the server closes           K: tenant, sender, recipients, message in Go quotes:
 //	                                  the next passage that came to the path, in any order
 //
@@ -68,6 +71,16 @@ func talk(t *testing.T, h *house, p *peer, script string) {
 		case "E:":
 			if got := p.line(); got != "" {
 				t.Fatalf("line %d: got %q, want the end", i+1, got)
+			}
+		case "T:":
+			config := h.client.Clone()
+			if text == "" {
+				config.Certificates = nil
+			}
+			p = newPeer(t, tls.Client(p.Conn, config))
+		case "N:":
+			if got := h.count.all(); got != text {
+				t.Fatalf("line %d: got %q, want %q", i+1, got, text)
 			}
 		case "K:":
 			seen[text]++

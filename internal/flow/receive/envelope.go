@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"siegel/internal/identity/source"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/proto/smtp"
@@ -23,10 +24,12 @@ func (c *session) mail(arg string) error {
 		return c.fail(r)
 	}
 	if from.Size > c.cfg.MaxSize {
+		c.refuse(mail.RefusedSize)
 		c.say(sayLarge) // RFC 1870 section 6.1: before a single octet is sent
 		return nil
 	}
-	if !c.srv.peers.transaction(c.peer) {
+	if !c.srv.peers.Transaction(c.peer) {
+		c.refuse(mail.RefusedLater)
 		c.say(sayOften)
 		return nil
 	}
@@ -51,21 +54,37 @@ func (c *session) rcpt(ctx context.Context, arg string) error {
 		c.say(sayMany) // RFC 5321 section 4.5.3.1.10
 		return nil
 	}
-	tenant, err := c.route(ctx, mail.NewDomain(to.Recipient.Domain))
+	tenant, err := c.srv.door.whose(ctx, c, to.Recipient)
 	if err != nil {
-		c.say(replyTo(err))
-		if fault.Of(err) != fault.NotFound {
-			c.log.Error("recipient put off: the database did not say whose the domain is", "kind", fault.Of(err), "error", err)
-			return nil
-		}
-		if c.refused++; c.refused >= c.cfg.MaxRefused {
-			return c.end(sayRefused)
-		}
-		return nil
+		return c.unwelcome(err)
 	}
 	c.refused = 0
 	c.tx.to = append(c.tx.to, recipient{to.Recipient, tenant})
 	c.say(sayRcpt)
+	return nil
+}
+
+// unwelcome answers RCPT where the recipient is not taken. Who has too many
+// refused in a row is ended.
+func (c *session) unwelcome(err error) error {
+	switch {
+	case errors.Is(err, source.ErrNone):
+		c.say(sayNoSource)
+	case errors.Is(err, source.ErrSignIn):
+		c.say(sayNeedAuth)
+	case errors.Is(err, errAnother):
+		c.say(sayAnother) // RFC 5321 section 4.5.3.1.10: he tries it in another transaction
+		return nil
+	default:
+		c.say(replyTo(err))
+		if fault.Of(err) != fault.NotFound {
+			c.log.Error("recipient put off: the database did not say whose it is", "kind", fault.Of(err), "error", err)
+			return nil
+		}
+	}
+	if c.refused++; c.refused >= c.cfg.MaxRefused {
+		return c.end(sayRefused)
+	}
 	return nil
 }
 

@@ -9,7 +9,9 @@ import (
 )
 
 // Serve serves one connection as if a listener had taken it.
-func (s *Server) Serve(work context.Context, conn net.Conn, safe bool) { s.start(work, conn, safe) }
+func (s *Server) Serve(work context.Context, conn net.Conn, safe bool) {
+	s.start(work, conn, listener{safe: safe})
+}
 
 // Stop is the end of Run.
 func (s *Server) Stop(cancel context.CancelFunc) error { return s.stop(cancel) }
@@ -28,9 +30,7 @@ func (s *Server) FreeMemory() bool {
 
 // Peers returns the number of peers that are remembered and of connections.
 func (s *Server) Peers() (peers, open int) {
-	s.peers.mu.Lock()
-	defer s.peers.mu.Unlock()
-	return len(s.peers.by), s.peers.all
+	return s.peers.Count()
 }
 
 // Reply is the table of replies.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -162,6 +163,9 @@ type house struct {
 	way   *way
 	spool *spool
 	log   *safeBuffer
+	count *counter
+
+	client *tls.Config // of the journal door's clients
 }
 
 type safeBuffer struct {
@@ -189,11 +193,13 @@ func small() receive.Config {
 	}
 }
 
-func newHouse(t testing.TB, c receive.Config) *house {
+func newHouse(t testing.TB, c receive.Config) *house { t.Helper(); return openHouse(t, c, receive.New) }
+
+func openHouse(t testing.TB, c receive.Config, open func(receive.Config, receive.Deps) (*receive.Server, error)) *house {
 	t.Helper()
-	h := &house{way: &way{hold: make(chan struct{}), came: make(chan struct{}, 99)}, spool: &spool{}, log: &safeBuffer{}}
+	h := &house{way: &way{hold: make(chan struct{}), came: make(chan struct{}, 99)}, spool: &spool{}, log: &safeBuffer{}, count: &counter{}}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
-	s, err := receive.New(c, receive.Deps{Path: h.way, Router: router{}, Spool: h.spool, Log: log})
+	s, err := open(c, receive.Deps{Path: h.way, Router: router{}, Sources: sources{}, Spool: h.spool, Count: h.count, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -198,6 +198,7 @@ func (c *session) finish(ctx context.Context, err error) error {
 		_ = c.wire.bw.Flush()
 		tenants = c.deliver(ctx, each)
 	}
+	c.refusedOf(each)
 	kept := 0
 	for _, r := range each {
 		if r.OK() {
@@ -236,11 +237,13 @@ func (c *session) deliver(ctx context.Context, each []smtp.Reply) int {
 		}
 		by[r.tenant] = append(by[r.tenant], i)
 	}
+	from := c.source
+	from.ID, from.Form = c.tx.found.ID, c.tx.found.Form
 	var running sync.WaitGroup
 	slots := make(chan struct{}, maxParallel)
 	for _, tenant := range order {
 		p := &flow.Passage{
-			ID: mail.NewID(), Tenant: tenant, Source: c.source, Arrived: arrived, Body: body,
+			ID: mail.NewID(), Tenant: tenant, Source: from, Arrived: arrived, Body: body,
 			Envelope: mail.Envelope{From: c.tx.from.Sender.String()},
 		}
 		for _, i := range by[tenant] {
@@ -309,7 +312,7 @@ func (c *session) pass(ctx context.Context, p *flow.Passage) (r smtp.Reply) {
 // warnFull warns, once a minute, that messages wait with their senders for want
 // of room.
 func (c *session) warnFull() {
-	if n := c.srv.full.count(time.Now()); n > 0 {
+	if n := c.srv.full.Count(time.Now()); n > 0 {
 		c.log.Warn("messages not kept: there is no room for them", "messages", n, "kind", fault.Exhausted)
 	}
 }

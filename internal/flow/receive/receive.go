@@ -2,6 +2,7 @@ package receive
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"siegel/internal/flow"
+	"siegel/internal/flow/receive/limit"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/proto/smtp"
@@ -34,22 +36,39 @@ type Router interface {
 	Tenant(ctx context.Context, d mail.Domain) (mail.TenantID, error)
 }
 
-// Deps are what the room needs from others. All fields must be set.
+// Deps are what the room needs from others. All fields must be set but those that
+// say otherwise.
 type Deps struct {
-	Path   Path
-	Router Router
-	Spool  flow.Spool
-	Log    *slog.Logger
+	Path    Path
+	Router  Router  // of LMTP
+	Sources Sources // of the journal door
+	Spool   flow.Spool
+	Count   Counter // may be nil
+	Log     *slog.Logger
 }
+
+// Counter counts what is refused: flow/tally.
+type Counter interface {
+	// Refused counts one more. The tenant is zero where nobody knows whose it would
+	// have been. It does not wait for anything.
+	Refused(tenant mail.TenantID, source string, why mail.Refusal)
+}
+
+type nobody struct{}
+
+func (nobody) Refused(mail.TenantID, string, mail.Refusal) {}
 
 // closeTime is how long Run waits for work that was told to stop.
 const closeTime = 10 * time.Second
 
 // dialect is what differs between the protocols of this door.
 type dialect struct {
-	door  string    // in [mail.Source]
-	name  string    // in the greeting
-	hello smtp.Verb // the one that is taken
+	door  string      // in [mail.Source]
+	name  string      // in the greeting
+	hello []smtp.Verb // those that are taken
+	auth  bool        // SMTP AUTH is offered under TLS
+	// whose says which tenant a recipient is of, or why he is not taken.
+	whose func(context.Context, *session, smtp.Address) (mail.TenantID, error)
 	// answer makes the replies after a message out of those of its recipients,
 	// in their order.
 	answer func(each []smtp.Reply) []smtp.Reply
@@ -59,7 +78,10 @@ type dialect struct {
 // (section 4.1).
 func lmtp() dialect {
 	return dialect{
-		door: "lmtp", name: "LMTP", hello: smtp.Lhlo,
+		door: mail.DoorLMTP, name: "LMTP", hello: []smtp.Verb{smtp.Lhlo},
+		whose: func(ctx context.Context, c *session, a smtp.Address) (mail.TenantID, error) {
+			return c.route(ctx, mail.NewDomain(a.Domain))
+		},
 		answer: func(each []smtp.Reply) []smtp.Reply { return each },
 	}
 }
@@ -70,9 +92,9 @@ type Server struct {
 	deps      Deps
 	door      dialect
 	listeners []listener
-	peers     *peers
+	peers     *limit.Peers
 	memory    *semaphore.Weighted // octets of messages in memory
-	full      seldom              // messages that nothing had room for
+	full      limit.Seldom        // messages that nothing had room for
 
 	mu       sync.Mutex
 	open     map[*session]struct{} // guarded by mu
@@ -83,24 +105,36 @@ type Server struct {
 // listener is one address, or path, to listen on.
 type listener struct {
 	net.Listener
-	safe bool // plain text is all right: loopback, or a Unix socket
+	safe     bool // plain text is all right: loopback, or a Unix socket
+	implicit bool // TLS from the first octet (RFC 8314 section 3)
 }
 
-// New checks the configuration and opens the listeners, so that connections
+// New opens the door for LMTP. It checks the configuration and opens the listeners, so that connections
 // wait from here on. The error is that of [Config.Check], or says which address
 // cannot be had. Who does not call Run must call Close.
-func New(c Config, d Deps) (_ *Server, err error) {
+func New(c Config, d Deps) (*Server, error) { return open(c, d, lmtp(), d.Router != nil) }
+
+// NewJournal opens the door for journaling mail servers, as New does.
+func NewJournal(c Config, d Deps) (*Server, error) { return open(c, d, journal(), d.Sources != nil) }
+
+func open(c Config, d Deps, door dialect, known bool) (_ *Server, err error) {
 	defer fault.Wrap(&err, "receive")
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	if d.Path == nil || d.Router == nil || d.Spool == nil || d.Log == nil {
+	if d.Path == nil || !known || d.Spool == nil || d.Log == nil {
 		return nil, errors.New("a dependency is missing")
 	}
+	if d.Count == nil {
+		d.Count = nobody{}
+	}
 	c = c.withDefaults()
+	if door.auth && c.TLS != nil {
+		c.TLS.ClientAuth = tls.RequestClientCert // asked for, and compared with what sources registered
+	}
 	s := &Server{
-		cfg: c, deps: d, door: lmtp(),
-		peers: newPeers(c), memory: semaphore.NewWeighted(c.Memory),
+		cfg: c, deps: d, door: door,
+		peers: limit.NewPeers(c.rates()), memory: semaphore.NewWeighted(c.Memory),
 		open: make(map[*session]struct{}),
 	}
 	if err := s.listen(); err != nil {
@@ -118,17 +152,24 @@ func (s *Server) listen() error {
 		}
 		tcp, ok := l.Addr().(*net.TCPAddr)
 		safe := ok && tcp.IP.IsLoopback()
-		s.listeners = append(s.listeners, listener{l, safe})
+		s.listeners = append(s.listeners, listener{Listener: l, safe: safe})
 		if !safe && s.cfg.TLS == nil { // localhost that is elsewhere
 			return fmt.Errorf("%s is not a loopback address and needs TLS", address)
 		}
+	}
+	for _, address := range s.cfg.Implicit {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return err
+		}
+		s.listeners = append(s.listeners, listener{Listener: l, implicit: true})
 	}
 	for _, path := range s.cfg.Unix {
 		l, err := listenUnix(path)
 		if err != nil {
 			return err
 		}
-		s.listeners = append(s.listeners, listener{l, true})
+		s.listeners = append(s.listeners, listener{Listener: l, safe: true})
 	}
 	return nil
 }
@@ -157,7 +198,8 @@ func listenUnix(path string) (net.Listener, error) {
 	return l, nil
 }
 
-// Addrs returns the addresses that are listened on, TCP first, each in the
+// Addrs returns the addresses that are listened on, TCP first, then those with
+// TLS from the first octet, then sockets, each in the
 // order of the configuration.
 func (s *Server) Addrs() []net.Addr {
 	all := make([]net.Addr, len(s.listeners))
@@ -240,7 +282,7 @@ func (s *Server) accept(ctx, work context.Context, l listener) {
 		conn, err := l.Accept()
 		if err == nil {
 			pause = time.Millisecond
-			s.start(work, conn, l.safe)
+			s.start(work, conn, l)
 			continue
 		}
 		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
@@ -258,8 +300,8 @@ func (s *Server) accept(ctx, work context.Context, l listener) {
 }
 
 // start serves a connection in a goroutine of its own, or refuses it.
-func (s *Server) start(work context.Context, conn net.Conn, safe bool) {
-	peer, ok := s.peers.enter(conn.RemoteAddr())
+func (s *Server) start(work context.Context, conn net.Conn, l listener) {
+	peer, ok := s.peers.Enter(conn.RemoteAddr())
 	if !ok {
 		// The buffer of a new connection is empty, so this does not wait.
 		_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
@@ -268,7 +310,7 @@ func (s *Server) start(work context.Context, conn net.Conn, safe bool) {
 		s.deps.Log.Warn("connection refused: too many")
 		return
 	}
-	c := newSession(s, conn, peer, safe)
+	c := newSession(s, conn, peer, l)
 	s.mu.Lock()
 	s.open[c] = struct{}{}
 	if s.stopping {
@@ -278,7 +320,7 @@ func (s *Server) start(work context.Context, conn net.Conn, safe bool) {
 	s.mu.Unlock()
 	go func() {
 		defer s.sessions.Done()
-		defer s.peers.leave(peer)
+		defer s.peers.Leave(peer)
 		defer func() {
 			s.mu.Lock()
 			delete(s.open, c)

@@ -42,6 +42,17 @@ var (
 	sayNoSuch   = smtp.Reply{Code: 502, Enhanced: "5.5.1", Text: "Command not offered"}
 	sayOrder    = smtp.Reply{Code: 503, Enhanced: "5.5.1", Text: "Bad sequence of commands"}
 	sayNeedTLS  = smtp.Reply{Code: 530, Enhanced: "5.7.0", Text: "Must issue a STARTTLS command first"}
+	sayNoSource = smtp.Reply{Code: 550, Enhanced: "5.7.1", Text: "Not accepted here"}
+	sayNeedAuth = smtp.Reply{Code: 530, Enhanced: "5.7.0", Text: "Authentication required"}
+	sayAnother  = smtp.Reply{Code: 451, Enhanced: "4.5.3", Text: "One source at a time, please send this recipient apart"}
+	sayAuthOK   = smtp.Reply{Code: 235, Enhanced: "2.7.0", Text: "Authentication succeeded"}
+	sayAuthNo   = smtp.Reply{Code: 535, Enhanced: "5.7.8", Text: "Authentication credentials invalid"}
+	sayAuthTLS  = smtp.Reply{Code: 538, Enhanced: "5.7.11", Text: "Encryption required for authentication"}
+	sayAuthHow  = smtp.Reply{Code: 504, Enhanced: "5.5.4", Text: "Mechanism not offered"}
+	sayAuthStop = smtp.Reply{Code: 501, Enhanced: "5.7.0", Text: "Authentication cancelled"}
+	sayAuthBad  = smtp.Reply{Code: 501, Enhanced: "5.5.2", Text: "Not base64, or not what the mechanism has"}
+	sayAuthLate = smtp.Reply{Code: 454, Enhanced: "4.7.0", Text: "Temporary authentication failure"}
+	sayGuess    = smtp.Reply{Code: 421, Enhanced: "4.7.0", Text: "Too many failed authentications, please try again later"}
 	sayMany     = smtp.Reply{Code: 452, Enhanced: "4.5.3", Text: "Too many recipients"}
 	sayLarge    = smtp.Reply{Code: 552, Enhanced: "5.3.4", Text: "Message too large"}
 	sayOften    = smtp.Reply{Code: 451, Enhanced: "4.7.1", Text: "Too many messages, please try again later"}

@@ -12,10 +12,13 @@ import (
 	"net"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"siegel/internal/flow/receive/limit"
+	"siegel/internal/identity/source"
 	"siegel/internal/mail"
 	"siegel/internal/proto/smtp"
 )
@@ -34,13 +37,15 @@ type session struct {
 	srv  *Server
 	cfg  *Config // of srv
 	wire *wire
-	peer *peer        // nil on a Unix socket
+	peer *limit.Peer  // nil on a Unix socket
 	log  *slog.Logger // with the connection's id
 
-	safe   bool // plain text is all right here
-	tls    *tls.ConnectionState
-	source mail.Source
-	hello  bool // LHLO was said
+	safe     bool // plain text is all right here
+	implicit bool // TLS from the first octet
+	tls      *tls.ConnectionState
+	source   mail.Source
+	hello    bool // LHLO or EHLO was said
+	guest    guest
 
 	tx *transaction // nil before MAIL
 
@@ -54,6 +59,7 @@ type transaction struct {
 	from  smtp.MailFrom
 	to    []recipient
 	known map[mail.Domain]mail.TenantID // what the router said
+	found source.Found                  // whose the transaction is; zero with LMTP
 	in    *intake                       // octets, once they come
 	bdat  *smtp.ChunkReader             // while the message comes in chunks
 	pace  *pace
@@ -65,16 +71,16 @@ type recipient struct {
 	tenant  mail.TenantID
 }
 
-func newSession(s *Server, conn net.Conn, p *peer, safe bool) *session {
+func newSession(s *Server, conn net.Conn, p *limit.Peer, l listener) *session {
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails
 	c := &session{
-		srv: s, cfg: &s.cfg, peer: p, safe: safe, wire: newWire(conn, s.cfg.IdleTime),
+		srv: s, cfg: &s.cfg, peer: p, safe: l.safe, implicit: l.implicit, wire: newWire(conn, s.cfg.IdleTime),
 		log:    s.deps.Log.With("connection", hex.EncodeToString(id[:])),
 		source: mail.Source{Door: s.door.door, Peer: unixPeer},
 	}
-	if _, ip, ok := peerKey(conn.RemoteAddr()); ok {
-		c.source.Peer = ip.String()
+	if _, ip, ok := limit.Key(conn.RemoteAddr()); ok {
+		c.source.Peer, c.guest.proof.Peer = ip.String(), ip
 	}
 	return c
 }
@@ -183,6 +189,11 @@ func (c *session) fail(r smtp.Reply) error {
 // dialogue reads commands and answers them until the connection ends, always
 // with an error.
 func (c *session) dialogue(ctx context.Context) error {
+	if c.implicit {
+		if err := c.secure(ctx); err != nil {
+			return err
+		}
+	}
 	c.say(smtp.Reply{Code: 220, Text: c.cfg.Hostname + " " + c.srv.door.name})
 	for {
 		if err := c.wire.await(); err != nil {
@@ -191,7 +202,7 @@ func (c *session) dialogue(ctx context.Context) error {
 		cmd, err := smtp.ReadCommand(c.wire.br)
 		c.wire.busy()
 		if err == nil || isSyntax(err) {
-			if !c.srv.peers.command(c.peer) {
+			if !c.srv.peers.Command(c.peer) {
 				return c.end(sayCommands)
 			}
 		}
@@ -253,6 +264,8 @@ func (c *session) do(ctx context.Context, cmd smtp.Command) error {
 		c.say(sayHelp)
 	case smtp.StartTLS:
 		return c.startTLS(ctx)
+	case smtp.Auth:
+		return c.auth(ctx, cmd.Arg)
 	case smtp.Quit:
 		c.say(sayBye)
 		return errQuit
@@ -267,9 +280,9 @@ func (c *session) offersTLS() bool {
 	return c.cfg.TLS != nil && c.tls == nil && c.source.Peer != unixPeer
 }
 
-// greet answers LHLO.
+// greet answers LHLO, or EHLO and HELO.
 func (c *session) greet(cmd smtp.Command) error {
-	if cmd.Verb != c.srv.door.hello {
+	if !slices.Contains(c.srv.door.hello, cmd.Verb) {
 		return c.fail(sayUnknown)
 	}
 	if _, err := smtp.ParseHello(cmd.Arg); err != nil {
@@ -278,12 +291,19 @@ func (c *session) greet(cmd smtp.Command) error {
 	}
 	c.reset() // RFC 5321 section 4.1.4: as RSET
 	c.hello = true
+	if cmd.Verb == smtp.Helo {
+		c.say(smtp.Reply{Code: 250, Text: c.cfg.Hostname}) // RFC 5321 section 4.1.1.1: no extensions
+		return nil
+	}
 	lines := []string{
 		c.cfg.Hostname, "PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "ENHANCEDSTATUSCODES",
 		"SIZE " + strconv.FormatInt(c.cfg.MaxSize, 10),
 	}
 	if c.offersTLS() {
 		lines = append(lines, "STARTTLS")
+	}
+	if c.offersAuth() {
+		lines = append(lines, "AUTH PLAIN LOGIN")
 	}
 	c.say(smtp.Reply{Code: 250, Text: strings.Join(lines, "\n")})
 	return nil
@@ -301,12 +321,18 @@ func (c *session) startTLS(ctx context.Context) error {
 	c.reset()
 	c.hello = false
 	c.say(sayTLS)
+	return c.secure(ctx)
+}
+
+// secure does the handshake.
+func (c *session) secure(ctx context.Context) error {
 	state, err := c.wire.startTLS(ctx, c.cfg.TLS)
 	if err != nil {
 		return err
 	}
 	c.tls = state
 	c.source.TLS = strings.ReplaceAll(tls.VersionName(state.Version), " ", "v")
+	c.guest.certified(state)
 	return nil
 }
 

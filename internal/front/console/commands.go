@@ -428,6 +428,7 @@ type Show struct {
 	Credentials
 	ID     string `json:"id"`
 	Reason string `json:"reason,omitempty"`
+	Report bool   `json:"report,omitempty"` // the journal report that it came in
 }
 
 // Shown is what is known of a shown message.
@@ -436,6 +437,7 @@ type Shown struct {
 	Size    int64     `json:"size,omitzero"`
 	SHA256  string    `json:"sha256,omitzero"`
 	Arrived time.Time `json:"arrived,omitzero"`
+	Source  string    `json:"source,omitempty"` // docs/formats/entry.md; for who holds the archive
 }
 
 func (c *Console) show(ctx context.Context, k *call) (any, error) {
@@ -448,12 +450,16 @@ func (c *Console) show(ctx context.Context, k *call) (any, error) {
 		if err != nil {
 			return nil, fault.Because(fault.Invalid, "this is not the id of a message: an id has 32 hexadecimal digits", err)
 		}
-		m, err := c.Archive.Show(ctx, s, id, r.Reason)
+		open := c.Archive.Show
+		if r.Report {
+			open = c.Archive.ShowReport
+		}
+		m, err := open(ctx, s, id, r.Reason)
 		if err != nil {
 			return nil, err
 		}
 		defer func() { _ = m.Close() }() // reading has said what there is to say
-		w := &lazy{call: k, head: Shown{m.ID, m.Size, hexOf(m.SHA256), mail.FromMicros(m.Arrived)}}
+		w := &lazy{call: k, head: Shown{m.ID, m.Size, hexOf(m.SHA256), mail.FromMicros(m.Arrived), m.Source}}
 		if _, err = io.Copy(w, m); err != nil {
 			return nil, err
 		}

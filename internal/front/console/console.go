@@ -6,12 +6,14 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"siegel/internal/archive"
+	"siegel/internal/flow/tally"
 	"siegel/internal/identity"
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
@@ -26,6 +28,7 @@ type Deps struct {
 	Index    *index.Index
 	Evidence Evidence
 	Nodes    Nodes
+	Tally    *tally.Room
 	Log      *slog.Logger
 }
 
@@ -52,7 +55,9 @@ type Console struct {
 // New returns the handler.
 func New(d Deps) *Console {
 	c := &Console{Deps: d, texts: text.New(), mux: http.NewServeMux()}
-	for name, f := range c.commands() {
+	all := c.commands()
+	maps.Copy(all, c.sourceCommands())
+	for name, f := range all {
 		c.mux.HandleFunc("POST /v1/"+name, c.serve(f))
 	}
 	return c

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"siegel/internal/archive"
+	"siegel/internal/flow/tally"
 	"siegel/internal/front/console"
 	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
@@ -46,6 +47,14 @@ func (evidence) Export(context.Context, mail.TenantID, string) (console.Exported
 }
 
 func (evidence) Damaged(context.Context) (map[mail.TenantID]error, error) { return nil, nil }
+
+func (evidence) Space(context.Context) (console.Space, error) {
+	return console.Space{}, errors.New("not in this test")
+}
+
+func (evidence) Whole(context.Context, mail.TenantID) (tally.Whole, error) {
+	return tally.Whole{}, errors.New("not in this test")
+}
 
 func (evidence) Doctor(context.Context) []console.Finding {
 	return []console.Finding{{Name: "disk", State: "ok", What: console.Sentence{Text: "%d {problem was|problems were} found", Args: []any{3}}}}

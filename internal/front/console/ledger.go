@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"siegel/internal/archive"
+	"siegel/internal/flow/tally"
 	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/plural"
@@ -31,6 +32,10 @@ type Evidence interface {
 	Damaged(ctx context.Context) (map[mail.TenantID]error, error)
 	// Doctor looks at everything that an operator can mend.
 	Doctor(ctx context.Context) []Finding
+	// Space says how much room there is, and for how long.
+	Space(ctx context.Context) (Space, error)
+	// Whole says whether what a tenant's sources count is in its message log.
+	Whole(ctx context.Context, tenant mail.TenantID) (tally.Whole, error)
 }
 
 // Exported is a ledger that was written.

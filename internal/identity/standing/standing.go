@@ -155,6 +155,7 @@ const (
 	Tenant  = "tenant"
 	Domain  = "domain"
 	Holders = "holders" // whose mail is whose
+	Source  = "source"  // who may hand in mail
 )
 
 // Compare compares all rows of a kind with what stands in the log. It returns

@@ -24,8 +24,9 @@ type register struct {
 	newest  map[mail.ID]flow.Entered
 }
 
-// events are left out of registers: they are many, and each stands for itself.
-const events = "audit"
+// standsAlone reports whether entries of a kind are left out of registers: events and
+// tallies are many, and each stands for itself.
+func standsAlone(kind string) bool { return kind == "audit" || kind == "tally" }
 
 // Newest returns where the newest entry of an id stands in the log as
 // committed. The first call for a log reads it through, later ones what is new.
@@ -162,7 +163,7 @@ func (l *Ledger) replay(ctx context.Context, t db.Tenant, log string, h *head) e
 		if err != nil {
 			return errors.Join(fault.Newf(fault.Damaged, "entry %d of the %s log is not what it should be", n, fault.Word(log)), err)
 		}
-		if one.Kind != events {
+		if !standsAlone(one.Kind) {
 			fresh[one.ID] = flow.Entered{Index: n, Data: e.Leaf, Kind: one.Kind}
 			changes++
 		}

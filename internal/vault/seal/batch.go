@@ -23,6 +23,7 @@ const (
 	purposeOpening  secret.Purpose = "siegel/v1 opening"
 	purposeIndex    secret.Purpose = "siegel/v1 index"
 	purposeEvidence secret.Purpose = "siegel/v1 evidence"
+	purposeReport   secret.Purpose = "siegel/v1 report"
 	purposeLocal    secret.Purpose = "siegel/v1 local wrap"
 )
 
@@ -124,6 +125,17 @@ func (d Data) OpenEvidence(box []byte) ([]byte, error) {
 		return nil, fault.New(fault.Denied, "the envelope is for holders of the archive")
 	}
 	return d.open(purposeEvidence, d.evidence, "the message's evidence", box)
+}
+
+// SealReport seals what surrounded the message in a journal report.
+func (d Data) SealReport(plain []byte) []byte { return d.seal(purposeReport, d.evidence, plain) }
+
+// OpenReport is the inverse of SealReport, and fails as OpenEvidence does.
+func (d Data) OpenReport(box []byte) ([]byte, error) {
+	if d.evidence.IsZero() {
+		return nil, fault.New(fault.Denied, "the envelope is for holders of the archive")
+	}
+	return d.open(purposeReport, d.evidence, "the message's evidence", box)
 }
 
 // SealIndex compresses and seals an index record.

@@ -1,4 +1,4 @@
-package receive
+package limit
 
 import (
 	"sync"
@@ -8,17 +8,17 @@ import (
 // seldomTime is how long apart warnings of one thing are.
 const seldomTime = time.Minute
 
-// seldom bounds warnings of what happens to every message. Its zero value is
+// Seldom bounds warnings of what happens to every message. Its zero value is
 // ready, for several goroutines.
-type seldom struct {
+type Seldom struct {
 	mu   sync.Mutex
 	last time.Time // of the last warning; guarded by mu
 	n    int       // since then; guarded by mu
 }
 
-// count counts one more. Where it is time to warn it returns how many there were
+// Count counts one more. Where it is time to warn it returns how many there were
 // since the last warning, otherwise zero.
-func (s *seldom) count(now time.Time) int {
+func (s *Seldom) Count(now time.Time) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.n++

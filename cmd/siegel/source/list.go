@@ -1,0 +1,148 @@
+package source
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"siegel/internal/front/console"
+	"siegel/internal/kit/fault"
+)
+
+// counted is what came in.
+type counted struct {
+	Received    int64            `json:"received"`
+	Accepted    int64            `json:"accepted"`
+	References  int64            `json:"references"`
+	Octets      int64            `json:"octets"`
+	Stored      int64            `json:"stored"`
+	Reports     int64            `json:"reports"`
+	Undecodable int64            `json:"undecodable"`
+	Refused     int64            `json:"refused"`
+	Reasons     map[string]int64 `json:"reasons"`
+}
+
+// state is a way in as the console lists it.
+type state struct {
+	added
+	BuiltIn bool `json:"built_in,omitempty"`
+	Ended   bool `json:"ended,omitempty"`
+	Damaged bool `json:"damaged,omitempty"`
+
+	Today  counted    `json:"today"`
+	Week   counted    `json:"week"`
+	All    counted    `json:"all"`
+	Last   *time.Time `json:"last,omitempty"`
+	Silent int64      `json:"silent_seconds"`
+	Usual  int64      `json:"usual_seconds"`
+	Alarm  bool       `json:"alarm,omitempty"`
+}
+
+// listed are the ways in of a tenant.
+type listed struct {
+	Sources []state `json:"sources"`
+	Whole   struct {
+		Sealed int64 `json:"sealed"`
+		Log    int64 `json:"log"`
+		From   int64 `json:"from"`
+	} `json:"whole"`
+	Space console.Space `json:"space"`
+}
+
+func (c commands) list() *cobra.Command {
+	return c.Person(&cobra.Command{
+		Use: "list", Args: c.Words(), Short: c.Say("list the ways in and what came in by them: counts, silence, completeness"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cred, err := c.Credentials()
+			if err != nil {
+				return err
+			}
+			var out listed
+			if err := c.Call(cmd.Context(), "source/list", console.Signed{Credentials: cred}, &out, nil); err != nil {
+				return err
+			}
+			if err := c.Result(out, func() { c.people(out) }); err != nil {
+				return err
+			}
+			if out.Whole.Sealed != out.Whole.Log {
+				return fault.New(fault.Damaged, "what the sources count is not what the message log has: run siegel ledger verify")
+			}
+			return nil
+		},
+	})
+}
+
+func (c commands) people(out listed) {
+	for _, s := range out.Sources {
+		c.print(s)
+	}
+	c.Print("Together: %d sealed by the counts, %d in the message log from entry %d on.", out.Whole.Sealed, out.Whole.Log, out.Whole.From)
+	const gib = 1 << 30
+	switch s := out.Space; {
+	case s.Store:
+		c.Print("The objects lie in a bucket: how much it takes, its store decides.")
+	case s.Days == nil:
+		c.Print("%.1f GiB are free; nothing has come in for 7 days.", float64(s.Free)/gib)
+	default:
+		c.Print("%.1f GiB are free: full in %d {day|days} at the rate of the last 7 days (%.3f GiB a day).", float64(s.Free)/gib, *s.Days, float64(s.PerDay)/gib)
+	}
+}
+
+func (c commands) print(s state) {
+	switch {
+	case s.BuiltIn:
+		_, _ = fmt.Fprintf(c.Out, "%-20s %s\n", s.Name, c.Say("always there"))
+	case s.Ended:
+		_, _ = fmt.Fprintf(c.Out, "%-20s %s\n", s.Name, c.Say("has ended"))
+	default:
+		_, _ = fmt.Fprintf(c.Out, "%-20s %s  %s\n", s.Name, s.Address, s.Form)
+	}
+	if s.Damaged {
+		c.Print("    its row is not as it was entered in the ledger; it gives nothing: run siegel ledger verify")
+	}
+	if len(s.Networks) > 0 {
+		c.Print("    from %s", strings.Join(s.Networks, " "))
+	}
+	if s.Certificate != "" {
+		c.Print("    with the certificate whose key has the SHA-256 %s", s.Certificate)
+	}
+	if s.User != "" {
+		c.Print("    signs in as %s", s.User)
+	}
+	c.counts(c.Say("today"), s.Today)
+	c.counts(c.Say("7 days"), s.Week)
+	c.counts(c.Say("all"), s.All)
+	c.silence(s)
+}
+
+// counts prints that what was received is what became of it.
+func (c commands) counts(when string, n counted) {
+	line := c.Say("    %s: %d received = %d sealed + %d references + %d refused", when, n.Received, n.Accepted, n.References, n.Refused)
+	var why []string
+	for reason, n := range n.Reasons {
+		why = append(why, fmt.Sprintf("%s %d", reason, n))
+	}
+	if slices.Sort(why); len(why) > 0 {
+		line += " (" + strings.Join(why, ", ") + ")"
+	}
+	if n.Reports > 0 || n.Undecodable > 0 {
+		line += "; " + c.Say("%d journal reports unwrapped, %d kept as they came", n.Reports, n.Undecodable)
+	}
+	_, _ = fmt.Fprintln(c.Out, line)
+}
+
+func (c commands) silence(s state) {
+	if s.Last == nil {
+		c.Print("    nothing has come in yet")
+		return
+	}
+	last, silent, usual := s.Last.Local().Format(time.DateTime), time.Duration(s.Silent)*time.Second, time.Duration(s.Usual)*time.Second
+	if s.Alarm {
+		c.Print("    ALARM: silent since %s, for %s; usual are %s at most", last, silent, usual)
+		return
+	}
+	c.Print("    last arrival %s, %s ago; up to %s are usual", last, silent, usual)
+}

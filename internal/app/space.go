@@ -1,0 +1,157 @@
+package app
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"siegel/internal/flow/tally"
+	"siegel/internal/front/console"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/internal/vault/ledger"
+)
+
+// Space implements [console.Evidence]. It counts what was sealed within the last
+// seven days, and, with the database in a file, each message's share of that.
+func (a *App) Space(ctx context.Context) (s console.Space, err error) {
+	if a.Config.Objects.S3.Endpoint != "" {
+		return console.Space{Store: true}, nil
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(a.Dir, &fs); err != nil {
+		return s, err
+	}
+	s.Free = int64(fs.Bavail) * fs.Bsize
+	tenants, err := a.Identity.Tenants(ctx)
+	if err != nil {
+		return s, err
+	}
+	var perDay, messages float64
+	var all int64
+	for _, t := range tenants {
+		g, err := a.Tally.Growth(ctx, t.ID)
+		if err != nil {
+			return s, err
+		}
+		n, err := a.messages(ctx, t.ID)
+		if err != nil {
+			return s, err
+		}
+		all += n
+		perDay += float64(g.Stored) / g.Days
+		messages += float64(g.Messages) / g.Days
+	}
+	if a.Node == nil && all > 0 {
+		perDay += messages * float64(a.databaseSize()) / float64(all)
+	}
+	if s.PerDay = int64(perDay); s.PerDay > 0 {
+		days := s.Free / s.PerDay
+		s.Days = &days
+	}
+	return s, nil
+}
+
+// databaseSize is how large the control database is in its file.
+func (a *App) databaseSize() (n int64) {
+	for _, name := range []string{fileControl, fileControl + "-wal"} {
+		if info, err := os.Stat(a.path(name)); err == nil {
+			n += info.Size()
+		}
+	}
+	return n
+}
+
+// messages is how many entries the message log of a tenant has.
+func (a *App) messages(ctx context.Context, tenant mail.TenantID) (int64, error) {
+	log, err := a.Ledger.Tree(ctx, a.DB.Tenant(tenant), ledger.Message)
+	return log.Size, err
+}
+
+// Whole implements [console.Evidence].
+func (a *App) Whole(ctx context.Context, tenant mail.TenantID) (tally.Whole, error) {
+	return a.Tally.Whole(ctx, tenant, func(ctx context.Context) (int64, error) { return a.messages(ctx, tenant) })
+}
+
+// Days before the disk is full from which the doctor warns and complains.
+const (
+	fewDays   = 30
+	tinyDays  = 7
+	aLongTime = 3650
+)
+
+// checkGrowth says when the disk will be full.
+func (a *App) checkGrowth(ctx context.Context) console.Finding {
+	s, err := a.Space(ctx)
+	switch {
+	case err != nil:
+		return check("disk", bad, say("it cannot be told how the archive grows"), say("run siegel ledger verify"))
+	case s.Store:
+		return check("disk", fine, say("the objects lie in a bucket: how much it takes, its store decides"), Sentence{})
+	case s.Days == nil || *s.Days > aLongTime:
+		return check("disk", fine, say("at the rate of the last 7 days the disk lasts for years"), Sentence{})
+	case *s.Days < tinyDays:
+		return check("disk", bad, say("at the rate of the last 7 days the disk is full in %d {day|days}", *s.Days), say("make room: a full disk means that mail waits with its senders"))
+	case *s.Days < fewDays:
+		return check("disk", warn, say("at the rate of the last 7 days the disk is full in %d {day|days}", *s.Days), say("plan for more space"))
+	default:
+		return check("disk", fine, say("at the rate of the last 7 days the disk is full in %d {day|days}", *s.Days), Sentence{})
+	}
+}
+
+// checkSources complains of sources that are silent, and of counts that are not
+// those of the message log.
+func (a *App) checkSources(ctx context.Context) (list []console.Finding) {
+	tenants, err := a.Identity.Tenants(ctx)
+	if err != nil {
+		return nil // checkTenants says it
+	}
+	for _, t := range tenants {
+		states, err := a.Tally.Of(ctx, t.ID)
+		if err != nil {
+			list = append(list, check("sources", bad, say("what the sources of tenant %s handed in cannot be read", t.Name), say("run siegel ledger verify")))
+			continue
+		}
+		for _, s := range states {
+			if s.Alarm {
+				list = append(list, check("sources", bad, say("a source of tenant %s (%s) is silent since %s, longer than usual", t.Name, s.Source, s.Last.Format(time.RFC3339)),
+					say("see whether the mail server still sends its copies: siegel source list, docs/journal.md")))
+			}
+		}
+		if w, err := a.Whole(ctx, t.ID); err == nil && !w.Holds() {
+			list = append(list, check("sources", bad, say("the sources of tenant %s count %d sealed messages, the message log has %d", t.Name, w.Sealed, w.Log),
+				say("run siegel ledger verify, which names the hour")))
+		}
+	}
+	if len(list) == 0 {
+		list = append(list, check("sources", fine, say("no source is silent for longer than usual, and all that was counted is in the message log"), Sentence{}))
+	}
+	return list
+}
+
+// verifyTally compares what was counted with what was entered of it, and with the
+// message log.
+func (a *App) verifyTally(ctx context.Context, id mail.TenantID, name string) (console.Verified, error) {
+	v := console.Verified{Tenant: name, Log: "tally", Depth: "sealed", Problems: []console.Problem{}}
+	n, problems, err := a.Tally.Verify(ctx, a.DB.Tenant(id))
+	if err != nil {
+		return v, err
+	}
+	v.Entries = n
+	w, err := a.Whole(ctx, id)
+	if fault.Of(err) == fault.Damaged && err != nil {
+		problems, err = append(problems, err), nil
+	} else if err == nil && !w.Holds() {
+		odd, err := a.Tally.Odd(ctx, id)
+		if err != nil {
+			return v, err
+		}
+		problems = append(append(problems, fault.Newf(fault.Damaged, "the sources count %d sealed messages, the message log has %d from entry %d on", w.Sealed, w.Log, w.From)), odd...)
+	}
+	for _, p := range problems[:min(len(problems), maxProblems)] {
+		v.Problems = append(v.Problems, console.Problem{Index: -1, Err: p})
+	}
+	return v, err
+}

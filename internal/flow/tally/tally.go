@@ -1,0 +1,214 @@
+package tally
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"siegel/internal/flow"
+	"siegel/internal/mail"
+	"siegel/internal/proto/entry"
+	"siegel/internal/vault/db"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this package.
+func Migrations() fs.FS { return migrations }
+
+// Ledger takes and gives entries: vault/ledger.
+type Ledger interface {
+	Append(ctx context.Context, tx *db.Tx, log string, leaves []flow.Leaf) (int64, error)
+	Entry(ctx context.Context, t db.Tenant, log string, index int64) (text []byte, sealed entry.Hash, err error)
+}
+
+// Deps is what the room works with.
+type Deps struct {
+	DB     *db.DB
+	Ledger Ledger
+	// Tenants are those whose hours are entered.
+	Tenants func(context.Context) ([]mail.TenantID, error)
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Room counts. Use it from many goroutines; Run writes what is refused. Make it
+// with [New].
+type Room struct {
+	Deps
+
+	mu      sync.Mutex
+	refused map[mail.TenantID]map[string]*refusals // since the last write; guarded by mu
+	silent  map[string]bool                        // sources whose silence was said; for Run alone
+}
+
+// refusals are numbers by reason, in the order of mail.Refusals.
+type refusals [6]int64
+
+// New returns the room.
+func New(d Deps) *Room {
+	return &Room{Deps: d, refused: make(map[mail.TenantID]map[string]*refusals), silent: make(map[string]bool)}
+}
+
+// Bounds of what is counted in memory.
+const (
+	maxTenants = 10_000
+	maxSources = 2_000 // of a tenant
+)
+
+// Refused counts one refusal. What nobody knows the tenant of is not counted.
+func (r *Room) Refused(tenant mail.TenantID, source string, why mail.Refusal) {
+	i := why.Index()
+	if tenant.IsZero() || i < 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	by := r.refused[tenant]
+	if by == nil {
+		if len(r.refused) >= maxTenants {
+			return
+		}
+		by = make(map[string]*refusals)
+		r.refused[tenant] = by
+	}
+	if by[source] == nil {
+		if len(by) >= maxSources {
+			return
+		}
+		by[source] = new(refusals)
+	}
+	by[source][i]++
+}
+
+// Count adds what a transaction makes true to the tenant's rows, within it.
+func (r *Room) Count(ctx context.Context, tx *db.Tx, list []flow.Counted) error {
+	now := r.Now()
+	for _, c := range list {
+		one := row{Count: Count{
+			Accepted: c.Accepted, References: c.References, Octets: c.Octets, Stored: c.Stored,
+			Reports: c.Reports, Undecodable: c.Undecodable,
+		}, source: c.Source, hour: hourOf(now), earliest: mail.Micros(now), latest: mail.Micros(now), from: -1, to: -1}
+		if c.Accepted > 0 {
+			one.from, one.to = c.From, c.To
+		}
+		if err := add(ctx, tx, one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const hour = 3600
+
+func hourOf(t time.Time) int64 { return t.Unix() / hour * hour }
+
+// Times of Run.
+const (
+	writeEvery = 30 * time.Second
+	// settled is how long after its end an hour is entered: a transaction that is
+	// under way then, or a node whose clock is late, still adds to it.
+	settled = 5 * time.Minute
+)
+
+// Run writes what was refused, and enters hours that have passed, until ctx is
+// done; what was refused until then is written.
+func (r *Room) Run(ctx context.Context) error {
+	for {
+		err := r.Flush(ctx)
+		if err == nil {
+			err = r.enterAll(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			r.Log.Warn("what sources handed in was not entered; the next try is in half a minute", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return r.Flush(context.WithoutCancel(ctx))
+		case <-time.After(writeEvery):
+		}
+	}
+}
+
+// Flush writes what was refused. What cannot be written is kept for the next time.
+func (r *Room) Flush(ctx context.Context) (err error) {
+	r.mu.Lock()
+	all := r.refused
+	r.refused = make(map[mail.TenantID]map[string]*refusals)
+	r.mu.Unlock()
+	for tenant, by := range all {
+		if e := r.write(ctx, tenant, by); e != nil {
+			err = e
+			r.putBack(tenant, by)
+		}
+	}
+	return err
+}
+
+func (r *Room) write(ctx context.Context, tenant mail.TenantID, by map[string]*refusals) error {
+	return r.DB.Tenant(tenant).Update(ctx, func(tx *db.Tx) error {
+		for source, n := range by {
+			if err := add(ctx, tx, row{Count: Count{refused: *n}, source: source, hour: hourOf(r.Now()), from: -1, to: -1}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (r *Room) putBack(tenant mail.TenantID, by map[string]*refusals) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.refused[tenant]
+	if now == nil {
+		r.refused[tenant] = by
+		return
+	}
+	for source, n := range by {
+		if now[source] == nil {
+			now[source] = n
+			continue
+		}
+		for i := range n {
+			now[source][i] += n[i]
+		}
+	}
+}
+
+func (r *Room) enterAll(ctx context.Context) error {
+	tenants, err := r.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range tenants {
+		if err := r.Enter(ctx, id); err != nil {
+			return err
+		}
+		if err := r.listen(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listen says once of each source that it is silent for longer than usual.
+func (r *Room) listen(ctx context.Context, tenant mail.TenantID) error {
+	states, err := r.Of(ctx, tenant)
+	for _, s := range states {
+		key := tenant.String() + " " + s.Source
+		if s.Alarm && !r.silent[key] {
+			r.Log.Error("a source is silent for longer than usual; siegel source list shows it", "tenant", tenant, "source", s.Source,
+				"silent", s.SilentFor().Round(time.Minute), "usual", s.Usual().Round(time.Minute))
+		}
+		if s.Alarm {
+			r.silent[key] = true
+		} else {
+			delete(r.silent, key)
+		}
+	}
+	return err
+}
