@@ -16,6 +16,7 @@ import (
 	"siegel/internal/audit"
 	"siegel/internal/flow"
 	"siegel/internal/flow/commit"
+	"siegel/internal/flow/ingest"
 	"siegel/internal/identity"
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
@@ -61,6 +62,7 @@ type App struct {
 	Index    *index.Index
 	Commit   *commit.Room
 	Flow     *flow.Flow
+	Ingest   *ingest.Room
 	Spool    *stream.Spool
 	Evidence *Evidence
 
@@ -170,6 +172,10 @@ func (a *App) buildRooms(ctx context.Context) error {
 	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Now: a.Now, Watch: a.Watch})
 	a.Spool = stream.NewSpool(a.Vault.Codec, a.path(dirTemp), inMemory)
 	a.Flow = flow.New(flow.Rooms{Archive: a.Archive, Index: a.Index, Commit: a.Commit, Watch: a.Watch})
+	a.Ingest = ingest.New(ingest.Deps{
+		DB: a.DB, Path: a.Flow, Known: a.Commit, Keys: a.Master, Trail: a.Trail, Spool: a.Spool, Log: a.Log, Now: a.Now,
+		MaxSize: a.Config.Limits.MessageBytes,
+	})
 	return nil
 }
 

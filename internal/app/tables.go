@@ -6,6 +6,7 @@ import (
 	"siegel/internal/archive"
 	"siegel/internal/audit"
 	"siegel/internal/flow/commit"
+	"siegel/internal/flow/ingest"
 	"siegel/internal/identity"
 	"siegel/internal/index"
 	"siegel/internal/vault/ledger"
@@ -26,6 +27,7 @@ func tables() []table {
 		{"audit", audit.Migrations()},
 		{"identity", identity.Migrations()},
 		{"commit", commit.Migrations()},
+		{"ingest", ingest.Migrations()},
 		{"archive", archive.Migrations()},
 		{"index", index.Migrations()},
 	}

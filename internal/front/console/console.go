@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"siegel/internal/archive"
+	"siegel/internal/flow/ingest"
 	"siegel/internal/identity"
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
@@ -24,6 +25,7 @@ type Deps struct {
 	Identity *identity.Identity
 	Archive  *archive.Archive
 	Index    *index.Index
+	Ingest   *ingest.Room
 	Evidence Evidence
 	Log      *slog.Logger
 }
@@ -54,6 +56,7 @@ func New(d Deps) *Console {
 	for name, f := range c.commands() {
 		c.mux.HandleFunc("POST /v1/"+name, c.serve(f))
 	}
+	c.mux.HandleFunc("POST /v1/import", c.takeImport)
 	return c
 }
 

@@ -21,11 +21,11 @@ type Kind byte
 // writes it cannot go on.
 const (
 	Begin   Kind = 'B' // JSON: what the stream is about
-	Message Kind = 'M' // JSON: a message begins
+	Message Kind = 'M' // a message begins; JSON where it has a head
 	Data    Kind = 'D' // octets of the message
-	End     Kind = 'E' // the message is whole
-	Skip    Kind = 'S' // JSON: something that should have been a message, and why it is none
-	Drop    Kind = 'X' // JSON: the message that was begun is none, and why
+	End     Kind = 'E' // the message is whole; the cursor behind it
+	Skip    Kind = 'S' // something that should have been a message and is none; the cursor, or JSON
+	Drop    Kind = 'X' // the message that was begun is none; the cursor behind it
 	Finish  Kind = 'F' // JSON: nothing more comes
 	Fault   Kind = 'Q' // JSON: the stream ends too early, and why
 )
