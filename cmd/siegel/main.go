@@ -77,7 +77,7 @@ func (c commands) root() *cobra.Command {
 	f.BoolVar(&c.JSON, "json", false, c.Say("print JSON for programs"))
 	root.AddCommand(c.initCommand(), c.serveCommand(), c.demoCommand(), c.configCommand(), c.doctorCommand(),
 		c.tenantCommand(), c.personCommand(), c.accessCommand(), c.searchCommand(), c.showCommand(), c.proofCommand(),
-		c.ledgerCommand(), c.auditCommand(), transfer.Commands{CLI: c.CLI}.Import(), c.versionCommand())
+		c.ledgerCommand(), c.auditCommand(), transfer.Commands{CLI: c.CLI}.Import(), transfer.Commands{CLI: c.CLI}.Export(), c.versionCommand())
 	root.SetOut(c.Out)
 	root.SetErr(c.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

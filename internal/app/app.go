@@ -13,6 +13,7 @@ import (
 	"siegel/internal/app/config"
 	"siegel/internal/app/kept"
 	"siegel/internal/archive"
+	"siegel/internal/archive/export"
 	"siegel/internal/audit"
 	"siegel/internal/flow"
 	"siegel/internal/flow/commit"
@@ -63,6 +64,7 @@ type App struct {
 	Commit   *commit.Room
 	Flow     *flow.Flow
 	Ingest   *ingest.Room
+	Exports  *export.Room
 	Spool    *stream.Spool
 	Evidence *Evidence
 
@@ -175,6 +177,10 @@ func (a *App) buildRooms(ctx context.Context) error {
 	a.Ingest = ingest.New(ingest.Deps{
 		DB: a.DB, Path: a.Flow, Known: a.Commit, Keys: a.Master, Trail: a.Trail, Spool: a.Spool, Log: a.Log, Now: a.Now,
 		MaxSize: a.Config.Limits.MessageBytes,
+	})
+	a.Exports = export.New(export.Deps{
+		Archive: a.Archive, Trail: a.Trail, Now: a.Now,
+		MaxMessages: a.Config.Limits.ExportMessages, MaxOctets: a.Config.Limits.ExportBytes,
 	})
 	return nil
 }

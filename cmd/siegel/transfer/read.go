@@ -5,9 +5,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"siegel/internal/proto/manifest"
 	"siegel/internal/proto/mbox"
 )
 
@@ -58,8 +60,8 @@ func (r *reader) file(f file) error {
 	case err == nil:
 	case !errors.Is(err, mbox.ErrNoMbox):
 		return r.to.refuse(message{file: f}, cannot(err))
-	case f.size == 0:
-		return nil // a mailbox without messages
+	case f.size == 0, ours(opened):
+		return nil // a mailbox without messages; what an export says of itself
 	case f.kind == named:
 		return r.letter(f, opened)
 	default:
@@ -71,6 +73,14 @@ func (r *reader) file(f file) error {
 		r.noted(f.path, v, why)
 	}
 	return r.mailbox(f, opened, v)
+}
+
+// ours reports whether a file is one that an export wrote about itself.
+func ours(f io.ReaderAt) bool {
+	b := make([]byte, 64)
+	n, _ := f.ReadAt(b, 0)
+	text := string(b[:n])
+	return strings.HasPrefix(text, `{"manifest":"`+manifest.Format+`"`) || strings.HasPrefix(text, "{\n  \"format\": \""+stateFormat+"\"")
 }
 
 // open opens a file without waiting for anything, and never a link. A message of a

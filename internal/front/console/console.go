@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"siegel/internal/archive"
+	"siegel/internal/archive/export"
 	"siegel/internal/flow/ingest"
 	"siegel/internal/identity"
 	"siegel/internal/index"
@@ -26,6 +27,7 @@ type Deps struct {
 	Archive  *archive.Archive
 	Index    *index.Index
 	Ingest   *ingest.Room
+	Exports  *export.Room
 	Evidence Evidence
 	Log      *slog.Logger
 }

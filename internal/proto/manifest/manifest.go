@@ -89,6 +89,9 @@ func (m *Writer) Close() error {
 	return m.line(m.end)
 }
 
+// Ended is the last line, after Close.
+func (m *Writer) Ended() End { return m.end }
+
 func (m *Writer) line(v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
