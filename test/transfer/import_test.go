@@ -131,7 +131,7 @@ func TestKilled(t *testing.T) {
 			wait = 5 * time.Minute
 		}
 		select {
-		case <-done:
+		case <-done: //nolint:errcheck // what it printed says whether it ended well
 			if strings.Contains(out.String(), `"accepted"`) {
 				h.settled(p, out.String())
 				t.Logf("%d kills", kills)
@@ -147,7 +147,7 @@ func TestKilled(t *testing.T) {
 			} else {
 				h.kill()
 			}
-			<-done
+			_ = <-done
 		}
 		if h.server == nil {
 			h.serve()

@@ -33,6 +33,7 @@ type exporting struct {
 	reason     string
 	secretFile string
 	recipients string // file
+	part       int    // messages of a part
 }
 
 // Export is the command.
@@ -55,6 +56,7 @@ func (c Commands) Export() *cobra.Command {
 	f.StringVar(&o.encrypt, "encrypt", "zip", c.Say("zip, age or none"))
 	f.StringVar(&o.reason, "reason", "", c.Say("why you take out what is not yours, or plain; kept in the audit log"))
 	f.StringVar(&o.secretFile, "secret-file", "", c.Say("file for the generated password; one that is there is used again"))
+	f.IntVar(&o.part, "part", 10_000, c.Say("messages of a part, at most %d", maxPart))
 	f.StringVar(&o.recipients, "recipients", "", c.Say("file with age recipients, for age in place of a password"))
 	return cmd
 }
@@ -132,6 +134,8 @@ func (x *outgoing) check() error {
 		return cli.Usage(x.Say("--recipients goes with --encrypt age"))
 	case x.o.secretFile != "" && (x.o.encrypt == "none" || x.o.recipients != ""):
 		return cli.Usage(x.Say("--secret-file goes with a password: --encrypt zip, or age without --recipients"))
+	case x.o.part < 1 || x.o.part > maxPart:
+		return cli.Usage(x.Say("--part takes a number from 1 to %d", maxPart))
 	default:
 		return nil
 	}
@@ -188,7 +192,7 @@ func (x *outgoing) unwritable() error {
 
 // run exports.
 func (x *outgoing) run(ctx context.Context, client *console.Client) error {
-	x.packer = &packer{mbox: x.o.format == "mbox", begin: x.begin, finished: x.finished, tick: x.tick, most: partMessages, octets: partOctets, part: x.state.Parts + 1}
+	x.packer = &packer{mbox: x.o.format == "mbox", begin: x.begin, finished: x.finished, tick: x.tick, most: x.o.part, octets: partOctets, part: x.state.Parts + 1}
 	ask := console.Export{
 		Credentials: x.cred, Query: x.query, Format: x.o.format, Encrypt: x.o.encrypt, Reason: x.o.reason,
 		Job: x.state.Export, Before: x.state.Before, After: x.state.After,

@@ -18,7 +18,7 @@ import (
 // Bounds of a part: what an interrupted export does again, and how much of a manifest
 // and of a container's list is held in memory.
 const (
-	partMessages = 10_000
+	maxPart      = 50_000 // messages
 	partOctets   = 1 << 30
 	besideOctets = 16 << 20 // messages that wait until the mbox of the part ends
 	besideSmall  = 1 << 20

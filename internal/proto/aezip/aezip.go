@@ -27,6 +27,7 @@ import (
 	"hash"
 	"io"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -78,7 +79,7 @@ func (w *Writer) Create(name string, modified time.Time) (io.Writer, error) {
 		Name: name, Method: method, Flags: flagSealed | flagLater | flagUTF8,
 		ReaderVersion: needsAES, Extra: extra(deflated),
 	}
-	h.ModifiedDate, h.ModifiedTime = dos(modified)
+	h.ModifiedDate, h.ModifiedTime = dos(modified) //nolint:staticcheck // a raw entry takes no other
 	raw, err := w.zip.CreateRaw(h)
 	if err != nil {
 		return nil, err
@@ -90,7 +91,7 @@ func (w *Writer) Create(name string, modified time.Time) (io.Writer, error) {
 		return nil, err
 	}
 	e := &entry{header: h, raw: &counter{w: raw}, keys: k}
-	if _, err := e.raw.Write(append(salt, k.check...)); err != nil {
+	if _, err := e.raw.Write(slices.Concat(salt, k.check)); err != nil {
 		return nil, err
 	}
 	if e.deflate, err = flate.NewWriter(e, flate.DefaultCompression); err != nil {
@@ -123,6 +124,7 @@ func (w *Writer) finish() error {
 	// AE-2 has no CRC: it would tell whether a guess of the content is right.
 	h := e.header
 	h.CompressedSize64, h.UncompressedSize64 = uint64(e.raw.n), uint64(e.size)
+	//nolint:staticcheck // the list at the end of the file has these where they suffice
 	h.CompressedSize, h.UncompressedSize = uint32(min(h.CompressedSize64, math.MaxUint32)), uint32(min(h.UncompressedSize64, math.MaxUint32))
 	return nil
 }

@@ -167,12 +167,22 @@ func contentLength(src io.ReaderAt, at, size int64) (length, body int64, err err
 		}
 		name, value, ok := strings.Cut(text, ":")
 		if whole && ok && strings.EqualFold(name, "Content-Length") {
-			n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 63)
-			if err != nil || n < 0 || length >= 0 {
+			if length >= 0 {
 				return -1, body, nil
 			}
-			length = n
+			if length = number(strings.TrimSpace(value)); length < 0 {
+				return -1, body, nil
+			}
 		}
 		whole = true
 	}
+}
+
+// number reads a number of octets; what is none is -1.
+func number(s string) int64 {
+	n, err := strconv.ParseUint(s, 10, 62)
+	if err != nil {
+		return -1
+	}
+	return int64(n)
 }
