@@ -17,6 +17,7 @@ import (
 	"siegel/cmd/siegel/cli"
 	"siegel/cmd/siegel/prompt"
 	"siegel/cmd/siegel/source"
+	"siegel/cmd/siegel/transfer"
 	"siegel/cmd/siegel/words"
 )
 
@@ -77,7 +78,8 @@ func (c commands) root() *cobra.Command {
 	f.BoolVar(&c.JSON, "json", false, c.Say("print JSON for programs"))
 	root.AddCommand(c.initCommand(), c.serveCommand(), c.demoCommand(), c.configCommand(), c.doctorCommand(),
 		c.tenantCommand(), c.personCommand(), c.accessCommand(), c.searchCommand(), c.showCommand(), c.proofCommand(),
-		c.ledgerCommand(), c.auditCommand(), source.Command(c.CLI), c.nodeCommand(), c.versionCommand())
+		c.ledgerCommand(), c.auditCommand(), source.Command(c.CLI), transfer.Commands{CLI: c.CLI}.Import(), transfer.Commands{CLI: c.CLI}.Export(),
+		c.nodeCommand(), c.versionCommand())
 	root.SetOut(c.Out)
 	root.SetErr(c.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

@@ -13,9 +13,11 @@ import (
 	"siegel/internal/app/config"
 	"siegel/internal/app/kept"
 	"siegel/internal/archive"
+	"siegel/internal/archive/export"
 	"siegel/internal/audit"
 	"siegel/internal/flow"
 	"siegel/internal/flow/commit"
+	"siegel/internal/flow/ingest"
 	"siegel/internal/flow/tally"
 	"siegel/internal/flow/unwrap"
 	"siegel/internal/identity"
@@ -69,6 +71,8 @@ type App struct {
 	Commit   *commit.Room
 	Tally    *tally.Room
 	Flow     *flow.Flow
+	Ingest   *ingest.Room
+	Exports  *export.Room
 	Spool    *stream.Spool
 	Evidence *Evidence
 
@@ -174,6 +178,14 @@ func (a *App) buildRooms(ctx context.Context) error {
 	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Count: a.Tally, Now: a.Now, Watch: a.Watch})
 	a.Spool = stream.NewSpool(a.Vault.Codec, a.path(dirTemp), inMemory)
 	a.Flow = flow.New(flow.Rooms{Unwrap: unwrap.Room{}, Archive: a.Archive, Index: a.Index, Commit: a.Commit, Watch: a.Watch})
+	a.Ingest = ingest.New(ingest.Deps{
+		DB: a.DB, Path: a.Flow, Known: a.Commit, Keys: a.Master, Trail: a.Trail, Spool: a.Spool, Log: a.Log, Now: a.Now,
+		MaxSize: a.Config.Limits.MessageBytes,
+	})
+	a.Exports = export.New(export.Deps{
+		Archive: a.Archive, Trail: a.Trail, Now: a.Now,
+		MaxMessages: a.Config.Limits.ExportMessages, MaxOctets: a.Config.Limits.ExportBytes,
+	})
 	return nil
 }
 

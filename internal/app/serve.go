@@ -193,7 +193,7 @@ func listenConsole(path string) (net.Listener, error) {
 
 // Console returns the handler of the operator's commands.
 func (a *App) Console() http.Handler {
-	return console.New(console.Deps{Identity: a.Identity, Archive: a.Archive, Index: a.Index, Evidence: a, Nodes: a, Tally: a.Tally, Log: a.Log})
+	return console.New(console.Deps{Identity: a.Identity, Archive: a.Archive, Index: a.Index, Ingest: a.Ingest, Exports: a.Exports, Evidence: a, Nodes: a, Tally: a.Tally, Log: a.Log})
 }
 
 // consoleGrace is how long commands in progress may take when the server stops.

@@ -6,6 +6,7 @@ import (
 	"siegel/internal/archive"
 	"siegel/internal/audit"
 	"siegel/internal/flow/commit"
+	"siegel/internal/flow/ingest"
 	"siegel/internal/flow/tally"
 	"siegel/internal/identity"
 	"siegel/internal/index"
@@ -27,6 +28,7 @@ func tables() []table {
 		{"audit", audit.Migrations()},
 		{"identity", identity.Migrations()},
 		{"commit", commit.Migrations()},
+		{"ingest", ingest.Migrations()},
 		{"tally", tally.Migrations()},
 		{"archive", archive.Migrations()},
 		{"index", index.Migrations()},

@@ -104,13 +104,22 @@ func (a *Archive) record(ctx context.Context, s Reader, o *opened, reason, what 
 		return err
 	}
 	reason = strings.TrimSpace(reason)
-	if !own && !strings.ContainsFunc(reason, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
-		return fault.New(fault.Invalid, "this message is not yours: opening it takes a reason, which is kept in the audit log")
+	if !own && !isReason(reason) {
+		return errReason()
 	}
 	return a.Trail.Record(ctx, s.Tenant(), s.Archive(), audit.Event{
 		What: what, Who: s.Person().String(), Object: o.id.String(),
 		Detail: map[string]any{"own": own, "holder": o.key.Holder.String()}, Note: reason,
 	})
+}
+
+// isReason reports whether somebody gave a reason: punctuation is none.
+func isReason(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+}
+
+func errReason() error {
+	return fault.New(fault.Invalid, "this message is not yours: opening it takes a reason, which is kept in the audit log")
 }
 
 func (a *Archive) find(ctx context.Context, t db.Tenant, id mail.ID) (row, error) {

@@ -18,6 +18,9 @@ type Passage struct {
 	Source   mail.Source   // through which door it came
 	Arrived  time.Time     // when the last octet was read; UTC, whole microseconds
 	Body     Body          // the octets as received
+	// Once says that the message is not kept again where the tenant has the same
+	// octets for all recipients of the envelope, through whatever door they came.
+	Once bool
 
 	// Report is what surrounded the message in a journal report, as the entry
 	// commits to it (docs/formats/journal.md); nil where it came in none. unwrap sets
@@ -44,8 +47,10 @@ type Sealer interface {
 
 // Receipt says what became of a passage.
 type Receipt struct {
-	Message   mail.ID // the message in the archive: an earlier one for a retry
-	Duplicate bool    // a retry of an accepted transaction was recognised and counted
+	Message mail.ID // the message in the archive: an earlier one for a retry
+	// Duplicate says that nothing was kept: a retry of an accepted transaction was
+	// recognised and counted, or of a passage that is kept once the octets are there.
+	Duplicate bool
 }
 
 // Body is the octets of a message as received: after unstuffing, before any

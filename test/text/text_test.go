@@ -34,7 +34,7 @@ func words() []string {
 		"administrator", "compliance", "auditor", "reader", "invited", "active", "removed", "damaged", "open", "approved", "rejected", "withdrawn", "role", "address",
 		fault.Inside, "sealed", "opened", "ok", "warn", "bad", "files", "disk", "clock", "ledger", "timestamps", "swap", "memory", "environment", "tenants", "access", "sources",
 		"ready", "draining", "gone", "database",
-		"COMMAND", "[COMMAND…]", "ADDRESS", "[FILE]", "FOLDER", "MESSAGE", "NAME", "REQUEST", "ROLE", "WORDS…",
+		"running", "interrupted", "done", "PATH…", "[WORDS…]", "COMMAND", "[COMMAND…]", "ADDRESS", "[FILE]", "FOLDER", "MESSAGE", "NAME", "REQUEST", "ROLE", "WORDS…",
 	}
 }
 

@@ -214,6 +214,25 @@ func (c *CLI) Client(ctx context.Context) (*console.Client, func() error, error)
 	}
 }
 
+// Serving returns a client of the running server. It fails where none runs.
+func (c *CLI) Serving(ctx context.Context) (*console.Client, error) {
+	until := time.Now().Add(startWait)
+	for {
+		client, err := console.Dial(ctx, app.ConsoleSocket(c.Data), c.lang)
+		switch {
+		case err == nil:
+			return client, nil
+		case errors.Is(err, fs.ErrPermission):
+			return nil, &console.Error{Kind: "denied", Text: c.Say("the server of %s runs for another account; give the command as that one", c.Data)}
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case time.Now().After(until):
+			return nil, &console.Error{Kind: "busy", Text: c.Say("no server runs on %s, and this needs one: start siegel serve", c.Data)}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
 // startWait is how long a command waits for a server that starts, ends, or for
 // another command.
 const startWait = 5 * time.Second

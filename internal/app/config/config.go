@@ -71,6 +71,8 @@ type Limits struct {
 	MessagesByMinute  int           `yaml:"messages_by_peer_and_minute"`
 	Idle              time.Duration `yaml:"idle"`
 	MemoryBytes       int64         `yaml:"memory_bytes"`
+	ExportMessages    int64         `yaml:"export_messages"`
+	ExportBytes       int64         `yaml:"export_bytes"`
 }
 
 // Health is the door at which load balancers and monitors ask.
@@ -233,6 +235,8 @@ func (c Config) checkNumbers(problem func(field string, what, remedy Sentence)) 
 		{"limits.connections_by_peer", int64(c.Limits.ConnectionsByPeer), 1, 100_000},
 		{"limits.messages_by_peer_and_minute", int64(c.Limits.MessagesByMinute), 1, 10_000_000},
 		{"limits.memory_bytes", c.Limits.MemoryBytes, 16 << 20, 1 << 40},
+		{"limits.export_messages", c.Limits.ExportMessages, 1, 1 << 40},
+		{"limits.export_bytes", c.Limits.ExportBytes, 1, 1 << 50},
 		{"sessions.open", int64(c.Sessions.Open), 1, 100_000},
 		{"sessions.derivations", int64(c.Sessions.Derivations), 1, 64},
 	} {

@@ -101,6 +101,7 @@ type line struct {
 type waiter struct {
 	p    *flow.Passage
 	mac  [32]byte
+	kept octets
 	done chan error // cap 1
 }
 
@@ -124,7 +125,7 @@ func (r *Room) Group(ctx context.Context, p *flow.Passage) error {
 		p.Release()
 		return err
 	}
-	w := &waiter{p: p, mac: r.retryMAC(p), done: make(chan error, 1)}
+	w := &waiter{p: p, mac: r.retryMAC(p), kept: r.octetsOf(p), done: make(chan error, 1)}
 	if err := r.enqueue(w); err != nil {
 		p.Release()
 		return err

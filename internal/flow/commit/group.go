@@ -255,8 +255,7 @@ func (r *Room) references(ctx context.Context, b *db.Batch, groups []*group) err
 		return cmp.Or(byTenant(a.p.Tenant, b.p.Tenant), bytes.Compare(a.mac[:], b.mac[:]))
 	})
 	for _, w := range all {
-		var err error
-		if w.p.Receipt, err = r.reference(ctx, b.Tenant(w.p.Tenant), w, now); err != nil {
+		if err := r.refer(ctx, b.Tenant(w.p.Tenant), w, now); err != nil {
 			return err
 		}
 	}

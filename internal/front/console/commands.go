@@ -45,6 +45,8 @@ func (c *Console) commands() map[string]command {
 		"search":                c.search,
 		"show":                  c.show,
 		"proof":                 c.proof,
+		"export":                c.export,
+		"import/list":           c.importList,
 		"ledger/verify":         c.ledgerVerify,
 		"ledger/export":         c.ledgerExport,
 		"doctor":                c.doctor,

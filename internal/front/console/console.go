@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"siegel/internal/archive"
+	"siegel/internal/archive/export"
+	"siegel/internal/flow/ingest"
 	"siegel/internal/flow/tally"
 	"siegel/internal/identity"
 	"siegel/internal/index"
@@ -26,6 +28,8 @@ type Deps struct {
 	Identity *identity.Identity
 	Archive  *archive.Archive
 	Index    *index.Index
+	Ingest   *ingest.Room
+	Exports  *export.Room
 	Evidence Evidence
 	Nodes    Nodes
 	Tally    *tally.Room
@@ -60,6 +64,7 @@ func New(d Deps) *Console {
 	for name, f := range all {
 		c.mux.HandleFunc("POST /v1/"+name, c.serve(f))
 	}
+	c.mux.HandleFunc("POST /v1/import", c.takeImport)
 	return c
 }
 

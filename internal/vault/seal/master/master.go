@@ -28,6 +28,7 @@ const (
 	purposeSignIn  secret.Purpose = "siegel/v1 sign-in"
 	purposeEntry   secret.Purpose = "siegel/v1 ledger entry"
 	purposeFence   secret.Purpose = "siegel/v1 fence"
+	purposeImport  secret.Purpose = "siegel/v1 import"
 )
 
 // Key is the master key, in locked memory. Use it from many goroutines.
@@ -93,6 +94,25 @@ func (m *Key) OpenLedgerKey(box []byte) ([]byte, error) {
 // MAC authenticates octets under the tenant's retry key.
 func (m *Key) MAC(tenant mail.TenantID, b []byte) [32]byte {
 	return mac(m.key.Derive(purposeRetry, nil, tenant[:]), b)
+}
+
+// SealImport seals what is kept of an import under the tenant's key for that: what
+// names a field of the job's row. Paths of people's files are in it.
+func (m *Key) SealImport(tenant mail.TenantID, job mail.ID, what string, plain []byte) []byte {
+	k := m.key.Derive(purposeImport, nil, tenant[:])
+	defer k.Wipe()
+	return stream.Box(k, plain, importAAD(tenant, job, what))
+}
+
+// OpenImport is the inverse of SealImport.
+func (m *Key) OpenImport(tenant mail.TenantID, job mail.ID, what string, box []byte) ([]byte, error) {
+	k := m.key.Derive(purposeImport, nil, tenant[:])
+	defer k.Wipe()
+	return stream.OpenBox("an import", k, box, importAAD(tenant, job, what))
+}
+
+func importAAD(tenant mail.TenantID, job mail.ID, what string) []byte {
+	return tuple.Make(string(purposeImport), tenant[:], job[:], []byte(what))
 }
 
 // SignInMAC authenticates octets under the instance's key for what was typed at

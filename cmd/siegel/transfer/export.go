@@ -1,0 +1,276 @@
+package transfer
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"siegel/cmd/siegel/cli"
+	"siegel/internal/front/console"
+	"siegel/internal/kit/durable"
+	"siegel/internal/kit/tuple"
+	"siegel/internal/mail"
+	"siegel/internal/proto/manifest"
+)
+
+// exporting is the command line of an export.
+type exporting struct {
+	to         string // folder
+	format     string
+	encrypt    string
+	reason     string
+	secretFile string
+	recipients string // file
+	part       int    // messages of a part
+}
+
+// Export is the command.
+func (c Commands) Export() *cobra.Command {
+	var o exporting
+	cmd := c.Person(&cobra.Command{
+		Use: "export [WORDS…]", Args: cobra.ArbitraryArgs,
+		Short: c.Say("take messages out of the archive, encrypted: EML or mbox, with a manifest"),
+		Long: c.Say("WORDS are a search, as of siegel search; without any, all messages that you can read leave. The folder gets numbered parts, each complete in itself, with a manifest of the SHA-256 of every message. An export that was interrupted goes on when the same command is given again. It is entered in the audit log with every message.") +
+			"\n\n" + c.Say("Parts are ZIP files encrypted by AES-256 (zip), or ZIP files within age files (age), or folders (none), which takes a reason. The password is generated; --secret-file says where it is written, or read again."),
+		Example: "  siegel export --to ~/my-mail --as anna@clinic.example\n" +
+			"  siegel export 'from:anna after:2026-01' --to case-7 --encrypt age --recipients lawyer.txt --reason 'case 7' --as keeper@clinic.example",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.runExport(cmd.Context(), o, strings.Join(args, " "))
+		},
+	})
+	f := cmd.Flags()
+	f.StringVar(&o.to, "to", "", c.Say("folder to write to; it is made, or empty, or that of an interrupted export"))
+	f.StringVar(&o.format, "format", "eml", c.Say("eml: a file for each message; mbox: one file (mboxrd)"))
+	f.StringVar(&o.encrypt, "encrypt", "zip", c.Say("zip, age or none"))
+	f.StringVar(&o.reason, "reason", "", c.Say("why you take out what is not yours, or plain; kept in the audit log"))
+	f.StringVar(&o.secretFile, "secret-file", "", c.Say("file for the generated password; one that is there is used again"))
+	f.IntVar(&o.part, "part", 10_000, c.Say("messages of a part, at most %d", maxPart))
+	f.StringVar(&o.recipients, "recipients", "", c.Say("file with age recipients, for age in place of a password"))
+	return cmd
+}
+
+// state is what the folder of an export says of it: nothing of what was searched for.
+type state struct {
+	Format   string           `json:"format"`
+	Export   mail.ID          `json:"export"`
+	Command  string           `json:"command"` // hash of who exports what, and how
+	Before   time.Time        `json:"before"`
+	After    string           `json:"after"` // behind the last part
+	Parts    int              `json:"parts"` // that are whole
+	Messages int64            `json:"messages"`
+	Octets   int64            `json:"octets"`
+	Problems int64            `json:"problems"`
+	Done     bool             `json:"done"`
+	Made     []manifestOfPart `json:"made"`
+}
+
+// manifestOfPart ties a part to the state: the SHA-256 that its manifest ends with.
+type manifestOfPart struct {
+	Part   int    `json:"part"`
+	SHA256 string `json:"sha256"`
+}
+
+const (
+	stateFormat = "siegel export v1"
+	nameState   = "export.json"
+)
+
+// outgoing is one run of an export.
+type outgoing struct {
+	Commands
+	o      exporting
+	query  string
+	cred   console.Credentials
+	state  state
+	secret string
+	to     []age.Recipient
+	packer *packer
+	bar    bar
+}
+
+func (c Commands) runExport(ctx context.Context, o exporting, query string) (err error) {
+	x := &outgoing{Commands: c, o: o, query: query}
+	if err := x.check(); err != nil {
+		return err
+	}
+	if x.cred, err = c.Credentials(); err != nil {
+		return err
+	}
+	if err := x.folder(); err != nil {
+		return err
+	}
+	if err := x.protect(); err != nil {
+		return err
+	}
+	client, stop, err := c.Client(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	return x.run(ctx, client)
+}
+
+func (x *outgoing) check() error {
+	switch {
+	case x.o.to == "":
+		return cli.Usage(x.Say("name a folder with %s", "--to"))
+	case x.o.format != "eml" && x.o.format != "mbox":
+		return cli.Usage(x.Say("an export has the format eml or mbox"))
+	case x.o.encrypt != "zip" && x.o.encrypt != "age" && x.o.encrypt != "none":
+		return cli.Usage(x.Say("an export is encrypted by zip or age, or plain: none"))
+	case x.o.recipients != "" && x.o.encrypt != "age":
+		return cli.Usage(x.Say("--recipients goes with --encrypt age"))
+	case x.o.secretFile != "" && (x.o.encrypt == "none" || x.o.recipients != ""):
+		return cli.Usage(x.Say("--secret-file goes with a password: --encrypt zip, or age without --recipients"))
+	case x.o.part < 1 || x.o.part > maxPart:
+		return cli.Usage(x.Say("--part takes a number from 1 to %d", maxPart))
+	default:
+		return nil
+	}
+}
+
+// name is the hash that tells whether a folder is of the same command.
+func (x *outgoing) name() string {
+	b := sha256.Sum256(tuple.Make("siegel/v1 export command", []byte(x.cred.As), []byte(x.cred.Tenant), []byte(x.query), []byte(x.o.format), []byte(x.o.encrypt)))
+	return hex.EncodeToString(b[:])
+}
+
+// folder makes the folder, or takes up the one of an interrupted export.
+func (x *outgoing) folder() error {
+	err := durable.Mkdir(x.o.to, 0o700)
+	if err != nil {
+		return x.unwritable()
+	}
+	names, err := os.ReadDir(x.o.to)
+	if err != nil {
+		return x.unwritable()
+	}
+	b, err := os.ReadFile(x.path(nameState))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && len(names) == 0:
+		x.state = state{Format: stateFormat, Command: x.name()}
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return x.conflict(x.Say("the folder %s is not empty; name another", x.o.to))
+	case err != nil:
+		return x.unwritable()
+	}
+	if err := json.Unmarshal(b, &x.state); err != nil || x.state.Format != stateFormat || x.state.Parts < 0 {
+		return x.conflict(x.Say("what %s says of an export cannot be read; name another folder", x.path(nameState)))
+	}
+	switch {
+	case x.state.Command != x.name():
+		return x.conflict(x.Say("the folder %s has another export; name another", x.o.to))
+	case x.state.Done:
+		return x.conflict(x.Say("the folder %s has a whole export already; name another", x.o.to))
+	default:
+		return sweep(x.o.to, partName(x.state.Parts+1))
+	}
+}
+
+func partName(part int) string { return fmt.Sprintf("part-%04d", part) }
+
+func (x *outgoing) path(name string) string { return filepath.Join(x.o.to, name) }
+
+func (x *outgoing) conflict(text string) error { return &console.Error{Kind: "conflict", Text: text} }
+
+func (x *outgoing) unwritable() error {
+	return cli.Usage(x.Say("the folder %s cannot be written; check its mode", x.o.to))
+}
+
+// run exports.
+func (x *outgoing) run(ctx context.Context, client *console.Client) error {
+	x.packer = &packer{mbox: x.o.format == "mbox", begin: x.begin, finished: x.finished, tick: x.tick, most: x.o.part, octets: partOctets, part: x.state.Parts + 1}
+	ask := console.Export{
+		Credentials: x.cred, Query: x.query, Format: x.o.format, Encrypt: x.o.encrypt, Reason: x.o.reason,
+		Job: x.state.Export, Before: x.state.Before, After: x.state.After,
+	}
+	err := client.Export(ctx, ask, x.begun, x.packer)
+	if err == nil {
+		err = x.packer.close()
+	}
+	x.bar.clear()
+	if err != nil {
+		err = errors.Join(err, x.packer.abort())
+		if !x.state.Export.IsZero() {
+			fmt.Fprintln(x.Err, x.Say("The export goes on behind part %d when the same command is given again.", x.state.Parts))
+		}
+		return err
+	}
+	x.state.Done = true
+	if err := x.save(); err != nil {
+		return err
+	}
+	return x.report()
+}
+
+// begun notes what is exported before anything of it comes.
+func (x *outgoing) begun(e console.ExportBegun) error {
+	if term.IsTerminal(int(x.Out.Fd())) && !x.JSON {
+		x.bar = bar{w: x.Out, say: x.Say, total: e.Octets, before: x.state.Octets, begun: time.Now()}
+	}
+	if e.Damaged > 0 && x.query != "" {
+		fmt.Fprintln(x.Err, x.Say("%d {message was|messages were} not searched, since the index {record|records} did not open; run siegel ledger verify", e.Damaged))
+	}
+	if e.Former > 0 {
+		fmt.Fprintln(x.Err, x.Say("%d {message is|messages are} sealed to a former key of yours; a keeper can re-grant {it|them}", e.Former))
+	}
+	x.packer.export, x.packer.done.n, x.packer.count = e.Job.String(), x.state.Octets, x.state.Messages
+	x.state.Export, x.state.Before = e.Job, e.Before
+	return x.save()
+}
+
+func (x *outgoing) tick(octets, messages int64) { x.bar.show(time.Now(), octets, messages) }
+
+// begin begins a part.
+func (x *outgoing) begin(part int) (tree, error) {
+	name := x.path(partName(part))
+	switch {
+	case x.o.encrypt == "none":
+		return newFolder(name)
+	case x.o.encrypt == "zip":
+		return newZip(name+".zip", x.secret)
+	default:
+		return newAge(name+".zip.age", x.to)
+	}
+}
+
+// finished notes that a part is whole.
+func (x *outgoing) finished(part int, at string, e manifest.End) error {
+	s := &x.state
+	s.Parts, s.After = part, at
+	s.Messages, s.Octets, s.Problems = s.Messages+e.Messages, s.Octets+e.Octets, s.Problems+e.Problems
+	s.Made = append(s.Made, manifestOfPart{part, e.SHA256})
+	return x.save()
+}
+
+func (x *outgoing) save() error {
+	b, err := json.MarshalIndent(x.state, "", "  ")
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(x.path(nameState), append(b, '\n'), 0o600)
+}
+
+func (x *outgoing) report() error {
+	s := x.state
+	err := x.Result(s, func() {
+		x.Print("%d {message|messages} in %d {part|parts} in %s (%s)", s.Messages, s.Parts, x.o.to, size(s.Octets))
+	})
+	if err == nil && s.Problems > 0 {
+		err = &console.Error{Kind: "damaged", Text: x.Say("%d {message|messages} could not be opened; the manifest names {it|them}", s.Problems)}
+	}
+	return err
+}

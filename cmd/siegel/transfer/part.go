@@ -1,0 +1,196 @@
+package transfer
+
+import (
+	"archive/zip"
+	"bufio"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+
+	"siegel/internal/kit/durable"
+	"siegel/internal/proto/aezip"
+)
+
+// tree takes the files of one part, one after the other. Nothing of the part is under
+// its name before Close has returned nil: then it survives a power cut.
+type tree interface {
+	// Create begins a file, after the one before is whole.
+	Create(name string) (io.Writer, error)
+	Close() error
+	// Abort takes away what was written.
+	Abort() error
+}
+
+// temp begins the names of parts that are not whole. An export that goes on deletes
+// them.
+const temp = durable.TempPrefix
+
+// sweep deletes what an interrupted run left in the folder: parts that are not whole,
+// and the one that became whole when nobody could note it any more.
+func sweep(dir, next string) error {
+	var names []string
+	for _, pattern := range []string{temp + "part-*", next, next + ".zip", next + ".zip.age"} {
+		list, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return err
+		}
+		names = append(names, list...)
+	}
+	for _, name := range names {
+		if err := os.RemoveAll(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// container is a part in one file.
+type container struct {
+	path    string
+	file    *os.File
+	buffer  *bufio.Writer
+	create  func(name string) (io.Writer, error)
+	closers []io.Closer // first to last closed
+}
+
+func newContainer(path string) (*container, error) {
+	f, err := os.OpenFile(filepath.Join(filepath.Dir(path), temp+filepath.Base(path)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &container{path: path, file: f, buffer: bufio.NewWriterSize(f, 1<<20)}, nil
+}
+
+// newZip begins a part that is a ZIP file encrypted by AES-256.
+func newZip(path, password string) (tree, error) {
+	c, err := newContainer(path)
+	if err != nil {
+		return nil, err
+	}
+	w := aezip.NewWriter(c.buffer, password)
+	c.create = func(name string) (io.Writer, error) { return w.Create(name, time.Now()) }
+	c.closers = []io.Closer{w}
+	return c, nil
+}
+
+// newAge begins a part that is a ZIP file within an age file.
+func newAge(path string, to []age.Recipient) (tree, error) {
+	c, err := newContainer(path)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := age.Encrypt(c.buffer, to...)
+	if err != nil {
+		return nil, errors.Join(err, c.Abort())
+	}
+	w := zip.NewWriter(sealed)
+	c.create = func(name string) (io.Writer, error) {
+		return w.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Now()})
+	}
+	c.closers = []io.Closer{w, sealed}
+	return c, nil
+}
+
+func (c *container) Create(name string) (io.Writer, error) { return c.create(name) }
+
+func (c *container) Close() error {
+	for _, part := range c.closers {
+		if err := part.Close(); err != nil {
+			return err
+		}
+	}
+	if err := c.buffer.Flush(); err != nil {
+		return err
+	}
+	if err := errors.Join(c.file.Sync(), c.file.Close()); err != nil {
+		return err
+	}
+	return publish(c.file.Name(), c.path)
+}
+
+// publish gives a part its name.
+func publish(from, to string) error {
+	if _, err := os.Lstat(to); err == nil {
+		return &fs.PathError{Op: "rename", Path: to, Err: fs.ErrExist}
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return durable.SyncDir(filepath.Dir(to))
+}
+
+func (c *container) Abort() error {
+	_ = c.file.Close() // it may be closed already
+	err := os.Remove(c.file.Name())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// folder is a part that is a folder.
+type folder struct {
+	path, temp string
+	made       map[string]bool // folders in it
+	open       *os.File
+	buffer     *bufio.Writer
+}
+
+func newFolder(path string) (tree, error) {
+	f := &folder{path: path, temp: filepath.Join(filepath.Dir(path), temp+filepath.Base(path)), made: make(map[string]bool)}
+	return f, os.Mkdir(f.temp, 0o700)
+}
+
+func (f *folder) Create(name string) (io.Writer, error) {
+	if err := f.finish(); err != nil {
+		return nil, err
+	}
+	if dir, _, ok := strings.Cut(name, "/"); ok && !f.made[dir] {
+		if err := os.Mkdir(filepath.Join(f.temp, dir), 0o700); err != nil {
+			return nil, err
+		}
+		f.made[dir] = true
+	}
+	var err error
+	f.open, err = os.OpenFile(filepath.Join(f.temp, filepath.FromSlash(name)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f.buffer = bufio.NewWriterSize(f.open, 64<<10)
+	return f.buffer, err
+}
+
+func (f *folder) finish() error {
+	if f.open == nil {
+		return nil
+	}
+	err := errors.Join(f.buffer.Flush(), f.open.Sync(), f.open.Close())
+	f.open = nil
+	return err
+}
+
+func (f *folder) Close() error {
+	if err := f.finish(); err != nil {
+		return err
+	}
+	for dir := range f.made {
+		if err := durable.SyncDir(filepath.Join(f.temp, dir)); err != nil {
+			return err
+		}
+	}
+	if err := durable.SyncDir(f.temp); err != nil {
+		return err
+	}
+	return publish(f.temp, f.path)
+}
+
+func (f *folder) Abort() error {
+	if f.open != nil {
+		_ = f.open.Close() // it is given up
+		f.open = nil
+	}
+	return os.RemoveAll(f.temp)
+}

@@ -1,0 +1,152 @@
+package transfer
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"siegel/internal/proto/manifest"
+	"siegel/internal/proto/mbox"
+)
+
+// taker takes what is in files, in order.
+type taker interface {
+	// take takes a message, whose octets are read once; behind is asked afterwards for
+	// the offset at which the file goes on. A message whose reader fails counts as
+	// refused. An error ends the import.
+	take(m message, octets io.Reader, behind func() int64) error
+	// refuse counts something that is no message, with the sentence that says why.
+	// The file has nothing more.
+	refuse(m message, why string, args ...any) error
+}
+
+// message is one message in a file.
+type message struct {
+	file
+	at int64 // offset in the file
+}
+
+// reader reads what is in files.
+type reader struct {
+	to      taker
+	variant mbox.Variant // of every mbox; empty to look
+	noted   func(path string, v mbox.Variant, why mbox.Why)
+}
+
+// file reads a file.
+func (r *reader) file(f file) error {
+	if f.refused != "" {
+		return r.to.refuse(message{file: f}, f.refused)
+	}
+	opened, err := open(f)
+	if err != nil {
+		return r.to.refuse(message{file: f}, cannot(err))
+	}
+	defer func() { _ = opened.Close() }() // it was only read
+	info, err := opened.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return r.to.refuse(message{file: f}, changed())
+	}
+	f.size = info.Size()
+	if f.kind == letter {
+		return r.letter(f, opened)
+	}
+	v, why, err := mbox.Detect(opened, f.size)
+	switch {
+	case err == nil:
+	case !errors.Is(err, mbox.ErrNoMbox):
+		return r.to.refuse(message{file: f}, cannot(err))
+	case f.size == 0, ours(opened):
+		return nil // a mailbox without messages; what an export says of itself
+	case f.kind == named:
+		return r.letter(f, opened)
+	default:
+		return r.to.refuse(message{file: f}, say("it is no message by its name (.eml) and no mbox"))
+	}
+	if r.variant != "" {
+		v = r.variant
+	} else if r.noted != nil {
+		r.noted(f.path, v, why)
+	}
+	return r.mailbox(f, opened, v)
+}
+
+// ours reports whether a file is one that an export wrote about itself.
+func ours(f io.ReaderAt) bool {
+	b := make([]byte, 64)
+	n, _ := f.ReadAt(b, 0)
+	text := string(b[:n])
+	return strings.HasPrefix(text, `{"manifest":"`+manifest.Format+`"`) || strings.HasPrefix(text, "{\n  \"format\": \""+stateFormat+"\"")
+}
+
+// open opens a file without waiting for anything, and never a link. A message of a
+// Maildir that was moved meanwhile is looked for.
+func open(f file) (*os.File, error) {
+	const flags = os.O_RDONLY | unix.O_NONBLOCK
+	opened, err := os.OpenFile(f.path, flags, 0)
+	if f.dir == "" || !errors.Is(err, fs.ErrNotExist) {
+		return opened, err
+	}
+	path, _, err := moved(f.dir, f.path)
+	if err != nil {
+		return nil, err
+	}
+	return os.OpenFile(path, flags, 0)
+}
+
+func (r *reader) letter(f file, opened *os.File) error {
+	return r.to.take(message{file: f}, &steady{file: opened, size: f.size}, func() int64 { return done })
+}
+
+// steady reads a file that must not change meanwhile.
+type steady struct {
+	file *os.File
+	size int64
+	read int64
+}
+
+var errChanged = errors.New("the file changed")
+
+// changed says why a file is refused that did not stay as it was.
+func changed() string { return say("it changed while it was read") }
+
+// say marks a sentence that is said later.
+func say(sentence string) string { return sentence }
+
+func (s *steady) Read(b []byte) (int, error) {
+	n, err := s.file.Read(b)
+	s.read += int64(n)
+	if s.read > s.size || errors.Is(err, io.EOF) && s.read != s.size {
+		return n, errChanged
+	}
+	return n, err
+}
+
+// mailbox reads the entries of an mbox from where an earlier run ended.
+func (r *reader) mailbox(f file, opened *os.File, v mbox.Variant) error {
+	at := max(0, f.spot.Offset)
+	entries := mbox.NewReader(opened, f.size, at, v)
+	if at > 0 && errors.Is(entries.Next(), mbox.ErrNoMbox) {
+		at = 0 // another file than before: what of it is there already is recognised
+	}
+	entries = mbox.NewReader(opened, f.size, at, v)
+	for {
+		m := message{file: f, at: entries.Offset()}
+		err := entries.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.Is(err, mbox.ErrNoMbox):
+			return r.to.refuse(m, say("it is an mbox up to offset %d, and no entry begins there"), m.at)
+		case err != nil:
+			return r.to.refuse(m, say("it cannot be read from offset %d on"), m.at)
+		}
+		if err := r.to.take(m, entries, entries.Offset); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,244 @@
+package console
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"siegel/internal/archive/export"
+	"siegel/internal/identity"
+	"siegel/internal/index"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/internal/proto/frame"
+)
+
+// Export takes messages out. Its answer is frames (docs/formats/frames.md).
+type Export struct {
+	Credentials
+	Query   string `json:"query"`   // a search; empty for all that the person can read
+	Format  string `json:"format"`  // eml, mbox
+	Encrypt string `json:"encrypt"` // zip, age, none
+	Reason  string `json:"reason,omitempty"`
+	// Of an export that goes on, as ExportBegun and Letter had them.
+	Job    mail.ID   `json:"job,omitzero"`
+	Before time.Time `json:"before,omitzero"`
+	After  string    `json:"after,omitempty"`
+}
+
+// ExportBegun is what is known of an export before its messages come.
+type ExportBegun struct {
+	Job      mail.ID   `json:"job"`
+	Before   time.Time `json:"before"` // messages that arrived from then on are not in it
+	Messages int64     `json:"messages"`
+	Octets   int64     `json:"octets"`
+	Damaged  int64     `json:"damaged"` // messages that the search cannot find
+	Former   int64     `json:"former"`  // messages sealed to a former key of the person
+}
+
+// Letter is a message of an export before its octets come.
+type Letter struct {
+	ID      mail.ID   `json:"id"`
+	SHA256  string    `json:"sha256"`
+	Size    int64     `json:"size"`
+	Arrived time.Time `json:"arrived"`
+	Carried bool      `json:"carried"` // mbox carries it exactly
+	At      string    `json:"at"`      // behind it the export goes on
+}
+
+// Missing is a message that could not be opened.
+type Missing struct {
+	ID  mail.ID `json:"id"`
+	At  string  `json:"at"`
+	Why string  `json:"why"`
+}
+
+func (c *Console) export(ctx context.Context, k *call) (any, error) {
+	var r Export
+	if err := k.read(&r); err != nil {
+		return nil, err
+	}
+	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) {
+		if s.Account().Role == identity.Administrator {
+			return nil, fault.New(fault.Denied, "the role administrator reads nothing, so there is nothing to export")
+		}
+		e, err := c.Exports.Begin(ctx, s, finder{c.Index, s}, export.Request{
+			Query: r.Query, Format: r.Format, Cipher: r.Encrypt, Reason: r.Reason, Job: r.Job, Before: r.Before, After: r.After,
+		})
+		if err != nil {
+			return nil, err
+		}
+		err = k.octets(ExportBegun{e.Job, e.Before, e.Messages, e.Octets, e.Damaged, e.Former})
+		if err != nil {
+			return nil, err
+		}
+		p := &packer{console: c, k: k, frames: frame.NewWriter(k.w)}
+		counts, err := e.Run(ctx, p)
+		if p.failed != nil {
+			k.gone = true
+			return nil, p.failed
+		}
+		if err != nil {
+			c.Log.Error("an export broke off", "kind", fault.Of(err), "error", err)
+			return nil, p.end(frame.Fault, Explain(c.texts, k.lang, err))
+		}
+		return nil, p.end(frame.Finish, counts)
+	})
+}
+
+// packer sends messages as frames.
+type packer struct {
+	console *Console
+	k       *call
+	frames  *frame.Writer
+	failed  error // the client is gone
+}
+
+// Begin implements [export.Packer].
+func (p *packer) Begin(h export.Head) error {
+	return p.json(frame.Message, Letter{h.ID, hex.EncodeToString(h.SHA256[:]), h.Size, h.Arrived, h.Carried, h.At})
+}
+
+// Write implements [export.Packer].
+func (p *packer) Write(b []byte) (int, error) {
+	n, err := p.frames.Body().Write(b)
+	return n, p.note(err)
+}
+
+// End implements [export.Packer].
+func (p *packer) End() error { return p.note(p.frames.Write(frame.End, nil)) }
+
+// Problem implements [export.Packer].
+func (p *packer) Problem(id mail.ID, at string, why error) error {
+	return p.json(frame.Skip, Missing{id, at, Explain(p.console.texts, p.k.lang, why).Text})
+}
+
+func (p *packer) json(k frame.Kind, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return p.note(p.frames.Write(k, b))
+}
+
+func (p *packer) note(err error) error {
+	if err != nil {
+		p.failed = err
+	}
+	return err
+}
+
+func (p *packer) end(k frame.Kind, v any) error {
+	if err := p.json(k, v); err != nil {
+		return err
+	}
+	return p.frames.Flush()
+}
+
+// finder finds messages in the index for a session.
+type finder struct {
+	index *index.Index
+	s     *identity.Session
+}
+
+// Measure implements [export.Finder].
+func (f finder) Measure(ctx context.Context, query string, before time.Time) (export.Measured, error) {
+	m, err := f.index.Measure(ctx, f.s, index.Range{Text: query, Before: before})
+	return export.Measured(m), err
+}
+
+// Walk implements [export.Finder].
+func (f finder) Walk(ctx context.Context, query string, before time.Time, after string, limit int) ([]export.Found, error) {
+	var at index.Position
+	if after != "" {
+		if _, err := fmt.Sscanf(after, "%d.%d", &at.Month, &at.Seq); err != nil || positionText(at) != after {
+			return nil, fault.New(fault.Invalid, "there is no such position in an export")
+		}
+	}
+	list, err := f.index.Walk(ctx, f.s, index.Range{Text: query, Before: before}, at, limit)
+	var out []export.Found
+	for _, p := range list {
+		out = append(out, export.Found{ID: p.ID, At: positionText(p.At)})
+	}
+	return out, err
+}
+
+func positionText(p index.Position) string { return fmt.Sprintf("%d.%d", p.Month, p.Seq) }
+
+// Letters takes the messages of an export, one after the other.
+type Letters interface {
+	// Begin begins a message whose octets Write takes and End ends.
+	Begin(l Letter) error
+	io.Writer
+	End() error
+	// Missing says that a message could not be opened.
+	Missing(m Missing) error
+}
+
+// Export gives the command and hands the messages over. begun is called before the
+// first one. It fails where the server cannot go on, and where the answer broke off.
+func (c *Client) Export(ctx context.Context, r Export, begun func(ExportBegun) error, to Letters) error {
+	answer, err := c.post(ctx, "export", r)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Body.Close() }() // read to its end, or given up
+	head := answer.Header.Get(resultHeader)
+	if head == "" {
+		return readLines(answer.Body, nil, nil)
+	}
+	var e ExportBegun
+	if err := json.Unmarshal([]byte(head), &e); err != nil {
+		return err
+	}
+	if err := begun(e); err != nil {
+		return err
+	}
+	frames := frame.NewReader(answer.Body)
+	for {
+		kind, b, err := frames.Read()
+		if err != nil {
+			return errBroken
+		}
+		if kind == frame.Finish {
+			return nil
+		}
+		if err := letter(kind, b, to); err != nil {
+			return err
+		}
+	}
+}
+
+// letter hands one frame over.
+func letter(kind frame.Kind, b []byte, to Letters) error {
+	switch kind {
+	case frame.Message:
+		var l Letter
+		if err := json.Unmarshal(b, &l); err != nil {
+			return err
+		}
+		return to.Begin(l)
+	case frame.Data:
+		_, err := to.Write(b)
+		return err
+	case frame.End:
+		return to.End()
+	case frame.Skip:
+		var m Missing
+		if err := json.Unmarshal(b, &m); err != nil {
+			return err
+		}
+		return to.Missing(m)
+	case frame.Fault:
+		e := new(Error)
+		if err := json.Unmarshal(b, e); err != nil {
+			return err
+		}
+		return e
+	default:
+		return frame.ErrKind
+	}
+}

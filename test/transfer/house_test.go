@@ -1,0 +1,189 @@
+package transfer_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"siegel/internal/app"
+	"siegel/internal/mail"
+	"siegel/internal/vault/db"
+	"siegel/internal/vault/db/dbtest"
+	"siegel/test/stand"
+)
+
+// program builds the program once.
+var program = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "siegel-transfer-*")
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Join(dir, "siegel")
+	out, err := exec.Command("go", "build", "-o", bin, "siegel/cmd/siegel").CombinedOutput() //nolint:noctx // of all tests
+	if err != nil {
+		err = errors.Join(err, errors.New(string(out)))
+	}
+	return bin, err
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if bin, err := program(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(bin))
+	}
+	os.Exit(code)
+}
+
+// house is a data directory with a founded tenant, and its server.
+type house struct {
+	*testing.T
+	bin, dir string
+	password string // file
+	server   *exec.Cmd
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	bin, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{T: t, bin: bin, dir: filepath.Join(t.TempDir(), "data"), password: filepath.Join(t.TempDir(), "password")}
+	h.ok(stand.New(t.Context(), h.dir))
+	h.ok(os.WriteFile(h.password, []byte(stand.Password), 0o400))
+	config := "lmtp:\n  listen: []\n  sockets: [lmtp.sock]\n"
+	file := filepath.Join(h.dir, "siegel.yaml")
+	if os.Getenv(dbtest.Variable) == "postgres" {
+		b, err := os.ReadFile(file)
+		h.ok(err)
+		config = string(b) + config
+	}
+	h.ok(os.WriteFile(file, []byte(config), 0o600))
+	t.Cleanup(h.kill)
+	return h
+}
+
+func (h *house) ok(err error) {
+	h.Helper()
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+// serve starts the server and waits for it.
+func (h *house) serve() {
+	h.Helper()
+	h.server = exec.Command(h.bin, "serve", "--data", h.dir) //nolint:noctx // killed by name of the test
+	h.server.Stderr = io.Discard
+	h.server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	h.ok(h.server.Start())
+	for range 600 {
+		if conn, err := net.Dial("unix", app.ConsoleSocket(h.dir)); err == nil {
+			_ = conn.Close()
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	h.Fatal("the server does not come up")
+}
+
+// kill ends the server at once.
+func (h *house) kill() {
+	if h.server != nil {
+		_ = h.server.Process.Kill()
+		_ = h.server.Wait()
+		h.server = nil
+	}
+}
+
+// stop ends the server in order.
+func (h *house) stop() {
+	h.Helper()
+	h.ok(h.server.Process.Signal(syscall.SIGTERM))
+	h.ok(h.server.Wait())
+	h.server = nil
+}
+
+// command is the program with a keeper's credentials.
+func (h *house) command(args ...string) *exec.Cmd {
+	args = append(args, "--data", h.dir, "--as", stand.Keeper, "--password-file", h.password)
+	cmd := exec.CommandContext(h.Context(), h.bin, args...)
+	cmd.Env = append(os.Environ(), "LANG=C")
+	return cmd
+}
+
+// do runs a command and returns its standard output, standard error and status.
+func (h *house) do(args ...string) (out, diag string, status int) {
+	h.Helper()
+	cmd := h.command(args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return stdout.String(), stderr.String(), exit.ExitCode()
+	}
+	h.ok(err)
+	return stdout.String(), stderr.String(), 0
+}
+
+// totals are those of an import.
+type totals struct{ Accepted, There, Refused int64 }
+
+// imports runs an import to its end.
+func (h *house) imports(args ...string) (t totals, diag string, status int) {
+	h.Helper()
+	out, diag, status := h.do(append(append([]string{"import"}, args...), "--json")...)
+	first, _, _ := strings.Cut(out, "\n")
+	h.ok(json.Unmarshal([]byte(first), &t))
+	return t, diag, status
+}
+
+// kept returns how often each SHA-256 is in the archive, and how often messages were
+// counted as there already. No server runs.
+func (h *house) kept() (list map[[32]byte]int, references int64) {
+	h.Helper()
+	ctx := h.Context()
+	a, err := stand.Open(ctx, app.Options{Dir: h.dir})
+	h.ok(err)
+	defer func() { h.ok(a.Close()) }()
+	s, err := stand.SignIn(ctx, a)
+	h.ok(err)
+	defer s.Close()
+	rows, err := s.Tenant().Query(ctx, `SELECT id FROM archive_message WHERE tenant = $1`)
+	h.ok(err)
+	ids, err := db.Collect(rows, func(row db.Scanner) (mail.ID, error) {
+		var id []byte
+		if err := row.Scan(&id); err != nil {
+			return mail.ID{}, err
+		}
+		return mail.IDFrom(id)
+	})
+	h.ok(err)
+	list = make(map[[32]byte]int)
+	for _, id := range ids {
+		m, err := a.Archive.Show(ctx, s, id, "test")
+		h.ok(err)
+		hash := sha256.New()
+		_, err = io.Copy(hash, m)
+		h.ok(errors.Join(err, m.Close()))
+		list[[32]byte(hash.Sum(nil))]++
+	}
+	h.ok(s.Tenant().QueryRow(ctx, `SELECT COALESCE(SUM(times), 0) FROM ingest_reference WHERE tenant = $1`).Scan(&references))
+	var open int64
+	h.ok(s.Tenant().QueryRow(ctx, `SELECT COUNT(*) FROM ingest_taken WHERE tenant = $1`).Scan(&open))
+	if open != 0 {
+		h.Errorf("%d messages are noted as not settled", open)
+	}
+	return list, references
+}
