@@ -61,17 +61,17 @@ func corpus(b *testing.B) [][]byte {
 	return list
 }
 
-// load sends all messages over parallel connections and returns how long that
-// took.
-func load(b *testing.B, address string, list [][]byte) time.Duration {
+// load sends all messages over parallel connections, which the servers share, and
+// returns how long that took.
+func load(b *testing.B, list [][]byte, addresses ...string) time.Duration {
 	b.Helper()
 	var next atomic.Int64
 	var wait sync.WaitGroup
 	failed := make(chan error, connections)
 	start := time.Now()
-	for range connections {
+	for i := range connections {
 		wait.Go(func() {
-			if err := send(address, list, &next); err != nil {
+			if err := send(addresses[i%len(addresses)], list, &next); err != nil {
 				failed <- err
 			}
 		})
@@ -148,11 +148,11 @@ func BenchmarkIntake(b *testing.B) {
 	var table []step
 	for range rounds {
 		s := startSiegel(b, false)
-		took := load(b, s.address, list)
+		took := load(b, list, s.address)
 		cpu, r := s.stop(b)
 		ours, table = append(ours, result{n / took.Seconds(), cpu.Seconds() / n * 1000, r.Peak}), r.Steps
 		d := startDovecot(b)
-		took = load(b, d.address, list)
+		took = load(b, list, d.address)
 		theirs = append(theirs, result{rate: n / took.Seconds(), cpu: d.stop(b).Seconds() / n * 1000})
 	}
 	rate, cpu := func(r result) float64 { return r.rate }, func(r result) float64 { return r.cpu }
@@ -184,7 +184,7 @@ func BenchmarkIntakeScaled(b *testing.B) {
 	var table []step
 	for range rounds {
 		s := startSiegel(b, true)
-		took := load(b, s.address, list)
+		took := load(b, list, s.address)
 		cpu, r := s.stop(b)
 		ours, table = append(ours, result{n / took.Seconds(), cpu.Seconds() / n * 1000, r.Peak}), r.Steps
 	}

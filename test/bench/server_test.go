@@ -155,6 +155,12 @@ func startSiegel(b *testing.B, scaled bool) *siegel {
 	b.Helper()
 	dir := filepath.Join(b.TempDir(), "data")
 	found(b, dir, scaled)
+	return startIn(b, dir)
+}
+
+// startIn starts a server on a data directory that is there.
+func startIn(b *testing.B, dir string) *siegel {
+	b.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
