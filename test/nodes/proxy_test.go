@@ -32,11 +32,12 @@ type proxy struct {
 	mood    mood              // guarded by mu
 	open    map[net.Conn]bool // guarded by mu
 	lost    int               // answers that were cut off; guarded by mu
+	done    map[string]bool   // paths of PUT requests that were answered with success; guarded by mu
 }
 
 func newProxy(t *testing.T, listener net.Listener, dial func() (net.Conn, error), writes ...string) *proxy {
 	t.Helper()
-	p := &proxy{listener: listener, dial: dial, open: make(map[net.Conn]bool)}
+	p := &proxy{listener: listener, dial: dial, open: make(map[net.Conn]bool), done: make(map[string]bool)}
 	for _, w := range writes {
 		p.writes = append(p.writes, []byte(w))
 	}
@@ -66,6 +67,13 @@ func (p *proxy) lostAnswers() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.lost
+}
+
+// answered reports whether a PUT of a path was answered with success.
+func (p *proxy) answered(path string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.done[path]
 }
 
 func (p *proxy) run() {
@@ -125,7 +133,8 @@ type wire struct {
 	client net.Conn
 
 	mu    sync.Mutex
-	wrote bool // the last request wrote something; guarded by mu
+	wrote bool   // the last request wrote something; guarded by mu
+	path  string // of the last PUT request that has no answer; guarded by mu
 }
 
 // errCut ends a connection.
@@ -169,6 +178,10 @@ func (w *wire) request(b []byte) error {
 	}
 	w.mu.Lock()
 	w.wrote = w.wrote && !bytes.Contains(b, []byte("GET /")) || wrote
+	if line, ok := bytes.CutPrefix(b, []byte("PUT ")); ok {
+		path, _, _ := bytes.Cut(line, []byte(" "))
+		w.path = string(path)
+	}
 	w.mu.Unlock()
 	if said := map[mood]string{refuses: "503 Service Unavailable", full: "507 Insufficient Storage"}[m]; said != "" {
 		_, _ = io.WriteString(w.client, "HTTP/1.1 "+said+"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
@@ -179,11 +192,21 @@ func (w *wire) request(b []byte) error {
 
 // answer looks at what a server sends: in a lossy mood an answer to what was
 // written is not passed on.
-func (w *wire) answer([]byte) error {
+func (w *wire) answer(b []byte) error {
 	m := w.p.now()
 	w.mu.Lock()
-	wrote := w.wrote
+	wrote, path := w.wrote, w.path
+	if bytes.HasPrefix(b, []byte("HTTP/1.1 2")) {
+		w.path = ""
+	} else {
+		path = ""
+	}
 	w.mu.Unlock()
+	if path != "" && m == well {
+		w.p.mu.Lock()
+		w.p.done[path] = true
+		w.p.mu.Unlock()
+	}
 	if m == lossy && wrote {
 		w.p.mu.Lock()
 		w.p.lost++

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -182,6 +183,37 @@ func (p *Pair) Kill(i int) {
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if _, err := os.Stat(p.dirs[i]); err != nil {
 			return
+		}
+	}
+}
+
+// Stop stops a server's time, so that it confirms nothing, as a machine does that
+// is cut off; Go lets it go on.
+func (p *Pair) Stop(t testing.TB, i int) { p.signal(t, i, syscall.SIGSTOP) }
+
+// Go lets a stopped server go on.
+func (p *Pair) Go(t testing.TB, i int) { p.signal(t, i, syscall.SIGCONT) }
+
+// signal sends a signal to all processes of a server.
+func (p *Pair) signal(t testing.TB, i int, s syscall.Signal) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(p.data(i), "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(b), "\n")
+	master, err := strconv.Atoi(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Its processes are children of the postmaster, each in a group of its own.
+	list, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", master, master))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range append(strings.Fields(string(list)), first) {
+		if pid, err := strconv.Atoi(word); err == nil {
+			_ = syscall.Kill(pid, s) // it may have ended
 		}
 	}
 }
