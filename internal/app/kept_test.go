@@ -72,6 +72,8 @@ func TestDatabaseOfAnother(t *testing.T) {
 	}
 	must(t, os.Chmod(filepath.Join(second, "ledger.key"), 0o400))
 	other := opened(t, second, nil)
+	first.Node.Serve()
+	other.Node.Serve()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		roll, err := first.Node.Roll(t.Context())
 		must(t, err)

@@ -53,6 +53,9 @@ func NewServer(ctx context.Context, a *App) (_ *Server, err error) {
 		s.closeDoors()
 		return nil, errors.Join(err, s.console.Close())
 	}
+	if a.Node != nil {
+		a.Node.Serve()
+	}
 	s.http = &http.Server{Handler: a.Console(), ReadHeaderTimeout: 10 * time.Second}
 	return s, nil
 }

@@ -254,8 +254,9 @@ func (r *Room) commit(ctx context.Context, groups []*group) {
 			g.answer(nil)
 		}
 	case errors.Is(err, db.ErrUnknown):
+		until := time.Now().Add(lookFor)
 		for _, g := range groups {
-			g.answer(r.lookUp(ctx, g, err))
+			g.answer(r.lookUp(ctx, g, err, until))
 		}
 	case errors.Is(err, db.ErrAlone):
 		// It is there and may be lost with its server. The retry that comes is
@@ -303,9 +304,8 @@ func (r *Room) singly(ctx context.Context, g *group, failed error) {
 // lookUp finds out what became of a group whose answer got lost. Where that
 // cannot be found out either, or not in a database that counts, the sender is told to come again: his retry is
 // recognised if the group is there.
-func (r *Room) lookUp(ctx context.Context, g *group, lost error) error {
-	const tries, pause = 20, 250 * time.Millisecond
-	for range tries {
+func (r *Room) lookUp(ctx context.Context, g *group, lost error, until time.Time) error {
+	for {
 		var one int
 		err := g.tenant.QueryRow(ctx, `SELECT 1 FROM commit_group WHERE tenant = $1 AND id = $2`, g.id.Bytes()).Scan(&one)
 		if err == nil && r.DB.Admitted() == nil {
@@ -314,10 +314,19 @@ func (r *Room) lookUp(ctx context.Context, g *group, lost error) error {
 		if errors.Is(err, db.ErrNoRows) {
 			return lost
 		}
-		time.Sleep(pause)
+		if time.Now().After(until) {
+			return lost
+		}
+		time.Sleep(lookPause)
 	}
-	return lost
 }
+
+// How long groups whose answer got lost are looked up, all together, and how long
+// each try waits for the next.
+const (
+	lookFor   = 5 * time.Second
+	lookPause = 250 * time.Millisecond
+)
 
 // Expire deletes references to transactions that are older than a retry can be.
 func (r *Room) Expire(ctx context.Context, tenant mail.TenantID) error {

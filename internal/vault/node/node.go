@@ -33,6 +33,8 @@ const (
 	// the lease, so that nobody is admitted by the old one, and by what clocks may
 	// differ.
 	raiseWait = lease + 5*time.Second
+	// clockSkew is how far the clocks of nodes may differ.
+	clockSkew = 10 * time.Second
 )
 
 // Deps is what a node works with.
@@ -63,6 +65,7 @@ type Node struct {
 	until    time.Time     // admitted until then; guarded by mu
 	why      error         // of the last look; guarded by mu
 	fence    fence         // of the last look that found one; guarded by mu
+	serves   bool          // guarded by mu
 	leads    bool          // guarded by mu
 	draining bool          // guarded by mu
 	woken    chan struct{} // cap 1: the row is to be written at once
@@ -143,10 +146,8 @@ func (n *Node) run(ctx context.Context) {
 			said = ""
 			n.Log.Info("the control database is the one that counts; this node answers again")
 		}
-		if err == nil && time.Since(written) >= sayEvery {
-			if err := n.say(ctx); err == nil {
-				written = time.Now()
-			}
+		if err == nil && time.Since(written) >= sayEvery && n.say(ctx) == nil {
+			written = time.Now()
 		}
 		select {
 		case <-ctx.Done():
@@ -208,7 +209,11 @@ func (n *Node) compare(ctx context.Context) (f fence, err error) {
 		return f, fault.New(fault.Damaged, "the control database is empty or an old copy, but the object store has a fence: delete nothing, check database.postgres, or put the database back from a newer copy")
 	case token != f.token:
 		return f, fault.New(fault.Invalid, "two PostgreSQL servers were promoted, and this is not the one that counts; shut it down, or run siegel node adopt with all nodes stopped")
-	case time.Now().Before(f.from):
+	}
+	switch wait := time.Until(f.from); {
+	case wait > raiseWait+clockSkew:
+		return f, fault.New(fault.Invalid, "the clock of this machine is far behind that of the node which raised the fence: set the clocks of all nodes by NTP")
+	case wait > 0:
 		return f, soon()
 	}
 	return f, nil

@@ -46,6 +46,7 @@ func join(t *testing.T, d node.Deps) *node.Node {
 	n, err := node.Open(t.Context(), d)
 	must(t, err)
 	t.Cleanup(func() { must(t, n.Close()) })
+	n.Serve()
 	return n
 }
 

@@ -36,6 +36,15 @@ type Seen struct {
 	Here    bool      `json:"here"` // it is this process
 }
 
+// Serve says that this node takes mail: it stands in the roll from now on. A
+// command that opens the database for itself does not.
+func (n *Node) Serve() {
+	n.mu.Lock()
+	n.serves = true
+	n.mu.Unlock()
+	n.wake()
+}
+
 // Drain says that this node takes no new mail.
 func (n *Node) Drain() {
 	n.mu.Lock()
@@ -73,8 +82,11 @@ func (n *Node) say(ctx context.Context) error {
 		return err
 	}
 	n.mu.Lock()
-	leads := n.leads
+	serves, leads := n.serves, n.leads
 	n.mu.Unlock()
+	if !serves {
+		return nil
+	}
 	now := time.Now()
 	return n.DB.Instance().Update(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO node_seen (tenant, id, name, version, started, seen, state, leads) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -90,6 +102,12 @@ func (n *Node) say(ctx context.Context) error {
 
 // leave takes this node's row away.
 func (n *Node) leave(ctx context.Context) {
+	n.mu.Lock()
+	serves := n.serves
+	n.mu.Unlock()
+	if !serves {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sayTime)
 	defer cancel()
 	err := n.DB.Instance().Update(ctx, func(tx *db.Tx) error {
