@@ -290,6 +290,24 @@ func TestPostfix(t *testing.T) {
 			}
 		})
 	}
+	t.Run("recipient_bcc_maps", func(t *testing.T) {
+		file := filepath.Join(folder(t, "maps"), "journal.regexp")
+		if err := os.WriteFile(file, []byte("/^(.+)@away\\.example$/ $1@stand.example\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		p := startPostfix(t, "nobody@away.example", "discard:", "always_bcc =", "recipient_bcc_maps = regexp:"+file,
+			"transport_maps = inline:{ { stand.example = lmtp:"+socket+" }, { away.example = discard: } }")
+		text := "From: sender@away.example\r\nTo: list@away.example\r\nSubject: by-recipient\r\n\r\nhello\r\n"
+		if err := smtp.SendMail(p.address, nil, "sender@away.example", []string{"reader@away.example"}, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		wait(t, "the copy", func() bool {
+			return regexp.MustCompile(`to=<reader@stand\.example>.*status=sent \(250 2\.0\.0 Kept as`).MatchString(p.log())
+		})
+		if n := hers(t, a, "by-recipient"); n != 1 {
+			t.Errorf("who got it by a blind copy finds %d", n)
+		}
+	})
 	t.Run("unknown domain", func(t *testing.T) {
 		refused := regexp.MustCompile(`to=<journal@unknown\.example>.*dsn=5\.1\.2, status=bounced .*said: 550 5\.1\.2`)
 		p := startPostfix(t, "journal@unknown.example", "lmtp:"+socket)
