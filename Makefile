@@ -15,7 +15,7 @@ PKG ?= ./...
 BENCH ?= .
 # Rooms with tables, and whole servers: their tests run on SQLite and files, and once more on PostgreSQL and S3,
 # where the crash test kills less often (KILLS=all for as often).
-ON_DATABASE = ./internal/vault/ledger/... ./internal/vault/seal ./internal/audit ./internal/flow/commit ./internal/archive ./internal/index \
+ON_DATABASE = ./internal/vault/ledger/... ./internal/vault/seal ./internal/audit ./internal/flow/commit ./internal/flow/tally ./internal/archive ./internal/index \
 	./internal/identity/... ./internal/app ./test/crash
 export FUZZTIME ?= 60s
 export FUZZTOTAL ?= 3600
@@ -30,7 +30,7 @@ help: ## this list
 .PHONY: deps deps-test deps-check deps-bench
 deps: ## what demo and build need: compiler, Node, npm packages, SQLite
 	@scripts/deps.sh demo
-deps-test: ## what the tests need beyond that: openssl, python3, strace, Postfix, PostgreSQL, an S3 store
+deps-test: ## what the tests need beyond that: openssl, python3, strace, Postfix, swaks, PostgreSQL, an S3 store
 	@scripts/deps.sh test
 deps-check: ## the linters, built into build/bin
 	@scripts/deps.sh check

@@ -48,6 +48,9 @@ func (c commands) serve(ctx context.Context) (err error) {
 	for _, addr := range s.Addrs() {
 		log.Info("door open", "protocol", "lmtp", "address", addr.String())
 	}
+	for _, addr := range s.JournalAddrs() {
+		log.Info("door open", "protocol", "journal", "address", addr.String())
+	}
 	err = s.Run(ctx)
 	log.Info("stopped", "clean", err == nil)
 	return err

@@ -43,6 +43,8 @@ error unix - - n - - error
 retry unix - - n - - error
 discard unix - - n - - discard
 lmtp unix - - n - - lmtp
+smtp unix - - n - - smtp
+tlsmgr unix - - n 1000? 1 tlsmgr
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
@@ -80,8 +82,8 @@ func program(t *testing.T, name string) string {
 
 // startPostfix starts it in the foreground, so that it ends with the test.
 // Messages for away.example are delivered to nowhere; a copy of each goes to bcc
-// by that transport.
-func startPostfix(t *testing.T, bcc, transport string) *postfix {
+// by that transport. More are further lines of main.cf.
+func startPostfix(t *testing.T, bcc, transport string, more ...string) *postfix {
 	t.Helper()
 	path := program(t, "postfix")
 	owner, err := user.Lookup("postfix")
@@ -92,7 +94,7 @@ func startPostfix(t *testing.T, bcc, transport string) *postfix {
 	port := freePort(t)
 	p := &postfix{dir: dir, address: "127.0.0.1:" + port}
 	for name, text := range map[string]string{
-		"main.cf": fmt.Sprintf(mainCF, dir, bcc, transport), "master.cf": fmt.Sprintf(master, p.address),
+		"main.cf": fmt.Sprintf(mainCF, dir, bcc, transport) + strings.Join(append(more, ""), "\n"), "master.cf": fmt.Sprintf(master, p.address),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -288,6 +290,24 @@ func TestPostfix(t *testing.T) {
 			}
 		})
 	}
+	t.Run("recipient_bcc_maps", func(t *testing.T) {
+		file := filepath.Join(folder(t, "maps"), "journal.regexp")
+		if err := os.WriteFile(file, []byte("/^(.+)@away\\.example$/ $1@stand.example\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		p := startPostfix(t, "nobody@away.example", "discard:", "always_bcc =", "recipient_bcc_maps = regexp:"+file,
+			"transport_maps = inline:{ { stand.example = lmtp:"+socket+" }, { away.example = discard: } }")
+		text := "From: sender@away.example\r\nTo: list@away.example\r\nSubject: by-recipient\r\n\r\nhello\r\n"
+		if err := smtp.SendMail(p.address, nil, "sender@away.example", []string{"reader@away.example"}, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		wait(t, "the copy", func() bool {
+			return regexp.MustCompile(`to=<reader@stand\.example>.*status=sent \(250 2\.0\.0 Kept as`).MatchString(p.log())
+		})
+		if n := hers(t, a, "by-recipient"); n != 1 {
+			t.Errorf("who got it by a blind copy finds %d", n)
+		}
+	})
 	t.Run("unknown domain", func(t *testing.T) {
 		refused := regexp.MustCompile(`to=<journal@unknown\.example>.*dsn=5\.1\.2, status=bounced .*said: 550 5\.1\.2`)
 		p := startPostfix(t, "journal@unknown.example", "lmtp:"+socket)

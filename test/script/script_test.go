@@ -4,6 +4,8 @@
 package script_test
 
 import (
+	"crypto/tls"
+	"encoding/base64"
 	"fmt"
 	"net"
 	"os"
@@ -41,10 +43,15 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 			e.Setenv("LANG", "C")
-			return nil
+			l, err := net.Listen("tcp", "127.0.0.1:0") // a port that was free just now
+			if err != nil {
+				return err
+			}
+			e.Setenv("JOURNAL", l.Addr().String())
+			return l.Close()
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "deliver": deliver, "await": await, "capture": capture, "field": field, "damage": damage,
+			"status": status, "deliver": deliver, "journal": journal, "configure": configure, "await": await, "capture": capture, "field": field, "damage": damage,
 		},
 		Condition: func(cond string) (bool, error) { return cond == "root" && os.Geteuid() == 0, nil },
 	})
@@ -87,6 +94,48 @@ func deliver(ts *testscript.TestScript, neg bool, args []string) {
 	words := strings.Fields(replies[0].Text)
 	ts.Setenv("MESSAGE", words[len(words)-1])
 	ts.Setenv("REPLY", replies[0].String())
+}
+
+// configure writes a file with variables in it: configure FILE TEXT.
+func configure(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(args[1]+"\n"), 0o600))
+}
+
+// journal sends a file to the journal door over STARTTLS with SMTP AUTH: journal USER
+// SECRET RECIPIENT FILE. REPLY is the last reply.
+func journal(ts *testscript.TestScript, neg bool, args []string) {
+	var conn net.Conn
+	var err error
+	for range 200 {
+		if conn, err = net.DialTimeout("tcp", ts.Getenv("JOURNAL"), 5*time.Second); err == nil {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Check(err)
+	defer func() { _ = conn.Close() }()
+	c := smtp.NewClient(conn)
+	ts.Check(c.Greeting())
+	ts.Check(c.Hello(smtp.Ehlo, "script.localhost"))
+	ts.Check(c.StartTLS())
+	c = smtp.NewClient(tls.Client(conn, &tls.Config{InsecureSkipVerify: true})) //nolint:gosec // the test environment's own certificate
+	ts.Check(c.Hello(smtp.Ehlo, "script.localhost"))
+	r, err := c.Do("AUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("\x00"+args[0]+"\x00"+args[1])))
+	ts.Check(err)
+	if r.OK() {
+		to, err := smtp.ParseAddress(args[2])
+		ts.Check(err)
+		body := strings.ReplaceAll(ts.ReadFile(args[3]), "\n", "\r\n")
+		replies, err := c.Send(smtp.Envelope{Recipients: []smtp.Address{to}}, strings.NewReader(body))
+		ts.Check(err)
+		r = replies[0]
+	}
+	if r.OK() == neg {
+		ts.Fatalf("reply %v", r)
+	}
+	words := strings.Fields(r.Text)
+	ts.Setenv("MESSAGE", words[len(words)-1])
+	ts.Setenv("REPLY", r.String())
 }
 
 // await waits for a file or socket.
