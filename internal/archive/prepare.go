@@ -59,10 +59,10 @@ type parts struct {
 func (a *Archive) read(p *flow.Passage) (*parts, error) {
 	c := &parts{seed: seal.NewSalt()}
 	h, salts := sha256.New(), entry.NewPartSalts(c.seed)
-	start := func() { s := salts.At(len(c.lengths)); h.Reset(); h.Write(s[:]) }
+	var salt, d entry.Hash
+	start := func() { salt = salts.At(len(c.lengths)); h.Reset(); h.Write(salt[:]) }
 	start()
 	cutter := mime.NewCutter(mime.Limits{}, func(b []byte) { h.Write(b) }, func(r mime.Range) {
-		var d entry.Hash
 		h.Sum(d[:0])
 		c.tree.Add(d)
 		c.lengths = append(c.lengths, r.End-r.Start)

@@ -284,7 +284,7 @@ func (a *Archive) verifyOctets(ctx context.Context, s Reader, e entry.Entry, o *
 
 // partHasher hashes consecutive ranges of what is written to it.
 type partHasher struct {
-	salts   entry.PartSalts
+	salts   *entry.PartSalts
 	lengths []int64
 	done    int   // ranges that are complete
 	left    int64 // octets that the current one still takes

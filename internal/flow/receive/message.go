@@ -36,6 +36,9 @@ type intake struct {
 func (c *session) newIntake(ctx context.Context) *intake {
 	memory := c.srv.memory
 	take := func(n int64) error {
+		if memory.TryAcquire(n) {
+			return nil
+		}
 		ctx, cancel := context.WithTimeout(ctx, c.cfg.MemoryWait)
 		defer cancel()
 		return fault.Because(fault.Exhausted, "no memory for the message", memory.Acquire(ctx, n))

@@ -151,7 +151,7 @@ func (v *verification) readMessage(w io.Writer) (err error) {
 // tree.
 type ranges struct {
 	parts *Parts
-	salts entry.PartSalts
+	salts *entry.PartSalts
 	hash  hash.Hash
 	tree  *entry.Tree
 	i     int   // range at work

@@ -4,7 +4,6 @@
 package entry
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -74,15 +73,20 @@ func (o Opening) Commit() Hash {
 func (e Entry) Text() ([]byte, error) {
 	fields := slices.Clone(e.Fields)
 	slices.SortFunc(fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s%s\nid %x\ntime %s\nsize %d\n", prefix, e.Kind, e.ID, e.Time.UTC().Format(TimeFormat), e.Size)
+	b := make([]byte, 0, 128+len(fields)*(2*sha256.Size+16))
+	b = append(append(b, prefix...), e.Kind...)
+	b = hex.AppendEncode(append(b, "\nid "...), e.ID[:])
+	b = e.Time.UTC().AppendFormat(append(b, "\ntime "...), TimeFormat)
+	b = strconv.AppendInt(append(b, "\nsize "...), e.Size, 10)
+	b = append(b, '\n')
 	for _, f := range fields {
-		fmt.Fprintf(&b, "%s %x\n", f.Name, f.Commitment)
+		b = append(append(b, f.Name...), ' ')
+		b = append(hex.AppendEncode(b, f.Commitment[:]), '\n')
 	}
-	if _, err := Parse(b.Bytes()); err != nil {
+	if _, err := Parse(b); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), nil
+	return b, nil
 }
 
 // Parse reads an entry and refuses any other spelling than Text's.
@@ -143,11 +147,28 @@ func (e *Entry) parseNumbers(timeLine, sizeLine string) error {
 
 // decodeHex fills dst from lower-case hex of exactly its length.
 func decodeHex(dst []byte, s string) bool {
-	if len(s) != 2*len(dst) || strings.ToLower(s) != s {
+	if len(s) != 2*len(dst) {
 		return false
 	}
-	_, err := hex.Decode(dst, []byte(s))
-	return err == nil
+	for i := range dst {
+		high, low := digit(s[2*i]), digit(s[2*i+1])
+		if high > 15 || low > 15 {
+			return false
+		}
+		dst[i] = high<<4 | low
+	}
+	return true
+}
+
+// digit is the value of a lower-case hexadecimal digit, or more than 15.
+func digit(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	}
+	return 0xff
 }
 
 func isName(s string) bool {
@@ -198,20 +219,26 @@ func PartSalt(seed Hash, i int) Hash { return NewPartSalts(seed).At(i) }
 
 // PartSalts gives the salts of a message's octet ranges. It belongs to one
 // goroutine.
-type PartSalts struct{ mac hash.Hash }
+type PartSalts struct {
+	mac     hash.Hash
+	message [len(partLabel) + 8]byte
+	salt    Hash
+}
 
 // NewPartSalts returns the salts that come from a seed.
-func NewPartSalts(seed Hash) PartSalts { return PartSalts{hmac.New(sha256.New, seed[:])} }
+func NewPartSalts(seed Hash) *PartSalts {
+	p := &PartSalts{mac: hmac.New(sha256.New, seed[:])}
+	copy(p.message[:], partLabel)
+	return p
+}
 
 // At returns the salt of the i-th range.
-func (p PartSalts) At(i int) (salt Hash) {
-	var b [len(partLabel) + 8]byte
-	copy(b[:], partLabel)
-	binary.BigEndian.PutUint64(b[len(partLabel):], uint64(i))
+func (p *PartSalts) At(i int) Hash {
+	binary.BigEndian.PutUint64(p.message[len(partLabel):], uint64(i))
 	p.mac.Reset()
-	p.mac.Write(b[:])
-	p.mac.Sum(salt[:0])
-	return salt
+	p.mac.Write(p.message[:])
+	p.mac.Sum(p.salt[:0])
+	return p.salt
 }
 
 const partLabel = "siegel/v1 part"

@@ -6,9 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io/fs"
-	"maps"
-	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/pressly/goose/v3"
@@ -20,7 +17,8 @@ import (
 // ErrNoRows is what a QueryRow's Scan returns where nothing was found.
 var ErrNoRows = sql.ErrNoRows
 
-// Driver is one of the two databases: sqlite or postgres, which open it.
+// Driver is one of the two databases: sqlite or postgres, which open it. Both keep
+// statements prepared: SQL of the house is constant text.
 type Driver struct {
 	Dialect goose.Dialect
 	Write   *sql.DB // transactions that change rows
@@ -30,9 +28,6 @@ type Driver struct {
 	Inside *sql.DB
 	// Classify gives an error of the driver a kind. Errors that have one keep it.
 	Classify func(error) error
-	// Prepare says that statements of Write, which is one connection, are kept
-	// prepared.
-	Prepare bool
 	// Turn is a statement that waits until no other transaction writes rows of
 	// the tenant whose number is $1. Empty where there is one writer anyway.
 	Turn string
@@ -47,16 +42,10 @@ type DB struct {
 	driver Driver // set once by New
 
 	admit atomic.Pointer[func() error] // nil: nobody has to be asked
-
-	mu       sync.Mutex
-	prepared map[string]*sql.Stmt // on Write, by query; guarded by mu
-	wanted   map[string]bool      // seen and not yet prepared; guarded by mu
 }
 
 // New returns the control database of an open driver.
-func New(d Driver) *DB {
-	return &DB{driver: d, prepared: make(map[string]*sql.Stmt), wanted: make(map[string]bool)}
-}
+func New(d Driver) *DB { return &DB{driver: d} }
 
 // Close ends all connections. Transactions in progress fail.
 func (d *DB) Close() error {
@@ -139,7 +128,6 @@ func (d *DB) claim(ctx context.Context, f func(*Batch) error) error {
 	case err != nil:
 		return errors.Join(ErrUnknown, d.driver.Classify(err), ignoreDone(tx.Rollback()))
 	}
-	d.prepareWanted(ctx)
 	return nil
 }
 
@@ -187,44 +175,3 @@ func (b *Batch) turn(ctx context.Context, id mail.TenantID) {
 func number(id mail.TenantID) int64 {
 	return int64(binary.BigEndian.Uint64(id.Bytes()))
 }
-
-// stmt returns the prepared form of a query on the writer's connection. The
-// first time a query is seen it only notes it: the transaction holds the one
-// connection, so preparing has to wait until Update has ended.
-func (d *DB) stmt(query string) *sql.Stmt {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	s := d.prepared[query]
-	if s == nil && len(d.prepared)+len(d.wanted) < maxPrepared {
-		d.wanted[query] = true
-	}
-	return s
-}
-
-// prepareWanted prepares what transactions asked for.
-func (d *DB) prepareWanted(ctx context.Context) {
-	d.mu.Lock()
-	if len(d.wanted) == 0 {
-		d.mu.Unlock()
-		return
-	}
-	wanted := slices.Collect(maps.Keys(d.wanted))
-	clear(d.wanted)
-	d.mu.Unlock()
-	for _, query := range wanted {
-		s, err := d.driver.Write.PrepareContext(ctx, query)
-		if err != nil {
-			continue // the query itself will say what is wrong
-		}
-		d.mu.Lock()
-		d.prepared[query], s = s, d.prepared[query]
-		d.mu.Unlock()
-		if s != nil {
-			_ = s.Close() // two transactions wanted the same
-		}
-	}
-}
-
-// maxPrepared bounds the statements kept; all SQL of the house is constant
-// text, so it is never reached.
-const maxPrepared = 512

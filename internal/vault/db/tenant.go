@@ -74,51 +74,29 @@ func (t *Tx) Committed() Tenant { return Tenant{db: t.db, id: t.id, inside: true
 
 // Exec changes rows; $1 is the tenant, args follow.
 func (t *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	all := prepend(t.id, args)
-	if s := t.prepared(ctx, query); s != nil {
-		res, err := s.ExecContext(ctx, all...)
-		return res, t.db.driver.Classify(err)
-	}
-	res, err := t.tx.ExecContext(ctx, query, all...)
+	t.turn(ctx)
+	res, err := t.tx.ExecContext(ctx, query, prepend(t.id, args)...)
 	return res, t.db.driver.Classify(err)
 }
 
 // Query reads rows; $1 is the tenant, args follow.
 func (t *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	all := prepend(t.id, args)
-	if s := t.prepared(ctx, query); s != nil {
-		rows, err := s.QueryContext(ctx, all...)
-		return rows, t.db.driver.Classify(err)
-	}
-	rows, err := t.tx.QueryContext(ctx, query, all...)
+	t.turn(ctx)
+	rows, err := t.tx.QueryContext(ctx, query, prepend(t.id, args)...)
 	return rows, t.db.driver.Classify(err)
 }
 
 // QueryRow reads one row; $1 is the tenant, args follow.
 func (t *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
-	all := prepend(t.id, args)
-	if s := t.prepared(ctx, query); s != nil {
-		return s.QueryRowContext(ctx, all...)
-	}
-	return t.tx.QueryRowContext(ctx, query, all...)
+	t.turn(ctx)
+	return t.tx.QueryRowContext(ctx, query, prepend(t.id, args)...)
 }
 
-// prepared waits for the tenant's turn and returns the statement for a query on
-// this transaction's connection, or nil where the query was not seen before: it is
-// then prepared when the connection is free again.
-func (t *Tx) prepared(ctx context.Context, query string) *sql.Stmt {
-	if t.batch == nil {
-		return nil
+// turn waits for the tenant's turn, where others may write.
+func (t *Tx) turn(ctx context.Context) {
+	if t.batch != nil {
+		t.batch.turn(ctx, t.id)
 	}
-	t.batch.turn(ctx, t.id)
-	if !t.db.driver.Prepare {
-		return nil
-	}
-	s := t.db.stmt(query)
-	if s == nil {
-		return nil
-	}
-	return t.tx.StmtContext(ctx, s)
 }
 
 func prepend(id mail.TenantID, args []any) []any {

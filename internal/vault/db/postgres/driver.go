@@ -179,8 +179,11 @@ func reason(err error) error {
 // so do those by which database/sql knows that a connection is used up, and those
 // of a caller who left.
 func classify(err error) error {
+	if err == nil {
+		return nil
+	}
 	var f *fault.Error
-	if err == nil || errors.As(err, &f) || errors.Is(err, driver.ErrBadConn) ||
+	if errors.As(err, &f) || errors.Is(err, driver.ErrBadConn) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}

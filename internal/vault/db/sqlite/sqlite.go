@@ -42,7 +42,7 @@ func connect(ctx context.Context, path string, key secret.Key) (d db.Driver, err
 	write := open(path, key, "&_synchronous=FULL&_txlock=immediate", writing)
 	write.SetMaxOpenConns(1)
 	read, inside := reading(path, key), reading(path, key)
-	d = db.Driver{Dialect: goose.DialectSQLite3, Write: write, Read: read, Inside: inside, Classify: classify, Prepare: true}
+	d = db.Driver{Dialect: goose.DialectSQLite3, Write: write, Read: read, Inside: inside, Classify: classify}
 	// The writer first: it makes the file and its WAL.
 	for _, c := range []*sql.DB{write, read, inside} {
 		if err := check(ctx, c, true); err != nil {
@@ -128,8 +128,11 @@ func open(path string, key secret.Key, options, first string) *sql.DB {
 
 // classify gives an error of the driver a kind. Errors that have one keep it.
 func classify(err error) error {
+	if err == nil {
+		return nil
+	}
 	var f *fault.Error
-	if err == nil || errors.As(err, &f) {
+	if errors.As(err, &f) {
 		return err
 	}
 	var e sqlite3.Error
