@@ -23,6 +23,9 @@ func (a *App) openDatabase(ctx context.Context) (err error) {
 		return err
 	}
 	a.closers = append(a.closers, a.DB)
+	if server == nil && a.Adopt {
+		return fault.New(fault.Invalid, "this data directory has its database in control.db: there is no other one to adopt")
+	}
 	fenced := false
 	if server != nil {
 		if err := a.DB.Migrate(ctx, "node", node.Migrations()); err != nil {
