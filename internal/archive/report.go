@@ -92,11 +92,10 @@ func (a *Archive) ShowReport(ctx context.Context, s Reader, id mail.ID, reason s
 		return nil, err
 	}
 	out, in := io.Pipe()
-	done := make(chan error, 1)
+	done := make(chan struct{})
 	go func() {
-		err := around.rebuild(in, m)
-		_ = in.CloseWithError(err) // nil is the end
-		done <- err
+		defer close(done)
+		_ = in.CloseWithError(around.rebuild(in, m)) // nil is the end
 	}()
 	return &Message{ID: m.ID, SHA256: around.hash, Arrived: m.Arrived, ReadCloser: &rebuilt{out, m, done}}, nil
 }
@@ -127,7 +126,7 @@ func (r *surroundings) rebuild(w io.Writer, message io.Reader) error {
 type rebuilt struct {
 	*io.PipeReader
 	message *Message
-	done    chan error
+	done    chan struct{} // closed when nothing reads the message any more
 }
 
 // Close ends the writing, and then what it reads from.

@@ -105,7 +105,8 @@ func (a *Archive) eachRow(ctx context.Context, t db.Tenant, after int64, f func(
 }
 
 func (a *Archive) page(ctx context.Context, t db.Tenant, after int64) (page []row, err error) {
-	rows, err := t.Query(ctx, `SELECT id, leaf, pack, start, length, size, arrived, opening, evidence FROM archive_message
+	// Evidence is read apart, where it is opened: that of a journal report may be large.
+	rows, err := t.Query(ctx, `SELECT id, leaf, pack, start, length, size, arrived, opening FROM archive_message
 		WHERE tenant = $1 AND leaf > $2 ORDER BY leaf LIMIT $3`, after, verifyPage)
 	if err != nil {
 		return nil, err
@@ -115,7 +116,7 @@ func (a *Archive) page(ctx context.Context, t db.Tenant, after int64) (page []ro
 		var r row
 		var id, pack []byte
 		var arrived int64
-		if err := rows.Scan(&id, &r.leaf, &pack, &r.start, &r.length, &r.size, &arrived, &r.opening, &r.evidence); err != nil {
+		if err := rows.Scan(&id, &r.leaf, &pack, &r.start, &r.length, &r.size, &arrived, &r.opening); err != nil {
 			return nil, err
 		}
 		var errs [2]error
@@ -226,6 +227,10 @@ func (a *Archive) verifyOpened(ctx context.Context, s Reader, r row, also func(c
 		return damage(err, fault.Because(fault.Damaged, "no key opens the message", err))
 	}
 	defer key.Close()
+	err = s.Tenant().QueryRow(ctx, `SELECT evidence FROM archive_message WHERE tenant = $1 AND leaf = $2`, r.leaf).Scan(&r.evidence)
+	if err != nil {
+		return err
+	}
 	if err := verifyEvidence(e.Entry, r, key); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"siegel/internal/vault/seal"
 )
 
-// Repair removes rows of grants and addresses of which nothing stands in the
+// Repair removes rows of grants, addresses and sources of which nothing stands in the
 // ledger: somebody wrote them into the database, or put them back from an older
 // copy. They give nothing, and each that goes is an audit event. It returns how
 // many went, and fails with kind Damaged where something that stands has no row
@@ -23,7 +23,11 @@ func (i *Identity) Repair(ctx context.Context, s *Session) (n int, err error) {
 		return 0, err
 	}
 	err = s.tenant.Update(ctx, func(tx *db.Tx) (err error) {
-		n, err = i.mend(ctx, tx, s.archive, s.person.ID)
+		if n, err = i.mend(ctx, tx, s.archive, s.person.ID); err != nil {
+			return err
+		}
+		m, err := i.sources.RemoveStrays(ctx, tx, s.person.ID)
+		n += m
 		return err
 	})
 	return n, err

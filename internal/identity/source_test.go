@@ -312,4 +312,8 @@ func TestSourceDamaged(t *testing.T) {
 	h.ok(h.id.RemoveSource(t.Context(), admin, "one"))
 	h.tamper(`INSERT INTO identity_source SELECT * FROM sources WHERE tenant = $1 AND name = 'one'`)
 	check("put back from an older copy", "none", "source", 1)
+	if n, err := h.id.Repair(t.Context(), admin); err != nil || n != 1 {
+		t.Errorf("%d rows were removed, %v", n, err)
+	}
+	check("repaired", "none", "source", 0)
 }

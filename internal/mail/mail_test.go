@@ -140,10 +140,34 @@ func TestSource(t *testing.T) {
 		"lmtp 192.0.2.1 TLS1.3": {Door: "lmtp", Peer: "192.0.2.1", TLS: "TLS1.3"},
 		"lmtp unix -":           {Door: "lmtp", Peer: "unix"},
 		"- - -":                 {},
+		"journal 192.0.2.1 TLSv1.3 01000000000000000000000000000000 report": {
+			Door: "journal", Peer: "192.0.2.1", TLS: "TLSv1.3", ID: mail.ID{1}, Form: mail.Reports, Mark: mail.MarkReport,
+		},
+		"journal 192.0.2.1 - 01000000000000000000000000000000 -": {Door: "journal", Peer: "192.0.2.1", ID: mail.ID{1}},
 	} {
 		if s.String() != want {
 			t.Errorf("%q, want %q", s, want)
 		}
+	}
+}
+
+// An item of an envelope gives its address again, whatever stands behind it and
+// whatever quotes are in it (docs/formats/journal.md).
+func TestItem(t *testing.T) {
+	e := mail.Envelope{To: []string{"a@b.example", `"x> y\">"@b.example`, "c@d.example"}, How: []string{"bcc", `to expanded:"l>"@b.example`}}
+	want := []string{"RCPT TO:<a@b.example> bcc", `RCPT TO:<"x> y\">"@b.example> to expanded:"l>"@b.example`, "RCPT TO:<c@d.example>"}
+	for i := range e.To {
+		if got := e.Item(i); got != want[i] || mail.ItemAddress(got) != mail.NewAddress(e.To[i]) {
+			t.Errorf("%s: %s", got, mail.ItemAddress(got))
+		}
+	}
+	for item, want := range map[string]mail.Address{"MAIL FROM:<>": "", "MAIL FROM:<A@b.example>": "a@b.example", `RCPT TO:<"open>`: `"open`} {
+		if got := mail.ItemAddress(item); got != want {
+			t.Errorf("%s: %q", item, got)
+		}
+	}
+	if mail.RefusedSize.Index() != 3 || mail.Refusal("other").Index() != -1 || !mail.DoorName("import") || mail.DoorName("exchange") {
+		t.Error("the words are others")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -114,7 +115,7 @@ func TestNothingPlain(t *testing.T) {
 	for _, who := range []string{"keeper", "reader", "admin"} {
 		words["password of the "+who] = word()
 	}
-	for _, where := range mistaken() {
+	for _, where := range slices.Concat(mistaken(), journaled()) {
 		words[where] = word()
 	}
 	p.run("init", "--environment", "test", "--name", "siegel.stand.example")
@@ -134,6 +135,7 @@ func TestNothingPlain(t *testing.T) {
 	p.use(words, "small", small)
 	p.use(words, "large", large)
 	p.mistake(words)
+	p.journal(words)
 	p.prove(small)
 	stop()
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +26,7 @@ type program struct {
 	logs   string
 	users  string // what clients write: it is theirs and may be plain
 	cred   *syscall.Credential
+	door   string // of journaling mail servers
 }
 
 // build builds the binary, once for the package's tests.
@@ -108,7 +110,14 @@ func (p *program) try(args ...string) ([]byte, error) {
 // through a socket.
 func (p *program) configure() {
 	p.t.Helper()
-	text := "lmtp:\n  listen: []\n  sockets: [lmtp.sock]\nlog:\n  level: debug\nledger:\n  checkpoint_every: 1s\n"
+	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that was free just now
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if p.door = l.Addr().String(); l.Close() != nil {
+		p.t.Fatal("the port is not given back")
+	}
+	text := "lmtp:\n  listen: []\n  sockets: [lmtp.sock]\njournal:\n  listen: [\"" + p.door + "\"]\nlog:\n  level: debug\nledger:\n  checkpoint_every: 1s\n"
 	path := filepath.Join(p.data, "siegel.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		p.t.Fatal(err)

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -33,6 +34,42 @@ func TestDefault(t *testing.T) {
 	for _, e := range []config.Environment{config.Test, config.Production} {
 		if err := missing.Check(e); err != nil {
 			t.Errorf("%s: %v", e, err)
+		}
+	}
+}
+
+// The journal door is shut by default; what listens to more than loopback, or speaks
+// TLS from the first octet, needs a certificate, and each problem names its field.
+func TestJournal(t *testing.T) {
+	var c config.Config
+	for name, one := range map[string]struct {
+		journal config.Journal
+		cert    bool
+		want    []string
+	}{
+		"shut":              {config.Journal{}, false, nil},
+		"loopback":          {config.Journal{Listen: []string{"127.0.0.1:2525"}}, false, nil},
+		"everywhere":        {config.Journal{Listen: []string{"0.0.0.0:25"}}, false, []string{"journal.listen"}},
+		"loopback with TLS": {config.Journal{ListenTLS: []string{"127.0.0.1:465"}}, false, []string{"journal.listen_tls"}},
+		"no address":        {config.Journal{Listen: []string{"here"}, ListenTLS: []string{"127.0.0.1:https"}}, true, []string{"journal.listen", "journal.listen_tls"}},
+		"no host name":      {config.Journal{Hostname: "a b"}, false, []string{"journal.hostname"}},
+	} {
+		c, _ = config.Load(filepath.Join(t.TempDir(), "missing.yaml"))
+		c.Journal = one.journal
+		if one.cert {
+			c.TLS.Certificate, c.TLS.Key = os.Args[0], os.Args[0]
+		}
+		var got []string
+		var joined interface{ Unwrap() []error }
+		if err := c.Check(config.Production); errors.As(err, &joined) {
+			for _, e := range joined.Unwrap() {
+				if p, ok := errors.AsType[config.Problem](e); ok {
+					got = append(got, p.Field)
+				}
+			}
+		}
+		if !reflect.DeepEqual(got, one.want) {
+			t.Errorf("%s: %v, want %v", name, got, one.want)
 		}
 	}
 }

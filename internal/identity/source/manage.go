@@ -271,3 +271,35 @@ func (r *Register) Remove(ctx context.Context, t db.Tenant, by mail.ID, name str
 		return r.Trail.RecordIn(ctx, tx, e)
 	})
 }
+
+// RemoveStrays removes the rows of which nothing stands in the ledger, each with an
+// event, and returns how many there were.
+func (r *Register) RemoveStrays(ctx context.Context, tx *db.Tx, by mail.ID) (n int, err error) {
+	t := tx.Committed()
+	rows, err := t.Query(ctx, selectSource)
+	if err != nil {
+		return 0, err
+	}
+	list, err := db.Collect(rows, scan)
+	if err != nil {
+		return 0, err
+	}
+	entered, err := r.Log.Standing(ctx, t, seal.AuditLog)
+	if err != nil {
+		return 0, err
+	}
+	strays, _, _ := compare(list, entered)
+	for _, s := range strays {
+		if _, err := tx.Exec(ctx, `DELETE FROM identity_source WHERE tenant = $1 AND id = $2 AND name = $3`, s.ID.Bytes(), s.Name); err != nil {
+			return n, err
+		}
+		err := r.Trail.RecordIn(ctx, tx, audit.Event{
+			What: "access.repair", Who: by.String(), Object: s.ID.String(), Detail: map[string]any{"source": s.ID.String()},
+		})
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
