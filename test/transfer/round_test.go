@@ -244,7 +244,7 @@ func TestExportKilled(t *testing.T) {
 			} else {
 				h.kill()
 			}
-			_ = <-done
+			<-done //nolint:errcheck // it was killed
 		}
 		if h.server == nil {
 			h.serve()
