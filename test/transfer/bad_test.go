@@ -22,7 +22,7 @@ const fromLine = "From a@example.com Thu Nov 26 09:30:00 2026\n"
 
 // Bad mboxes: what can be told apart is, and every octet of it is kept.
 func TestBadMbox(t *testing.T) {
-	h := newHouse(t)
+	h := newHouse(t, "limits:\n  message_bytes: 2000000\n")
 	h.serve()
 	p := newHeap(t)
 	want := []string{
@@ -39,12 +39,12 @@ func TestBadMbox(t *testing.T) {
 	p.write("5.mbox", []byte(fromLine+want[4]+"\n"+fromLine+want[5]+"\n"))
 	p.write("empty", nil)
 	p.write("none.mbox", []byte("no mbox\n"))
-	p.write("large.eml", make([]byte, 160<<20)) // more than a message may have
+	p.write("large.eml", make([]byte, 3<<20)) // more than a message may have
 	got, diag, status := h.imports(p.dir)
 	if got != (totals{7, 0, 2}) || status != 1 {
 		t.Errorf("%+v, status %d: %s", got, status, diag)
 	}
-	for _, say := range []string{"none.mbox: it is no message by its name", "large.eml: the message has more than the 157286400 octets"} {
+	for _, say := range []string{"none.mbox: it is no message by its name", "large.eml: the message has more than the 2000000 octets"} {
 		if !strings.Contains(diag, say) {
 			t.Errorf("%q is not said: %s", say, diag)
 		}
@@ -155,6 +155,36 @@ func (p *heap) use(ctx context.Context) (moves int) {
 		time.Sleep(500 * time.Microsecond)
 	}
 	return moves
+}
+
+// A server that is stopped in order ends an import at once, with a word what to do.
+func TestStopped(t *testing.T) {
+	h := newHouse(t)
+	h.serve()
+	p := newHeap(t)
+	p.mbox("a.mbox", some(6000)...)
+	cmd := h.command("import", p.dir)
+	var diag strings.Builder
+	cmd.Stderr = &diag
+	h.ok(cmd.Start())
+	for range 100 {
+		if out, _, _ := h.do("import", "list"); strings.Contains(out, "running") {
+			break
+		}
+	}
+	begun := time.Now()
+	h.stop()
+	if took := time.Since(begun); took > 8*time.Second {
+		t.Errorf("the server took %v to stop", took)
+	}
+	exit, ok := errors.AsType[*exec.ExitError](cmd.Wait())
+	if !ok || exit.ExitCode() != 7 || !strings.Contains(diag.String(), "the server is stopping") || !strings.Contains(diag.String(), "goes on from here") {
+		t.Errorf("%v: %s", exit, diag.String())
+	}
+	h.serve()
+	if got, diag, _ := h.imports(p.dir); got.Accepted != int64(len(p.distinct)) || got.There != 0 {
+		t.Errorf("%+v: %s", got, diag)
+	}
 }
 
 // Two who import the same at once, and one that has been interrupted by the person.

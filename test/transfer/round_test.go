@@ -182,6 +182,9 @@ func TestRoundTrip(t *testing.T) {
 				t.Errorf("%s: a message is there %d times", name, found[sum])
 			}
 		}
+		if name == "box" || name == "age" {
+			continue // their files are those of mbox and eml
+		}
 		fresh := newHouse(t)
 		fresh.serve()
 		got, diag, _ := fresh.imports(outs[name])
