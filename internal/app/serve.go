@@ -56,7 +56,9 @@ func NewServer(ctx context.Context, a *App) (_ *Server, err error) {
 	if a.Node != nil {
 		a.Node.Serve()
 	}
-	s.http = &http.Server{Handler: a.Console(), ReadHeaderTimeout: 10 * time.Second}
+	commands := a.Console()
+	s.http = &http.Server{Handler: commands, ReadHeaderTimeout: 10 * time.Second}
+	s.http.RegisterOnShutdown(commands.Stop)
 	return s, nil
 }
 
@@ -195,7 +197,7 @@ func listenConsole(path string) (net.Listener, error) {
 }
 
 // Console returns the handler of the operator's commands.
-func (a *App) Console() http.Handler {
+func (a *App) Console() *console.Console {
 	return console.New(console.Deps{Identity: a.Identity, Archive: a.Archive, Index: a.Index, Ingest: a.Ingest, Exports: a.Exports, Evidence: a, Nodes: a, Tally: a.Tally, Log: a.Log})
 }
 

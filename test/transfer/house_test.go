@@ -53,7 +53,7 @@ type house struct {
 	server   *exec.Cmd
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t *testing.T, more ...string) *house {
 	t.Helper()
 	bin, err := program()
 	if err != nil {
@@ -63,6 +63,7 @@ func newHouse(t *testing.T) *house {
 	h.ok(stand.New(t.Context(), h.dir))
 	h.ok(os.WriteFile(h.password, []byte(stand.Password), 0o400))
 	config := "lmtp:\n  listen: []\n  sockets: [lmtp.sock]\n"
+	config += strings.Join(more, "")
 	file := filepath.Join(h.dir, "siegel.yaml")
 	if os.Getenv(dbtest.Variable) == "postgres" {
 		b, err := os.ReadFile(file)

@@ -147,7 +147,7 @@ func TestKilled(t *testing.T) {
 			} else {
 				h.kill()
 			}
-			_ = <-done
+			<-done //nolint:errcheck // it was killed
 		}
 		if h.server == nil {
 			h.serve()

@@ -182,6 +182,9 @@ func TestRoundTrip(t *testing.T) {
 				t.Errorf("%s: a message is there %d times", name, found[sum])
 			}
 		}
+		if name == "box" || name == "age" {
+			continue // their files are those of mbox and eml
+		}
 		fresh := newHouse(t)
 		fresh.serve()
 		got, diag, _ := fresh.imports(outs[name])
@@ -244,7 +247,7 @@ func TestExportKilled(t *testing.T) {
 			} else {
 				h.kill()
 			}
-			_ = <-done
+			<-done //nolint:errcheck // it was killed
 		}
 		if h.server == nil {
 			h.serve()

@@ -97,6 +97,9 @@ func (r *run) note(path string, v mbox.Variant, why mbox.Why) {
 
 // take implements [taker].
 func (r *run) take(m message, octets io.Reader, behind func() int64) error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
 	base := r.base
 	r.push(m, "", base+m.at)
 	err := r.stream.Send(noting{octets, r}, func() []byte {
@@ -228,6 +231,9 @@ type counter struct {
 }
 
 func (d *counter) take(m message, octets io.Reader, _ func() int64) error {
+	if err := d.ctx.Err(); err != nil {
+		return err
+	}
 	n, err := io.Copy(io.Discard, octets)
 	if err != nil {
 		return d.refuse(m, broke(err))

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -54,11 +55,14 @@ type Console struct {
 	Deps
 	texts *text.Catalog
 	mux   *http.ServeMux
+
+	once     sync.Once
+	stopping chan struct{} // closed by Stop
 }
 
 // New returns the handler.
 func New(d Deps) *Console {
-	c := &Console{Deps: d, texts: text.New(), mux: http.NewServeMux()}
+	c := &Console{Deps: d, texts: text.New(), mux: http.NewServeMux(), stopping: make(chan struct{})}
 	all := c.commands()
 	maps.Copy(all, c.sourceCommands())
 	for name, f := range all {
@@ -67,6 +71,10 @@ func New(d Deps) *Console {
 	c.mux.HandleFunc("POST /v1/import", c.takeImport)
 	return c
 }
+
+// Stop ends imports, which would go on for hours; other commands come to their end. It
+// may be called again.
+func (c *Console) Stop() { c.once.Do(func() { close(c.stopping) }) }
 
 // ServeHTTP implements [http.Handler].
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.mux.ServeHTTP(w, r) }

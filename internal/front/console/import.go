@@ -60,10 +60,13 @@ type importLine struct {
 func (c *Console) takeImport(w http.ResponseWriter, r *http.Request) {
 	i := &importCall{console: c, w: w, control: http.NewResponseController(w), lang: text.Parse(r.Header.Get("Accept-Language"))}
 	w.Header().Set("Content-Type", "application/x-ndjson")
+	done := make(chan struct{})
+	go i.watch(done)
 	err := i.control.EnableFullDuplex()
 	if err == nil {
 		err = i.run(r.Context(), frame.NewReader(r.Body))
 	}
+	close(done)
 	if err != nil {
 		if fault.Of(err) == fault.Internal && r.Context().Err() == nil {
 			c.Log.Error("an import broke off", "error", err)
@@ -74,6 +77,25 @@ func (c *Console) takeImport(w http.ResponseWriter, r *http.Request) {
 	// Who sends must read the last line before the connection goes.
 	if i.control.SetReadDeadline(time.Now().Add(lastWait)) == nil {
 		_, _ = io.Copy(io.Discard, r.Body)
+	}
+}
+
+// watch ends the reading when the server stops.
+func (i *importCall) watch(done <-chan struct{}) {
+	select {
+	case <-done:
+	case <-i.console.stopping:
+		_ = i.control.SetReadDeadline(time.Now()) // where that cannot be, the grace of the server ends it
+	}
+}
+
+// broken is why nothing more can be read.
+func (i *importCall) broken(err error) error {
+	select {
+	case <-i.console.stopping:
+		return fault.Because(fault.Busy, "the server is stopping", err)
+	default:
+		return errFrames(err)
 	}
 }
 
@@ -101,6 +123,9 @@ func (i *importCall) run(ctx context.Context, frames *frame.Reader) (err error) 
 		return err
 	}
 	clear(b) // the password was in it
+	// What was sent is settled also when the command is gone or the server stops: then
+	// reading ends.
+	ctx = context.WithoutCancel(ctx)
 	job, err := i.begin(ctx, r)
 	if err != nil {
 		return err
@@ -111,8 +136,8 @@ func (i *importCall) run(ctx context.Context, frames *frame.Reader) (err error) 
 		whole, err = i.items(job, frames)
 	}
 	counts, ended := job.End(ctx, whole && err == nil)
-	if ended != nil {
-		return ended
+	if err == nil {
+		err = ended
 	}
 	if err == nil {
 		err = i.line(importLine{End: &Imported{job.ID, counts}})
@@ -150,7 +175,7 @@ func (i *importCall) items(job *ingest.Job, frames *frame.Reader) (whole bool, e
 	for {
 		kind, b, err := frames.Read()
 		if err != nil {
-			return false, errFrames(err)
+			return false, i.broken(err)
 		}
 		switch kind {
 		case frame.Message:
@@ -183,7 +208,7 @@ func (i *importCall) message(job *ingest.Job, frames *frame.Reader) (err error) 
 	for {
 		kind, b, err := frames.Read()
 		if err != nil {
-			return errFrames(err)
+			return i.broken(err)
 		}
 		switch kind {
 		case frame.Data:
