@@ -19,13 +19,14 @@ import (
 
 	"siegel/internal/proto/smtp"
 	"siegel/internal/vault/db/dbtest"
+	"siegel/test/stand"
 )
 
 const (
 	connections = 50
 	rounds      = 3
 	bound       = 3 * time.Minute // of one run; a server that takes longer fails
-	recipient   = "office@bench.example"
+	recipient   = stand.Reader
 )
 
 // corpus reads the real mail that the load is made of, line ends CRLF.

@@ -35,13 +35,13 @@ func BenchmarkNodes(b *testing.B) {
 		for _, count := range []int{1, 2} {
 			a := filepath.Join(b.TempDir(), "a")
 			found(b, a, true)
-			nodes := []*siegel{startIn(b, a)}
+			nodes := []*siegel{startAt(b, a)}
 			if count == 2 {
 				twin := filepath.Join(b.TempDir(), "b")
 				if err := stand.Twin(a, twin); err != nil {
 					b.Fatal(err)
 				}
-				nodes = append(nodes, startIn(b, twin))
+				nodes = append(nodes, startAt(b, twin))
 			}
 			var addresses []string
 			for core, s := range nodes {

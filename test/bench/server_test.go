@@ -21,8 +21,6 @@ import (
 
 	"siegel/internal/app"
 	"siegel/internal/app/config"
-	"siegel/internal/identity"
-	"siegel/internal/mail"
 	"siegel/test/stand"
 )
 
@@ -155,11 +153,11 @@ func startSiegel(b *testing.B, scaled bool) *siegel {
 	b.Helper()
 	dir := filepath.Join(b.TempDir(), "data")
 	found(b, dir, scaled)
-	return startIn(b, dir)
+	return startAt(b, dir)
 }
 
-// startIn starts a server on a data directory that is there.
-func startIn(b *testing.B, dir string) *siegel {
+// startAt starts a server on a data directory.
+func startAt(b *testing.B, dir string) *siegel {
 	b.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -182,12 +180,11 @@ func startIn(b *testing.B, dir string) *siegel {
 	return s
 }
 
-// found makes a data directory with a tenant, or one that works with PostgreSQL
-// and S3.
+// found makes a data directory with the stand's tenant, or one that works with
+// PostgreSQL and S3.
 func found(b *testing.B, dir string, scaled bool) {
 	b.Helper()
-	ctx := b.Context()
-	if err := app.Init(app.InitOptions{Dir: dir, Name: "bench.example", Environment: config.Test, Now: time.Now}); err != nil {
+	if err := stand.Init(dir); err != nil {
 		b.Fatal(err)
 	}
 	if scaled {
@@ -195,21 +192,11 @@ func found(b *testing.B, dir string, scaled bool) {
 			b.Fatal(err)
 		}
 	}
-	a, err := app.Open(ctx, app.Options{Dir: dir, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	a, err := stand.Open(b.Context(), app.Options{Dir: dir})
 	if err != nil {
 		b.Fatal(err)
 	}
-	kit, err := a.Identity.NewKit(ctx)
-	if err != nil {
-		b.Fatal(err)
-	}
-	_, err = a.Identity.Found(ctx, identity.Founding{
-		Name: "bench", Domains: []mail.Domain{"bench.example"}, Kit: kit.ID,
-		Words:          []string{kit.Words[kit.WordsAsked[0]-1], kit.Words[kit.WordsAsked[1]-1]},
-		Administrators: []mail.Address{"admin@bench.example"}, Keepers: []mail.Address{"keeper@bench.example"},
-		Readers: []mail.Address{recipient},
-	})
-	if err := errors.Join(err, a.Close()); err != nil {
+	if err := errors.Join(stand.Found(b.Context(), a), a.Close()); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -112,22 +112,24 @@ func (l *Ledger) Append(ctx context.Context, tx *db.Tx, log string, leaves []flo
 		return 0, err
 	}
 	size := first
-	for _, leaf := range leaves {
+	entries := make([][]any, len(leaves))
+	var tiles [][]any
+	for i, leaf := range leaves {
 		data := entry.LeafData(leaf.Entry, leaf.Sealed)
 		mac := l.entryMAC(logName{tx.ID(), log}, size, data)
-		_, err := tx.Exec(ctx, `INSERT INTO ledger_entry (tenant, log, idx, leaf, sealed, text, mac) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			log, size, data[:], leaf.Sealed[:], leaf.Entry, mac[:])
-		if err != nil {
-			return 0, err
-		}
+		entries[i] = []any{log, size, data[:], leaf.Sealed[:], leaf.Entry, mac[:]}
 		size++
 		for _, t := range edge.Add(size, tlog.RecordHash(data[:])) {
-			_, err := tx.Exec(ctx, `INSERT INTO ledger_tile (tenant, log, level, idx, data) VALUES ($1, $2, $3, $4, $5)`,
-				log, t.Level, t.Index, t.Data)
-			if err != nil {
-				return 0, err
-			}
+			tiles = append(tiles, []any{log, t.Level, t.Index, t.Data})
 		}
+	}
+	err = tx.Insert(ctx, `INSERT INTO ledger_entry (tenant, log, idx, leaf, sealed, text, mac) VALUES ($1, $2, $3, $4, $5, $6, $7)`, entries)
+	if err != nil {
+		return 0, err
+	}
+	err = tx.Insert(ctx, `INSERT INTO ledger_tile (tenant, log, level, idx, data) VALUES ($1, $2, $3, $4, $5)`, tiles)
+	if err != nil {
+		return 0, err
 	}
 	_, err = tx.Exec(ctx, `UPDATE ledger_log SET tenant = $1, size = $2, edge = $3 WHERE tenant = $1 AND name = $4`, size, edge.Bytes(), log)
 	return first, err

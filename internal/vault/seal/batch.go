@@ -279,14 +279,15 @@ func (w *Wrapped) Write(ctx context.Context, tx *db.Tx, skip map[mail.ID]bool) e
 		if err != nil {
 			return err
 		}
+		rows := make([][]any, len(b.wraps))
 		for i, r := range b.wraps {
 			seq := next - int64(len(b.wraps)) + int64(i)
-			_, err := tx.Exec(ctx, `INSERT INTO seal_wrap (tenant, holder, seq, message, month, term, batch, wrap)
-				VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-				b.holder.Bytes(), seq, r.message.Bytes(), r.month, b.term, b.id.Bytes(), r.wrap)
-			if err != nil {
-				return err
-			}
+			rows[i] = []any{b.holder.Bytes(), seq, r.message.Bytes(), r.month, b.term, b.id.Bytes(), r.wrap}
+		}
+		err = tx.Insert(ctx, `INSERT INTO seal_wrap (tenant, holder, seq, message, month, term, batch, wrap)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, rows)
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -35,6 +35,7 @@ func Run(t *testing.T, place func(t testing.TB) *Place) {
 		test func(t *testing.T, d *db.DB)
 	}{
 		{"tenants are apart", tenantsAreApart},
+		{"many rows", manyRows},
 		{"outcomes", outcomes},
 		{"writer comes back", writerComesBack},
 		{"many at once", manyAtOnce},
@@ -90,6 +91,42 @@ func get(t testing.TB, h db.Tenant, id int) string {
 		t.Fatal(err)
 	}
 	return v
+}
+
+// Many rows in few statements are the rows that single ones would write, for any
+// number of them; one that is there already leaves none.
+func manyRows(t *testing.T, d *db.DB) {
+	for _, n := range []int{0, 1, 2, 3, 31, 32, 33, 100} {
+		h := d.Tenant(mail.NewID())
+		rows := make([][]any, n)
+		for i := range rows {
+			rows[i] = []any{i, fmt.Sprint("row ", i)}
+		}
+		insert := func() error {
+			return h.Update(t.Context(), func(tx *db.Tx) error { return tx.Insert(t.Context(), insertRow, rows) })
+		}
+		if err := insert(); err != nil {
+			t.Fatal(err)
+		}
+		for i := range n {
+			if got := get(t, h, i); got != fmt.Sprint("row ", i) {
+				t.Fatalf("%d rows: row %d is %q", n, i, got)
+			}
+		}
+		if got := get(t, h, n); got != "none" {
+			t.Errorf("%d rows: one more, %q", n, got)
+		}
+		if n == 0 {
+			continue
+		}
+		rows = append([][]any{{n, "another"}}, rows...)
+		if err := insert(); fault.Of(err) != fault.Conflict {
+			t.Errorf("%d rows once more: %v", n, err)
+		}
+		if got := get(t, h, n); got != "none" {
+			t.Errorf("%d rows: a part of what failed is there", n)
+		}
+	}
 }
 
 // EV-12: a query of one tenant sees, changes and deletes no row of another.
