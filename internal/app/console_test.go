@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"siegel/internal/app"
-	"siegel/internal/front/console"
+	"siegel/internal/front/console/client"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/text"
 	"siegel/test/stand"
@@ -55,7 +55,7 @@ func TestConsoleSocket(t *testing.T) {
 
 func answers(t *testing.T, socket string) {
 	t.Helper()
-	c, err := console.Dial(t.Context(), socket, text.English)
+	c, err := client.Dial(t.Context(), socket, text.English)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"siegel/internal/app"
 	"siegel/internal/front/console"
+	"siegel/internal/front/console/client"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/text"
 	"siegel/internal/mail"
@@ -252,7 +253,7 @@ func told(t *testing.T, s running, id mail.TenantID) {
 	if !found {
 		t.Error("the doctor says nothing")
 	}
-	c := console.Local(s.Console(), text.English)
+	c := client.Local(s.Console(), text.English)
 	var list []struct{ ID, Problem string }
 	must(t, c.Call(t.Context(), "tenant/list", json.RawMessage("{}"), &list, nil))
 	for _, one := range list {
@@ -298,7 +299,7 @@ func TestAuditListsTheRest(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	must(t, stand.New(t.Context(), dir))
 	s := serving(t, dir, nil)
-	c := console.Local(s.Console(), text.English)
+	c := client.Local(s.Console(), text.English)
 	body := console.Audit{Credentials: console.Credentials{As: stand.Keeper, Password: stand.Password}, Limit: 100}
 	var whole, rest []struct {
 		Index int64

@@ -27,6 +27,7 @@ import (
 	"siegel/internal/app"
 	"siegel/internal/app/config"
 	"siegel/internal/front/console"
+	"siegel/internal/front/console/client"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/text"
 )
@@ -184,14 +185,14 @@ func (c *CLI) Result(v any, people func()) error {
 
 // Client returns a client of the running server, or of the data directory
 // opened by this process.
-func (c *CLI) Client(ctx context.Context) (*console.Client, func() error, error) {
+func (c *CLI) Client(ctx context.Context) (*client.Client, func() error, error) {
 	socket := app.ConsoleSocket(c.Data)
 	until := time.Now().Add(startWait)
 	for {
 		if _, err := os.Stat(socket); err == nil {
-			client, err := console.Dial(ctx, socket, c.lang)
+			there, err := client.Dial(ctx, socket, c.lang)
 			if err == nil {
-				return client, client.Close, nil
+				return there, there.Close, nil
 			}
 			if errors.Is(err, fs.ErrPermission) {
 				return nil, nil, &console.Error{Kind: "denied", Text: c.Say("the server of %s runs for another account; give the command as that one", c.Data)}
@@ -200,8 +201,8 @@ func (c *CLI) Client(ctx context.Context) (*console.Client, func() error, error)
 		a, err := app.Open(ctx, app.Options{Dir: c.Data, ConfigFile: c.Config, Log: c.Log(slog.LevelError, "text"), Now: time.Now, Version: c.version})
 		switch {
 		case err == nil:
-			client := console.Local(a.Console(), c.lang)
-			return client, func() error { return errors.Join(client.Close(), a.Close()) }, nil
+			here := client.Local(a.Console(), c.lang)
+			return here, func() error { return errors.Join(here.Close(), a.Close()) }, nil
 		case fault.Of(err) != fault.Busy || time.Now().After(until):
 			return nil, nil, err
 		}
@@ -215,13 +216,13 @@ func (c *CLI) Client(ctx context.Context) (*console.Client, func() error, error)
 }
 
 // Serving returns a client of the running server. It fails where none runs.
-func (c *CLI) Serving(ctx context.Context) (*console.Client, error) {
+func (c *CLI) Serving(ctx context.Context) (*client.Client, error) {
 	until := time.Now().Add(startWait)
 	for {
-		client, err := console.Dial(ctx, app.ConsoleSocket(c.Data), c.lang)
+		there, err := client.Dial(ctx, app.ConsoleSocket(c.Data), c.lang)
 		switch {
 		case err == nil:
-			return client, nil
+			return there, nil
 		case errors.Is(err, fs.ErrPermission):
 			return nil, &console.Error{Kind: "denied", Text: c.Say("the server of %s runs for another account; give the command as that one", c.Data)}
 		case ctx.Err() != nil:

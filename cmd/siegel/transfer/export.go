@@ -19,6 +19,7 @@ import (
 
 	"siegel/cmd/siegel/cli"
 	"siegel/internal/front/console"
+	"siegel/internal/front/console/client"
 	"siegel/internal/kit/durable"
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
@@ -191,7 +192,7 @@ func (x *outgoing) unwritable() error {
 }
 
 // run exports.
-func (x *outgoing) run(ctx context.Context, client *console.Client) error {
+func (x *outgoing) run(ctx context.Context, client *client.Client) error {
 	x.packer = &packer{mbox: x.o.format == "mbox", begin: x.begin, finished: x.finished, tick: x.tick, most: x.o.part, octets: partOctets, part: x.state.Parts + 1}
 	ask := console.Export{
 		Credentials: x.cred, Query: x.query, Format: x.o.format, Encrypt: x.o.encrypt, Reason: x.o.reason,

@@ -16,6 +16,7 @@ import (
 	"siegel/cmd/siegel/cli"
 	"siegel/cmd/siegel/output"
 	"siegel/internal/front/console"
+	"siegel/internal/front/console/client"
 	"siegel/internal/proto/mbox"
 )
 
@@ -105,7 +106,7 @@ type totals struct {
 }
 
 // real imports.
-func (r *run) real(client *console.Client, cred console.Credentials) error {
+func (r *run) real(client *client.Client, cred console.Credentials) error {
 	body := console.Import{Credentials: cred, For: r.options.owner}
 	for _, p := range r.paths {
 		body.Paths = append(body.Paths, []byte(p))

@@ -38,7 +38,7 @@ const noLineEnd = "mbox cannot carry a message whose last line has no end"
 // errHash says that other octets came than were announced.
 var errHash = errors.New("other octets came than the archive announced")
 
-// packer packs messages into parts. It implements [console.Letters].
+// packer packs messages into parts. It implements [client.Letters].
 type packer struct {
 	mbox  bool
 	begin func(part int) (tree, error)
@@ -87,7 +87,7 @@ func (p *position) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Begin implements [console.Letters].
+// Begin implements [client.Letters].
 func (p *packer) Begin(l console.Letter) error {
 	if p.n >= p.most || p.size >= p.octets || p.full(l) {
 		if err := p.close(); err != nil {
@@ -144,13 +144,13 @@ func (p *packer) entry(arrived time.Time) error {
 	return p.box.Begin(arrived)
 }
 
-// Write implements [console.Letters].
+// Write implements [client.Letters].
 func (p *packer) Write(b []byte) (int, error) {
 	p.hash.Write(b)
 	return p.to.Write(b)
 }
 
-// End implements [console.Letters].
+// End implements [client.Letters].
 func (p *packer) End() error {
 	if hex.EncodeToString(p.hash.Sum(nil)) != p.letter.SHA256 {
 		return errHash
@@ -180,7 +180,7 @@ func errNot(exact bool) error {
 	return errHash
 }
 
-// Missing implements [console.Letters].
+// Missing implements [client.Letters].
 func (p *packer) Missing(m console.Missing) error {
 	if err := p.open(); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"siegel/cmd/siegel/cli"
 	"siegel/internal/front/console"
+	"siegel/internal/front/console/client"
 	"siegel/internal/proto/mbox"
 )
 
@@ -23,7 +24,7 @@ type run struct {
 	paths   []string
 	report  *os.File // nil for none
 
-	stream *console.Importing
+	stream *client.Importing
 	cursor *spot
 	since  int64 // when the first run began, in nanoseconds since 1970
 	base   int64 // octets of files that are done
@@ -109,7 +110,7 @@ func (r *run) take(m message, octets io.Reader, behind func() int64) error {
 		}
 		return cursorOf(after)
 	})
-	if _, ok := errors.AsType[*console.Unreadable](err); ok {
+	if _, ok := errors.AsType[*client.Unreadable](err); ok {
 		err = nil // it counts as refused
 	}
 	return r.ended(err)

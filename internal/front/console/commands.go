@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"io"
 	"slices"
 	"time"
@@ -468,3 +469,5 @@ func (c *Console) show(ctx context.Context, k *call) (any, error) {
 		return nil, w.begin() // an empty message has no first octet
 	})
 }
+
+func hexOf(b [32]byte) string { return hex.EncodeToString(b[:]) }

@@ -48,7 +48,8 @@ type Credentials struct {
 // maxBody bounds a command, in octets.
 const maxBody = 1 << 20
 
-const resultHeader = "Siegel-Result"
+// ResultHeader is the field of an answer of octets that has its result, as JSON.
+const ResultHeader = "Siegel-Result"
 
 // Console answers commands. Use it from many goroutines.
 type Console struct {
@@ -96,8 +97,8 @@ type partial interface{ partial() }
 // octets.
 type command func(ctx context.Context, k *call) (any, error)
 
-// line is one event of an answer.
-type line struct {
+// Line is one event of an answer.
+type Line struct {
 	Progress *Progress       `json:"progress,omitempty"`
 	Result   json.RawMessage `json:"result,omitempty"`
 	Error    *Error          `json:"error,omitempty"`
@@ -141,7 +142,7 @@ func (c *Console) serve(f command) http.HandlerFunc {
 			}
 			if _, rest := result.(partial); rest {
 				if b, broken := json.Marshal(result); broken == nil {
-					k.write(line{Result: b, Error: Explain(c.texts, k.lang, err)})
+					k.write(Line{Result: b, Error: Explain(c.texts, k.lang, err)})
 					return
 				}
 			}
@@ -152,7 +153,7 @@ func (c *Console) serve(f command) http.HandlerFunc {
 				c.fail(k, err)
 				return
 			}
-			k.write(line{Result: b})
+			k.write(Line{Result: b})
 		}
 	}
 }
@@ -160,7 +161,7 @@ func (c *Console) serve(f command) http.HandlerFunc {
 // fail sends an error in the language of the client. Problems of a
 // configuration and the like, which are joined, come one per line.
 func (c *Console) fail(k *call, err error) {
-	k.write(line{Error: Explain(c.texts, k.lang, err)})
+	k.write(Line{Error: Explain(c.texts, k.lang, err)})
 }
 
 // Explain turns an error into what a user reads.
@@ -205,7 +206,7 @@ func faults(err error) []error {
 	return list
 }
 
-func (k *call) write(l line) {
+func (k *call) write(l Line) {
 	b, err := json.Marshal(l)
 	if err != nil {
 		return // the types above always encode
@@ -218,7 +219,7 @@ func (k *call) write(l line) {
 }
 
 // progress tells the client how far the command is.
-func (k *call) progress(done, total int64) { k.write(line{Progress: &Progress{done, total}}) }
+func (k *call) progress(done, total int64) { k.write(Line{Progress: &Progress{done, total}}) }
 
 // octets begins an answer of octets.
 func (k *call) octets(result any) error {
@@ -227,7 +228,7 @@ func (k *call) octets(result any) error {
 		return err
 	}
 	k.w.Header().Set("Content-Type", "application/octet-stream")
-	k.w.Header().Set(resultHeader, string(b))
+	k.w.Header().Set(ResultHeader, string(b))
 	k.sent = true
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"siegel/internal/archive"
 	"siegel/internal/flow/tally"
 	"siegel/internal/front/console"
+	"siegel/internal/front/console/client"
 	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/text"
@@ -82,9 +83,9 @@ func serve(t *testing.T, e evidence) string {
 	return path
 }
 
-func dial(t *testing.T, socket string, l text.Lang) *console.Client {
+func dial(t *testing.T, socket string, l text.Lang) *client.Client {
 	t.Helper()
-	c, err := console.Dial(t.Context(), socket, l)
+	c, err := client.Dial(t.Context(), socket, l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,14 +252,14 @@ func TestClientGoes(t *testing.T) {
 		done <- ctx.Err()
 		return nil, ctx.Err()
 	}
-	for name, client := range map[string]func(t *testing.T) *console.Client{
-		"socket": func(t *testing.T) *console.Client {
+	for name, client := range map[string]func(t *testing.T) *client.Client{
+		"socket": func(t *testing.T) *client.Client {
 			t.Helper()
 			return dial(t, serve(t, evidence{wait}), text.English)
 		},
-		"in process": func(t *testing.T) *console.Client {
+		"in process": func(t *testing.T) *client.Client {
 			t.Helper()
-			c := console.Local(console.New(console.Deps{Evidence: evidence{wait}, Log: slog.New(slog.DiscardHandler)}), text.English)
+			c := client.Local(console.New(console.Deps{Evidence: evidence{wait}, Log: slog.New(slog.DiscardHandler)}), text.English)
 			t.Cleanup(func() { _ = c.Close() })
 			return c
 		},
@@ -284,7 +285,7 @@ func TestClientGoes(t *testing.T) {
 // Nobody listens: Dial says so, so that the command opens the directory itself.
 func TestNobodyListens(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	if _, err := console.Dial(t.Context(), path, text.English); err == nil {
+	if _, err := client.Dial(t.Context(), path, text.English); err == nil {
 		t.Error("a missing socket answers")
 	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
@@ -295,7 +296,7 @@ func TestNobodyListens(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := console.Dial(t.Context(), path, text.English); err == nil {
+	if _, err := client.Dial(t.Context(), path, text.English); err == nil {
 		t.Error("a socket that a killed server left answers")
 	}
 }

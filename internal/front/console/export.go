@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"time"
 
 	"siegel/internal/archive/export"
@@ -167,78 +166,3 @@ func (f finder) Walk(ctx context.Context, query string, before time.Time, after 
 }
 
 func positionText(p index.Position) string { return fmt.Sprintf("%d.%d", p.Month, p.Seq) }
-
-// Letters takes the messages of an export, one after the other.
-type Letters interface {
-	// Begin begins a message whose octets Write takes and End ends.
-	Begin(l Letter) error
-	io.Writer
-	End() error
-	// Missing says that a message could not be opened.
-	Missing(m Missing) error
-}
-
-// Export gives the command and hands the messages over. begun is called before the
-// first one. It fails where the server cannot go on, and where the answer broke off.
-func (c *Client) Export(ctx context.Context, r Export, begun func(ExportBegun) error, to Letters) error {
-	answer, err := c.post(ctx, "export", r)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = answer.Body.Close() }() // read to its end, or given up
-	head := answer.Header.Get(resultHeader)
-	if head == "" {
-		return readLines(answer.Body, nil, nil)
-	}
-	var e ExportBegun
-	if err := json.Unmarshal([]byte(head), &e); err != nil {
-		return err
-	}
-	if err := begun(e); err != nil {
-		return err
-	}
-	frames := frame.NewReader(answer.Body)
-	for {
-		kind, b, err := frames.Read()
-		if err != nil {
-			return errBroken
-		}
-		if kind == frame.Finish {
-			return nil
-		}
-		if err := letter(kind, b, to); err != nil {
-			return err
-		}
-	}
-}
-
-// letter hands one frame over.
-func letter(kind frame.Kind, b []byte, to Letters) error {
-	switch kind {
-	case frame.Message:
-		var l Letter
-		if err := json.Unmarshal(b, &l); err != nil {
-			return err
-		}
-		return to.Begin(l)
-	case frame.Data:
-		_, err := to.Write(b)
-		return err
-	case frame.End:
-		return to.End()
-	case frame.Skip:
-		var m Missing
-		if err := json.Unmarshal(b, &m); err != nil {
-			return err
-		}
-		return to.Missing(m)
-	case frame.Fault:
-		e := new(Error)
-		if err := json.Unmarshal(b, e); err != nil {
-			return err
-		}
-		return e
-	default:
-		return frame.ErrKind
-	}
-}

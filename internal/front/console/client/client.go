@@ -1,10 +1,11 @@
-package console
+// Package client gives commands to a console: over the socket of a running server,
+// or to a console in the same process. It is the commands' half of the door.
+package client
 
 import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,10 +13,9 @@ import (
 	"net"
 	"net/http"
 
+	"siegel/internal/front/console"
 	"siegel/internal/kit/text"
 )
-
-func hexOf(b [32]byte) string { return hex.EncodeToString(b[:]) }
 
 // Client gives commands to a console. Use it from one goroutine.
 type Client struct {
@@ -62,7 +62,7 @@ var errBroken = errors.New("the answer broke off; nothing of it counts")
 
 // Call gives a command and decodes its result into result, which may be nil. A
 // fault comes back as an [*Error] in the client's language.
-func (c *Client) Call(ctx context.Context, command string, body, result any, progress func(Progress)) error {
+func (c *Client) Call(ctx context.Context, command string, body, result any, progress func(console.Progress)) error {
 	r, err := c.post(ctx, command, body)
 	if err != nil {
 		return err
@@ -94,14 +94,14 @@ func (c *Client) post(ctx context.Context, command string, body any) (*http.Resp
 	return r, nil
 }
 
-func readLines(r io.Reader, result any, progress func(Progress)) error {
+func readLines(r io.Reader, result any, progress func(console.Progress)) error {
 	lines := bufio.NewReader(r)
 	for {
 		b, err := lines.ReadBytes('\n')
 		if err != nil {
 			return errBroken
 		}
-		var l line
+		var l console.Line
 		if err := json.Unmarshal(b, &l); err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (c *Client) Octets(ctx context.Context, command string, body, result any, w
 		return err
 	}
 	defer func() { _ = r.Body.Close() }() // read to its end, or given up
-	head := r.Header.Get(resultHeader)
+	head := r.Header.Get(console.ResultHeader)
 	if head == "" {
 		return readLines(r.Body, nil, nil)
 	}

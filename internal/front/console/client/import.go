@@ -1,4 +1,4 @@
-package console
+package client
 
 import (
 	"bufio"
@@ -9,21 +9,22 @@ import (
 	"io"
 	"net/http"
 
+	"siegel/internal/front/console"
 	"siegel/internal/proto/frame"
 )
 
 // Importing is an import in progress, seen by the command. Its methods belong to one
 // goroutine.
 type Importing struct {
-	Begun Begun
+	Begun console.Begun
 
 	buffer []byte
 	pipe   *io.PipeWriter
 	frames *frame.Writer
 	body   io.ReadCloser
 	lines  *bufio.Reader
-	ended  chan struct{} // closed when the answer has ended
-	result Imported      // valid then, as err
+	ended  chan struct{}    // closed when the answer has ended
+	result console.Imported // valid then, as err
 	err    error
 	cancel context.CancelFunc
 }
@@ -31,13 +32,13 @@ type Importing struct {
 // Import begins an import. tell hears what became of the items, in the order in which
 // they are sent, from another goroutine; the last has been told when Finish or Break
 // returns. Call one of them.
-func (c *Client) Import(ctx context.Context, r Import, tell func(Outcome)) (_ *Importing, err error) {
+func (c *Client) Import(ctx context.Context, r console.Import, tell func(console.Outcome)) (_ *Importing, err error) {
 	b, err := json.Marshal(r)
 	if err != nil {
 		return nil, err
 	}
 	if len(b) > frame.Max {
-		return nil, &Error{Kind: "invalid", Text: "the command is too long"}
+		return nil, &console.Error{Kind: "invalid", Text: "the command is too long"}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	body, pipe := io.Pipe()
@@ -84,7 +85,7 @@ func (i *Importing) begin(answer *http.Response, sent error) error {
 	return nil
 }
 
-func (i *Importing) line() (l importLine, err error) {
+func (i *Importing) line() (l console.ImportLine, err error) {
 	b, err := i.lines.ReadBytes('\n')
 	if err != nil {
 		return l, errBroken
@@ -93,7 +94,7 @@ func (i *Importing) line() (l importLine, err error) {
 }
 
 // listen reads the answer until its end. Who sends then learns of it.
-func (i *Importing) listen(tell func(Outcome)) {
+func (i *Importing) listen(tell func(console.Outcome)) {
 	defer close(i.ended)
 	for {
 		l, err := i.line()
@@ -159,7 +160,7 @@ func (i *Importing) Send(message io.Reader, cursor func() []byte) error {
 func (i *Importing) Skip(cursor []byte) error { return i.frames.Write(frame.Skip, cursor) }
 
 // Finish says that everything was sent and waits until it is settled.
-func (i *Importing) Finish() (Imported, error) {
+func (i *Importing) Finish() (console.Imported, error) {
 	err := errors.Join(i.frames.Write(frame.Finish, nil), i.frames.Flush())
 	if err == nil {
 		err = i.pipe.Close()
@@ -176,7 +177,7 @@ func (i *Importing) Break() error {
 	return err
 }
 
-func (i *Importing) end(err error) (Imported, error) {
+func (i *Importing) end(err error) (console.Imported, error) {
 	<-i.ended
 	i.cancel()
 	_ = i.body.Close() // it was read to its end, or is given up
