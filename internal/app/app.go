@@ -134,10 +134,14 @@ func (a *App) openKept(ctx context.Context) (err error) {
 	if a.Master, err = master.Open(a.path(fileMaster), arena); err != nil {
 		return err
 	}
+	server, err := a.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
 	if a.Store, err = kept.OpenStore(ctx, a.Config.Objects.S3, a.Dir); err != nil {
 		return err
 	}
-	if err := a.openDatabase(ctx); err != nil {
+	if err := a.prepareDatabase(ctx, server); err != nil {
 		return err
 	}
 	if err := emptyDir(a.path(dirTemp)); err != nil {

@@ -12,17 +12,21 @@ import (
 	"siegel/internal/vault/node"
 )
 
-// openDatabase opens the control database and brings its tables up to date. A
+// openDatabase opens the control database. It returns the server that it is on, nil
+// for SQLite.
+func (a *App) openDatabase(ctx context.Context) (server *postgres.Server, err error) {
+	a.DB, server, err = kept.OpenDatabase(ctx, a.Config.Database, a.Dir, a.Master.ControlKey())
+	if err == nil {
+		a.closers = append(a.closers, a.DB)
+	}
+	return server, err
+}
+
+// prepareDatabase brings the tables of the control database up to date. A
 // database that several nodes share is changed only where it is known to be the one
 // that counts, but for the tables by which that is known; where nothing says yet
 // which one counts, checkInstance has to look first.
-func (a *App) openDatabase(ctx context.Context) (err error) {
-	var server *postgres.Server
-	a.DB, server, err = kept.OpenDatabase(ctx, a.Config.Database, a.Dir, a.Master.ControlKey())
-	if err != nil {
-		return err
-	}
-	a.closers = append(a.closers, a.DB)
+func (a *App) prepareDatabase(ctx context.Context, server *postgres.Server) (err error) {
 	if server == nil && a.Adopt {
 		return fault.New(fault.Invalid, "this data directory has its database in control.db: there is no other one to adopt")
 	}
