@@ -183,7 +183,7 @@ func (a *App) buildRooms(ctx context.Context) error {
 	a.Spool = stream.NewSpool(a.Vault.Codec, a.path(dirTemp), inMemory)
 	a.Flow = flow.New(flow.Rooms{Unwrap: unwrap.Room{}, Archive: a.Archive, Index: a.Index, Commit: a.Commit, Watch: a.Watch})
 	a.Ingest = ingest.New(ingest.Deps{
-		DB: a.DB, Path: a.Flow, Known: a.Commit, Keys: a.Master, Trail: a.Trail, Spool: a.Spool, Log: a.Log, Now: a.Now,
+		DB: a.DB, Path: a.Flow, Known: a.Commit, Keys: a.Master, Trail: a.Trail, Count: a.Tally, Spool: a.Spool, Log: a.Log, Now: a.Now,
 		MaxSize: a.Config.Limits.MessageBytes,
 	})
 	a.Exports = export.New(export.Deps{

@@ -50,6 +50,13 @@ type Trail interface {
 	Record(ctx context.Context, t db.Tenant, archive mail.HolderID, e audit.Event) error
 }
 
+// Count counts what each source hands in: flow/tally. What the commit makes true it
+// counts itself.
+type Count interface {
+	Count(ctx context.Context, tx *db.Tx, list []flow.Counted) error
+	Refused(tenant mail.TenantID, source string, why mail.Refusal)
+}
+
 // Deps is what the room works with.
 type Deps struct {
 	DB      *db.DB
@@ -57,6 +64,7 @@ type Deps struct {
 	Known   Known
 	Keys    Keys
 	Trail   Trail
+	Count   Count
 	Spool   flow.Spool
 	Log     *slog.Logger
 	Now     func() time.Time

@@ -38,6 +38,8 @@ type pier struct {
 	events []audit.Event      // guarded by mu
 	told   []ingest.Outcome   // guarded by mu
 	fail   func(text string) error
+	refs   int64              // that somebody counted for the source; guarded by mu
+	turned int                // refusals that were counted; guarded by mu
 	may    error
 	gate   chan struct{} // where not nil, a passage waits for it
 }
@@ -56,7 +58,7 @@ func newPier(t testing.TB) *pier {
 	p.ok(err)
 	p.tenant = p.db.Tenant(mail.NewID())
 	p.room = ingest.New(ingest.Deps{
-		DB: p.db, Path: p, Known: p, Keys: held, Trail: p, Spool: sheets{}, Log: slog.New(slog.DiscardHandler), Now: time.Now, MaxSize: 1 << 20,
+		DB: p.db, Path: p, Known: p, Keys: held, Trail: p, Count: p, Spool: sheets{}, Log: slog.New(slog.DiscardHandler), Now: time.Now, MaxSize: 1 << 20,
 	})
 	return p
 }
@@ -85,6 +87,38 @@ func text(b flow.Body) string {
 	return string(all)
 }
 
+// Count is that of the tally, within the transaction of a save.
+func (p *pier) Count(_ context.Context, _ *db.Tx, list []flow.Counted) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range list {
+		if c.Source != ingest.Door || c.Accepted != 0 {
+			p.Errorf("counted: %+v", c)
+		}
+		p.refs += c.References
+	}
+	return nil
+}
+
+// Refused is that of the tally.
+func (p *pier) Refused(tenant mail.TenantID, source string, _ mail.Refusal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.turned++; tenant != p.tenant.ID() || source != ingest.Door {
+		p.Errorf("refused by %s", source)
+	}
+}
+
+// tallied compares what was counted for the source.
+func (p *pier) tallied(references int64, refused int) {
+	p.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.refs != references || p.turned != refused {
+		p.Errorf("%d references and %d refusals were counted for the source, want %d and %d", p.refs, p.turned, references, refused)
+	}
+}
+
 // Known is the commit's memory.
 func (p *pier) Known(_ context.Context, m *flow.Passage) (mail.ID, bool, error) {
 	p.mu.Lock()
@@ -107,6 +141,7 @@ func (p *pier) Incoming(ctx context.Context, m *flow.Passage) error {
 	}
 	if id, ok := p.kept[t]; ok {
 		m.Receipt = flow.Receipt{Message: id, Duplicate: true}
+		p.refs++ // the commit counts what it recognises
 		return nil
 	}
 	if !m.Once || m.Source.Door != "import" || m.Envelope.From != "" {
@@ -215,6 +250,7 @@ func TestJob(t *testing.T) {
 	if n := p.number(`SELECT SUM(times) FROM ingest_reference WHERE tenant = $1`); n != 1 {
 		t.Errorf("%d references", n)
 	}
+	p.tallied(1, 1)
 	if n := p.number(`SELECT COUNT(*) FROM ingest_taken WHERE tenant = $1`); n != 0 {
 		t.Errorf("%d messages are noted as not settled", n)
 	}
@@ -227,6 +263,7 @@ func TestJob(t *testing.T) {
 	if counts, err := again.End(t.Context(), true); err != nil || counts.There != 2 {
 		t.Errorf("%+v, %v", counts, err)
 	}
+	p.tallied(3, 1)
 	p.checkEvents([]string{"import.begin", "import.end", "import.begin", "import.end"})
 }
 
@@ -296,6 +333,7 @@ func TestResume(t *testing.T) {
 	if got, want := p.states(), []string{"accepted", "accepted", "there", "accepted"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
+	p.tallied(2, 1)
 }
 
 // Two of the same paths do not run at once; others do.

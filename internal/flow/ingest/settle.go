@@ -16,6 +16,7 @@ type item struct {
 	cursor  []byte // behind it
 	size    int64
 	outcome Outcome
+	counted bool          // the commit has counted it
 	err     error         // why the job cannot go on with it
 	done    chan struct{} // closed when outcome and err are set
 }
@@ -93,7 +94,7 @@ func (j *Job) bring(it *item, body flow.Body) error {
 			return j.take(ctx, tx, it.place, p.ID)
 		}})
 		if err = j.room.Path.Incoming(j.ctx, p); err == nil {
-			id, there = p.Receipt.Message, p.Receipt.Duplicate
+			id, there, it.counted = p.Receipt.Message, p.Receipt.Duplicate, true
 		}
 	}
 	if err != nil {
@@ -112,6 +113,7 @@ type settled struct {
 	place   int64
 	cursor  []byte            // behind it; nil as long as it is that of an earlier run
 	there   map[mail.ID]int64 // references that are to be counted
+	tally   int64             // of them those that the commit has not counted for the source
 	since   int               // items since the last save
 	saved   time.Time
 	failing []*item // items in a row that could not be kept
@@ -182,8 +184,12 @@ func (j *Job) count(it *item) error {
 			s.there = make(map[mail.ID]int64)
 		}
 		s.there[it.outcome.Message]++
+		if !it.counted {
+			s.tally++
+		}
 	default:
 		s.Refused++
+		j.room.Count.Refused(j.start.Tenant.ID(), Door, mail.RefusedPolicy)
 	}
 	s.Octets += it.size
 	s.place, s.cursor = it.place, it.cursor

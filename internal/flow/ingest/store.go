@@ -90,7 +90,10 @@ func (j *Job) save(ctx context.Context, state string) error {
 				return err
 			}
 		}
-		return nil
+		if s.tally == 0 {
+			return nil
+		}
+		return j.room.Count.Count(ctx, tx, []flow.Counted{{Source: Door, References: s.tally}})
 	})
 	if errors.Is(err, db.ErrUnknown) {
 		// Counting again would count twice: what is in the database counts.
@@ -99,7 +102,7 @@ func (j *Job) save(ctx context.Context, state string) error {
 	if err != nil {
 		return err
 	}
-	s.there, s.since, s.saved = nil, 0, j.room.Now()
+	s.there, s.tally, s.since, s.saved = nil, 0, 0, j.room.Now()
 	return nil
 }
 
