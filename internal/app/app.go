@@ -173,7 +173,7 @@ func (a *App) buildRooms(ctx context.Context) error {
 	a.Tally = tally.New(tally.Deps{DB: a.DB, Ledger: a.Ledger, Tenants: a.counted, Now: a.Now, Log: a.Log})
 	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Count: a.Tally, Now: a.Now, Watch: a.Watch})
 	a.Spool = stream.NewSpool(a.Vault.Codec, a.path(dirTemp), inMemory)
-	a.Flow = flow.New(flow.Rooms{Unwrap: unwrap.Room{}, Archive: a.Archive, Index: a.Index, Commit: a.Commit, Watch: a.Watch})
+	a.Flow = flow.New(flow.Rooms{Unwrap: unwrap.New(), Archive: a.Archive, Index: a.Index, Commit: a.Commit, Watch: a.Watch})
 	return nil
 }
 
