@@ -66,3 +66,14 @@ func (a *App) counted(ctx context.Context) (list []mail.TenantID, err error) {
 	}
 	return list, err
 }
+
+// live returns the sources of a tenant that should hand something in: those that are
+// registered, and the LMTP door.
+func (a *App) live(ctx context.Context, tenant mail.TenantID) (map[string]bool, error) {
+	list, err := a.Identity.Sources().All(ctx, a.DB.Tenant(tenant))
+	live := map[string]bool{mail.DoorLMTP: true}
+	for _, s := range list {
+		live[s.ID.String()] = true
+	}
+	return live, err
+}
