@@ -13,6 +13,7 @@ import (
 	"siegel/internal/flow"
 	"siegel/internal/identity/source"
 	"siegel/internal/mail"
+	"siegel/internal/vault/db"
 	"siegel/test/stand"
 )
 
@@ -112,4 +113,53 @@ func peakOf(f func()) int64 {
 	close(done)
 	<-ended
 	return peak.Load()
+}
+
+// What a hand changes in the counts is found, and a source that is silent for longer
+// than usual: by doctor and ledger verify. (BX-01)
+func TestCountsAreLookedAt(t *testing.T) {
+	dir := two(t)
+	a := opened(t, dir, nil)
+	t.Cleanup(func() { must(t, a.Close()) })
+	tenant, err := a.Identity.Named(t.Context(), stand.Tenant)
+	must(t, err)
+	says := func(what string, want ...string) {
+		t.Helper()
+		var got []string
+		for _, f := range a.Doctor(t.Context()) {
+			if f.Name == "sources" {
+				got = append(got, f.State+" "+f.What.String())
+			}
+		}
+		list, err := a.VerifyLedger(t.Context(), tenant.ID)
+		must(t, err)
+		for _, v := range list {
+			for _, p := range v.Problems {
+				got = append(got, v.Log+" "+p.Err.Error())
+			}
+		}
+		if len(got) != len(want) {
+			t.Fatalf("%s: %q", what, got)
+		}
+		for i := range want {
+			if !strings.Contains(got[i], want[i]) {
+				t.Errorf("%s: %q, want %q", what, got[i], want[i])
+			}
+		}
+	}
+	change := func(query string, args ...any) {
+		t.Helper()
+		must(t, a.DB.Tenant(tenant.ID).Update(t.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec(t.Context(), query, args...)
+			return err
+		}))
+	}
+	says("untouched", "ok no source is silent")
+	change(`UPDATE tally_hour SET tenant = $1, accepted = accepted + 1 WHERE tenant = $1`)
+	says("one more", "bad the sources of tenant stand count 2 sealed messages, the message log has 1", "tally the sources count 2 sealed messages, the message log has 1", "tally of the hour")
+	change(`UPDATE tally_hour SET tenant = $1, accepted = accepted - 1, earliest = $2, latest = $3 WHERE tenant = $1`,
+		mail.Micros(time.Now().Add(-48*time.Hour)), mail.Micros(time.Now().Add(-48*time.Hour)))
+	says("silent", "bad a source of tenant stand (lmtp) is silent since")
+	change(`UPDATE tally_hour SET tenant = $1, leaf = 0 WHERE tenant = $1`)
+	says("entered as something else", "bad a source of tenant stand (lmtp) is silent since", "tally what was counted of a source")
 }
