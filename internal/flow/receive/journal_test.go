@@ -243,6 +243,49 @@ func TestGuessing(t *testing.T) {
 	})
 }
 
+// TestGuessingAddresses: a peer is told sixty times a minute, over all its connections,
+// that an address is none (ML-07); a source is not hindered.
+func TestGuessingAddresses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := small()
+		c.MaxRefused, c.MaxErrors = 25, 1000
+		h := openHouse(t, c, receive.NewJournal)
+		told := 0
+		for range 5 {
+			p := h.pipe(t.Context(), t, "127.0.0.1:1")
+			p.want("220 *")
+			p.send("HELO x\r\nMAIL FROM:<>\r\n")
+			p.want("250 *", "250 *")
+			for {
+				p.send("RCPT TO:<other@a.example>\r\n")
+				line := p.line()
+				if !strings.HasPrefix(line, "550 5.7.1 ") {
+					if line != "421 4.7.0 Too many recipients refused" {
+						t.Fatal(line)
+					}
+					break
+				}
+				if told++; told%25 == 0 { // the connection's own limit
+					p.want("421 4.7.0 *")
+					break
+				}
+			}
+			p.Close()
+		}
+		if told != 60 {
+			t.Errorf("told %d times", told)
+		}
+		p := h.pipe(t.Context(), t, "127.0.0.1:1")
+		p.want("220 *")
+		p.send("HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<net@a.example>\r\n")
+		p.want("250 *", "250 *", "250 2.1.5 *")
+		p.Close()
+		synctest.Wait()
+		h.check(t)
+	})
+}
+
 // FuzzJournal: whatever a client of the journal door says, replies are well formed,
 // no message comes in without a source, and none without its end.
 func FuzzJournal(f *testing.F) {
