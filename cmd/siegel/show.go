@@ -53,7 +53,11 @@ func (c commands) open(cmd *cobra.Command, command string, body console.Proof, t
 	defer func() { err = errors.Join(err, stop()) }()
 	var shown console.Shown
 	if to.Standard() {
-		return client.Octets(cmd.Context(), command, ask, &shown, c.Out)
+		if err := client.Octets(cmd.Context(), command, ask, &shown, c.Out); err != nil {
+			return err
+		}
+		c.cameIn(shown)
+		return nil
 	}
 	err = c.files().Place(to, func(w io.Writer) error { return client.Octets(cmd.Context(), command, ask, &shown, w) })
 	if err != nil {
@@ -65,8 +69,13 @@ func (c commands) open(cmd *cobra.Command, command string, body console.Proof, t
 			return
 		}
 		_, _ = fmt.Fprintf(c.Err, "%s  %d  sha256:%s\n", to.File, shown.Size, shown.SHA256)
-		if shown.Source != "" {
-			fmt.Fprintln(c.Err, c.Say("came in by: %s", shown.Source))
-		}
+		c.cameIn(shown)
 	})
+}
+
+// cameIn says where a message came from, to who holds the archive.
+func (c commands) cameIn(m console.Shown) {
+	if m.Source != "" {
+		fmt.Fprintln(c.Err, c.Say("came in by: %s", m.Source))
+	}
 }

@@ -8,16 +8,19 @@ import (
 	"siegel/internal/identity/source"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/internal/proto/journal"
 )
 
 // openJournal opens the door for journaling mail servers, or returns nil where it
-// is to stay shut. Its limits are those of the other door.
+// is to stay shut. Its limits are those of the other door; a message of the greatest
+// size fits in with a report around it.
 func (a *App) openJournal(c receive.Config, d receive.Deps) (*receive.Server, error) {
 	j := a.Config.Journal
 	if len(j.Listen)+len(j.ListenTLS) == 0 {
 		return nil, nil
 	}
 	c.Hostname, c.TCP, c.Implicit, c.Unix = j.Hostname, j.Listen, j.ListenTLS, nil
+	c.MaxSize += journal.MaxAround
 	door, err := receive.NewJournal(c, d)
 	return door, fault.Because(fault.Invalid, "a door cannot be opened", err)
 }
@@ -65,4 +68,15 @@ func (a *App) counted(ctx context.Context) (list []mail.TenantID, err error) {
 		}
 	}
 	return list, err
+}
+
+// live returns the sources of a tenant that should hand something in: those that are
+// registered, and the LMTP door.
+func (a *App) live(ctx context.Context, tenant mail.TenantID) (map[string]bool, error) {
+	list, err := a.Identity.Sources().All(ctx, a.DB.Tenant(tenant))
+	live := map[string]bool{mail.DoorLMTP: true}
+	for _, s := range list {
+		live[s.ID.String()] = true
+	}
+	return live, err
 }

@@ -20,7 +20,7 @@ func (h *hall) wrapped(b []byte) mail.ID {
 	h.Helper()
 	p := h.passage(octets(b), "", "journal@example.com")
 	p.Source = mail.Source{Door: mail.DoorJournal, Peer: "192.0.2.1", ID: mail.ID{7}, Form: mail.Reports}
-	h.ok(unwrap.Room{}.Prepare(context.Background(), p))
+	h.ok(unwrap.New().Prepare(context.Background(), p))
 	h.ok(h.archive.Prepare(context.Background(), p))
 	h.ok(h.room.Group(context.Background(), p))
 	return p.Receipt.Message

@@ -131,7 +131,12 @@ func (c *Checker) Counted(ctx context.Context, list []*Mail) error {
 	if len(rows) != len(want) || tree.Size != int64(len(want)) {
 		return fmt.Errorf("%d messages were accepted, the archive has %d, the message log %d entries", len(want), len(rows), tree.Size)
 	}
-	return nil
+	// What the sources count is the same (requirement BX-01).
+	w, err := c.app.Whole(ctx, c.tenant.ID())
+	if err == nil && (!w.Holds() || w.Sealed != int64(len(want))) {
+		err = fmt.Errorf("%d messages were accepted, the sources count %d sealed ones of %d in the log", len(want), w.Sealed, w.Log)
+	}
+	return err
 }
 
 func (c *Checker) rows(ctx context.Context) (list []row, err error) {

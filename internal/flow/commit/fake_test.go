@@ -225,7 +225,7 @@ func newMill(t testing.TB, change ...func(*mill)) *mill {
 	for _, f := range change {
 		f(m)
 	}
-	m.tally = tally.New(tally.Deps{DB: m.db, Ledger: m.ledger, Now: m.clock})
+	m.tally = tally.New(tally.Deps{DB: m.db, Ledger: m.ledger, Now: m.clock, Live: func(context.Context, mail.TenantID) (map[string]bool, error) { return nil, nil }})
 	m.room = commit.New(commit.Deps{DB: m.db, Store: m.store, Keys: m.keys, Ledger: m.logs, MAC: held, Count: m.tally, Now: m.clock})
 	m.room.Around(m.around)
 	var ctx context.Context

@@ -49,6 +49,10 @@ type Config struct {
 	// its connections, loopback too: 10. More get 421, as who sends three on one.
 	MaxFailures int
 
+	// MaxGuesses is how many recipients of no source a peer of the journal door may
+	// name in a minute, over all its connections, loopback too: 60. More get 421.
+	MaxGuesses int
+
 	// Transactions and Commands are how many a peer may begin in a minute, over
 	// all its connections: 60 000 and 600 000. Loopback and Unix sockets, where
 	// our own mail server lives, are not counted.
@@ -85,6 +89,7 @@ func (c Config) withDefaults() Config {
 	number(&c.MaxErrors, 10)
 	number(&c.MaxRefused, 100)
 	number(&c.MaxFailures, 10)
+	number(&c.MaxGuesses, 60)
 	number(&c.Transactions, 60_000)
 	number(&c.Commands, 600_000)
 	number(&c.IdleTime, 5*time.Minute)
@@ -114,7 +119,7 @@ func number[T int | int64 | time.Duration](n *T, otherwise T) {
 // rates are the limits of peers.
 func (c Config) rates() limit.Rates {
 	return limit.Rates{
-		Connections: c.MaxConnections, ByPeer: c.MaxPerPeer, Transactions: c.Transactions, Commands: c.Commands, Failures: c.MaxFailures,
+		Connections: c.MaxConnections, ByPeer: c.MaxPerPeer, Transactions: c.Transactions, Commands: c.Commands, Failures: c.MaxFailures, Refusals: c.MaxGuesses,
 	}
 }
 
@@ -136,6 +141,7 @@ func (c Config) Check() error {
 		{"MaxErrors", int64(full.MaxErrors)},
 		{"MaxRefused", int64(full.MaxRefused)},
 		{"MaxFailures", int64(full.MaxFailures)},
+		{"MaxGuesses", int64(full.MaxGuesses)},
 		{"Transactions", int64(full.Transactions)},
 		{"Commands", int64(full.Commands)},
 		{"IdleTime", int64(full.IdleTime)},

@@ -69,6 +69,10 @@ func (c *session) rcpt(ctx context.Context, arg string) error {
 func (c *session) unwelcome(err error) error {
 	switch {
 	case errors.Is(err, source.ErrNone):
+		if !c.srv.peers.Guess(c.peer) {
+			c.log.Warn("a client tries journal addresses: put off")
+			return c.end(sayRefused)
+		}
 		c.say(sayNoSource)
 	case errors.Is(err, source.ErrSignIn):
 		c.say(sayNeedAuth)

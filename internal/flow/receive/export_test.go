@@ -2,6 +2,7 @@ package receive
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 
 	"siegel/internal/kit/fault"
@@ -11,6 +12,13 @@ import (
 // Serve serves one connection as if a listener had taken it.
 func (s *Server) Serve(work context.Context, conn net.Conn, safe bool) {
 	s.start(work, conn, listener{safe: safe})
+}
+
+// ServeSecured serves one connection as if its handshake were done.
+func (s *Server) ServeSecured(work context.Context, conn net.Conn) {
+	c := newSession(s, conn, nil, listener{})
+	c.tls = new(tls.ConnectionState)
+	c.run(work)
 }
 
 // Stop is the end of Run.

@@ -242,3 +242,78 @@ func TestGuessing(t *testing.T) {
 		h.check(t)
 	})
 }
+
+// TestGuessingAddresses: a peer is told sixty times a minute, over all its connections,
+// that an address is none (ML-07); a source is not hindered.
+func TestGuessingAddresses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := small()
+		c.MaxRefused, c.MaxErrors = 25, 1000
+		h := openHouse(t, c, receive.NewJournal)
+		told := 0
+		for range 5 {
+			p := h.pipe(t.Context(), t, "127.0.0.1:1")
+			p.want("220 *")
+			p.send("HELO x\r\nMAIL FROM:<>\r\n")
+			p.want("250 *", "250 *")
+			for {
+				p.send("RCPT TO:<other@a.example>\r\n")
+				line := p.line()
+				if !strings.HasPrefix(line, "550 5.7.1 ") {
+					if line != "421 4.7.0 Too many recipients refused" {
+						t.Fatal(line)
+					}
+					break
+				}
+				if told++; told%25 == 0 { // the connection's own limit
+					p.want("421 4.7.0 *")
+					break
+				}
+			}
+			p.Close()
+		}
+		if told != 60 {
+			t.Errorf("told %d times", told)
+		}
+		p := h.pipe(t.Context(), t, "127.0.0.1:1")
+		p.want("220 *")
+		p.send("HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<net@a.example>\r\n")
+		p.want("250 *", "250 *", "250 2.1.5 *")
+		p.Close()
+		synctest.Wait()
+		h.check(t)
+	})
+}
+
+// FuzzJournal: whatever a client of the journal door says, replies are well formed,
+// no message comes in without a source, and none without its end.
+func FuzzJournal(f *testing.F) {
+	const begin = "EHLO x\r\nMAIL FROM:<s@x.example>\r\nRCPT TO:<net@a.example>\r\n"
+	const auth = "EHLO x\r\nAUTH PLAIN AGF1dGhAYS5leGFtcGxlAHNlY3JldC1jYW5hcnk=\r\n"
+	for _, s := range []string{
+		begin + "DATA\r\nx\r\n.\r\nQUIT\r\n", begin + "RCPT TO:<net@b.example>\r\nBDAT 3 LAST\r\nabc", auth + begin[8:] + "DATA\r\n.\r\n",
+		auth + "MAIL FROM:<>\r\nRCPT TO:<auth@a.example>\r\nDATA\r\n.\r\nMAIL FROM:<>\r\nRCPT TO:<net@b.example>\r\n",
+		"EHLO x\r\nAUTH LOGIN\r\nYXV0aEBhLmV4YW1wbGU=\r\nc2VjcmV0LWNhbmFyeQ==\r\nAUTH LOGIN\r\n", "EHLO x\r\nAUTH PLAIN\r\n*\r\nAUTH PLAIN =\r\n",
+		"EHLO x\r\nAUTH PLAIN AAAA\r\nAUTH LOGIN AA==\r\n\r\nAUTH X\r\n", "HELO x\r\nLHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<cert@a.example>\r\nDATA\r\n",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		h := openHouse(t, small(), receive.NewJournal)
+		s := &script{in: bytes.NewReader(in)}
+		h.ServeSecured(t.Context(), s)
+		if err := wellFormed(&s.out); err != nil {
+			t.Fatalf("%v in %q", err, s.out.String())
+		}
+		ends := bytes.Count(in, []byte("\n.\r\n")) + bytes.Count(bytes.ToUpper(in), []byte("LAST"))
+		if n := len(h.way.all()); n > ends || n > bytes.Count(s.out.Bytes(), []byte("Kept as")) {
+			t.Fatalf("%d messages, %d ends in %q", n, ends, in)
+		}
+		for _, k := range h.way.all() {
+			if k.Source.ID.IsZero() || len(k.Envelope.To) == 0 || k.Source.Door != mail.DoorJournal {
+				t.Fatalf("passage %+v", k)
+			}
+		}
+	})
+}

@@ -42,7 +42,16 @@ const (
 // Of returns the state of every source of a tenant that anything is counted of, by
 // name.
 func (r *Room) Of(ctx context.Context, tenant mail.TenantID) ([]State, error) {
-	rows, err := r.DB.Tenant(tenant).Query(ctx, selectRow+` ORDER BY source, hour`)
+	return r.since(ctx, tenant, 0)
+}
+
+// since returns the states as the rows from an hour on have them.
+func (r *Room) since(ctx context.Context, tenant mail.TenantID, from int64) ([]State, error) {
+	live, err := r.Live(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := r.DB.Tenant(tenant).Query(ctx, selectRow+` AND hour >= $2 ORDER BY source, hour`, from)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +66,9 @@ func (r *Room) Of(ctx context.Context, tenant mail.TenantID) ([]State, error) {
 		for end < len(list) && list[end].source == list[i].source {
 			end++
 		}
-		out = append(out, stateOf(list[i:end], now))
+		one := stateOf(list[i:end], now)
+		one.Alarm = one.Alarm && live[one.Source]
+		out = append(out, one)
 		i = end
 	}
 	slices.SortFunc(out, func(a, b State) int { return strings.Compare(a.Source, b.Source) })

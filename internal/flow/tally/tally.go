@@ -32,8 +32,11 @@ type Deps struct {
 	Ledger Ledger
 	// Tenants are those whose hours are entered.
 	Tenants func(context.Context) ([]mail.TenantID, error)
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Live says which sources of a tenant should hand something in: a source that was
+	// removed, or an import that has ended, is silent without an alarm.
+	Live func(context.Context, mail.TenantID) (map[string]bool, error)
+	Now  func() time.Time
+	Log  *slog.Logger
 }
 
 // Room counts. Use it from many goroutines; Run writes what is refused. Make it
@@ -44,6 +47,7 @@ type Room struct {
 	mu      sync.Mutex
 	refused map[mail.TenantID]map[string]*refusals // since the last write; guarded by mu
 	silent  map[string]bool                        // sources whose silence was said; for Run alone
+	heard   time.Time                              // when Run listened last; for Run alone
 }
 
 // refusals are numbers by reason, in the order of mail.Refusals.
@@ -113,6 +117,9 @@ const (
 	// settled is how long after its end an hour is entered: a transaction that is
 	// under way then, or a node whose clock is late, still adds to it.
 	settled = 5 * time.Minute
+	// listenEvery is how often silence is looked for, in the rows of recently.
+	listenEvery = 5 * time.Minute
+	recently    = 60 * 24 * time.Hour
 )
 
 // Run writes what was refused, and enters hours that have passed, until ctx is
@@ -188,16 +195,21 @@ func (r *Room) enterAll(ctx context.Context) error {
 		if err := r.Enter(ctx, id); err != nil {
 			return err
 		}
-		if err := r.listen(ctx, id); err != nil {
-			return err
+	}
+	if now := r.Now(); now.Sub(r.heard) >= listenEvery || now.Before(r.heard) {
+		for _, id := range tenants {
+			if err := r.listen(ctx, id, now); err != nil {
+				return err
+			}
 		}
+		r.heard = now
 	}
 	return nil
 }
 
 // listen says once of each source that it is silent for longer than usual.
-func (r *Room) listen(ctx context.Context, tenant mail.TenantID) error {
-	states, err := r.Of(ctx, tenant)
+func (r *Room) listen(ctx context.Context, tenant mail.TenantID, now time.Time) error {
+	states, err := r.since(ctx, tenant, hourOf(now.Add(-recently)))
 	for _, s := range states {
 		key := tenant.String() + " " + s.Source
 		if s.Alarm && !r.silent[key] {

@@ -76,6 +76,9 @@ func (h *hall) node() *tally.Room {
 	return tally.New(tally.Deps{
 		DB: h.db, Ledger: h.ledger, Now: h.now, Log: slog.New(slog.NewTextHandler(&h.log, nil)),
 		Tenants: func(context.Context) ([]mail.TenantID, error) { return []mail.TenantID{h.tenant.ID()}, nil },
+		Live: func(context.Context, mail.TenantID) (map[string]bool, error) {
+			return map[string]bool{"few": true, "busy": true, "within": true, "office": true, "src": true}, nil
+		},
 	})
 }
 
@@ -335,6 +338,9 @@ func TestSilence(t *testing.T) {
 	check("busy", time.Hour, false)
 	h.advance(time.Second)
 	check("busy", time.Hour, true)
+	come("ended", 0, time.Minute, time.Minute)
+	h.advance(2 * time.Hour)
+	check("ended", time.Hour, false)               // nobody expects anything of it
 	come("within", 0, 50*time.Minute, time.Minute) // a gap within an hour, or over its end
 	check("within", 150*time.Minute, false)
 	come("office", 0, time.Hour, 60*time.Hour, time.Minute)
@@ -383,6 +389,7 @@ func TestSilenceIsSaid(t *testing.T) {
 		t.Errorf("said %d times:\n%s", said(), h.log.String())
 	}
 	h.count(r, flow.Counted{Source: "src", References: 1, From: -1})
+	h.advance(5 * time.Minute)
 	turn()
 	h.advance(12 * time.Hour)
 	turn()

@@ -12,27 +12,45 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"siegel/internal/flow"
+	"siegel/internal/kit/fault"
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
 	"siegel/internal/proto/journal"
 	"siegel/internal/proto/mime/header"
+	"siegel/internal/proto/mime/transfer"
 	"siegel/internal/proto/smtp"
 )
 
-// Room unwraps. Its zero value is ready, for many goroutines.
-type Room struct{}
+// Memory is how many octets of what surrounds messages all passages together may
+// hold, and memoryWait how long one waits for its share.
+const (
+	Memory     = 64 << 20
+	memoryWait = 10 * time.Second
+)
 
-// Prepare implements [flow.Preparer].
-func (Room) Prepare(_ context.Context, p *flow.Passage) error {
+// Room unwraps. Use it from many goroutines; make it with [New].
+type Room struct {
+	memory *semaphore.Weighted
+}
+
+// New returns the room.
+func New() *Room { return &Room{memory: semaphore.NewWeighted(Memory)} }
+
+// Prepare implements [flow.Preparer]. It fails with kind Exhausted where there is no
+// memory in time.
+func (r *Room) Prepare(ctx context.Context, p *flow.Passage) error {
 	if p.Source.ID.IsZero() {
 		return nil // a way in that is always there hands in messages
 	}
 	p.Source.Mark = mail.MarkMessage
 	switch p.Source.Form {
 	case mail.Reports:
-		return report(p)
+		return r.report(ctx, p)
 	case mail.CopiesFields:
 		return fields(p)
 	case mail.Copies:
@@ -41,15 +59,18 @@ func (Room) Prepare(_ context.Context, p *flow.Passage) error {
 }
 
 // report unwraps a journal report.
-func report(p *flow.Passage) error {
-	r, err := scan(p.Body)
+func (r *Room) report(ctx context.Context, p *flow.Passage) error {
+	rep, err := scan(p.Body)
 	if errors.Is(err, journal.ErrNone) {
 		return nil
 	}
 	var value []byte
 	var inside *inner
 	if err == nil {
-		inside, value, err = take(p, r)
+		if err := r.hold(ctx, p, rep); err != nil {
+			return err
+		}
+		inside, value, err = take(p, rep)
 	}
 	if errors.Is(err, journal.ErrUndecodable) || errors.Is(err, journal.ErrIrregular) {
 		p.Source.Mark = mail.MarkUndecodable
@@ -59,10 +80,26 @@ func report(p *flow.Passage) error {
 		return err
 	}
 	p.Source.Mark, p.Body, p.Report = mail.MarkReport, inside, value
-	p.Envelope = mail.Envelope{From: r.Sender, To: make([]string, len(r.To)), How: make([]string, len(r.To))}
-	for i, to := range r.To {
+	p.Envelope = mail.Envelope{From: rep.Sender, To: make([]string, len(rep.To)), How: make([]string, len(rep.To))}
+	for i, to := range rep.To {
 		p.Envelope.To[i], p.Envelope.How[i] = to.Address, to.Mark()
 	}
+	return nil
+}
+
+// hold takes memory for what surrounds the message, until the passage has ended: the
+// octets, and once more where they become the evidence.
+func (r *Room) hold(ctx context.Context, p *flow.Passage, rep *journal.Report) error {
+	n := 3 * (rep.Start + p.Body.Size() - rep.End)
+	if rep.Encoding == transfer.QuotedPrintable {
+		n += min(journal.MaxAround, rep.End-rep.Start)
+	}
+	ctx, cancel := context.WithTimeout(ctx, memoryWait)
+	defer cancel()
+	if err := r.memory.Acquire(ctx, n); err != nil {
+		return fault.Because(fault.Exhausted, "no memory for the message", err)
+	}
+	p.Units = append(p.Units, flow.Unit{Release: func() { r.memory.Release(n) }})
 	return nil
 }
 

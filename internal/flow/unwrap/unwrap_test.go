@@ -11,9 +11,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"siegel/internal/flow"
 	"siegel/internal/flow/unwrap"
+	"siegel/internal/kit/fault"
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
 	"siegel/internal/proto/journal"
@@ -68,7 +70,7 @@ func reports(t *testing.T, folder string) map[string][]byte {
 func TestReports(t *testing.T) {
 	for name, b := range reports(t, "report") {
 		p := passage(octets(b), mail.Reports)
-		if err := (unwrap.Room{}).Prepare(t.Context(), p); err != nil {
+		if err := unwrap.New().Prepare(t.Context(), p); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if p.Source.Mark != mail.MarkReport {
@@ -124,7 +126,7 @@ func TestAsItCame(t *testing.T) {
 	as(t, "nothing", nil, mail.CopiesFields, mail.MarkMessage)
 	p := passage(octets(classic), mail.Reports)
 	p.Source = mail.Source{Door: mail.DoorLMTP}
-	if err := (unwrap.Room{}).Prepare(t.Context(), p); err != nil || p.Report != nil || p.Source.Mark != "" {
+	if err := unwrap.New().Prepare(t.Context(), p); err != nil || p.Report != nil || p.Source.Mark != "" {
 		t.Errorf("by LMTP: %v, %+v", err, p)
 	}
 }
@@ -132,7 +134,7 @@ func TestAsItCame(t *testing.T) {
 func as(t *testing.T, name string, b []byte, form mail.Form, mark string) {
 	t.Helper()
 	p := passage(octets(b), form)
-	if err := (unwrap.Room{}).Prepare(t.Context(), p); err != nil {
+	if err := unwrap.New().Prepare(t.Context(), p); err != nil {
 		t.Errorf("%s: %v", name, err)
 	}
 	if p.Source.Mark != mark || read(t, p.Body) != string(b) || p.Report != nil || len(p.Envelope.To) != 1 || p.Envelope.From != "x@y.example" {
@@ -150,10 +152,39 @@ func (broken) Open() (io.ReadCloser, error) { return nil, errBroken }
 // again.
 func TestBroken(t *testing.T) {
 	for _, form := range []mail.Form{mail.Reports, mail.CopiesFields} {
-		if err := (unwrap.Room{}).Prepare(t.Context(), passage(broken{}, form)); !errors.Is(err, errBroken) {
+		if err := unwrap.New().Prepare(t.Context(), passage(broken{}, form)); !errors.Is(err, errBroken) {
 			t.Errorf("%s: %v", form, err)
 		}
 	}
+}
+
+// What surrounds messages takes memory from a common share, and gives it back with
+// the passage.
+func TestMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := unwrap.New()
+		b := "X-MS-Journal-Report:\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nSender: a@b.example\r\nTo: c@d.example\r\n" +
+			strings.Repeat("Label: "+strings.Repeat("x", 1000)+"\r\n", 4000) + "--b\r\nContent-Type: message/rfc822\r\n\r\nS: x\r\n--b--\r\n"
+		var open []*flow.Passage
+		for {
+			p := passage(octets(b), mail.Reports)
+			err := r.Prepare(t.Context(), p)
+			if fault.Of(err) == fault.Exhausted && err != nil {
+				break
+			}
+			if err != nil || p.Source.Mark != mail.MarkReport {
+				t.Fatalf("%v, %s", err, p.Source.Mark)
+			}
+			open = append(open, p)
+		}
+		if n := len(open) * 3 * len(b); n > unwrap.Memory || n < unwrap.Memory*3/4 {
+			t.Errorf("%d passages are open", len(open))
+		}
+		open[0].Release()
+		if err := r.Prepare(t.Context(), passage(octets(b), mail.Reports)); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Delivery fields name recipients where a source is trusted with them, each once,
@@ -162,7 +193,7 @@ func TestFields(t *testing.T) {
 	text := "X-Gm-Original-To: anna@clinic.example\r\nDelivered-To: <bob@clinic.example>,\r\n carl@clinic.example\r\nX-Original-To: Anna@clinic.example\r\n" +
 		"Delivered-To: journal@clinic.example\r\nDelivered-To: nonsense\r\nTo: dora@clinic.example\r\n\r\nDelivered-To: erik@clinic.example\r\n"
 	p := passage(octets(text), mail.CopiesFields)
-	if err := (unwrap.Room{}).Prepare(t.Context(), p); err != nil {
+	if err := unwrap.New().Prepare(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	var items []string
@@ -183,7 +214,7 @@ func TestFields(t *testing.T) {
 		fmt.Fprintf(&many, "Delivered-To: r%d@clinic.example\r\n", i)
 	}
 	p = passage(octets(many.String()), mail.CopiesFields)
-	if err := (unwrap.Room{}).Prepare(t.Context(), p); err != nil || len(p.Envelope.To) != 101 {
+	if err := unwrap.New().Prepare(t.Context(), p); err != nil || len(p.Envelope.To) != 101 {
 		t.Errorf("%d recipients, %v", len(p.Envelope.To), err)
 	}
 }
@@ -201,7 +232,7 @@ func TestLarge(t *testing.T) {
 	b := "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nSender: a@b.example\r\nTo: c@d.example\r\n--b\r\nContent-Type: message/rfc822\r\n" +
 		"Content-Transfer-Encoding: base64\r\n\r\n" + lines.String() + "\r\n--b--\r\n"
 	p := passage(octets(b), mail.Reports)
-	if err := (unwrap.Room{}).Prepare(t.Context(), p); err != nil {
+	if err := unwrap.New().Prepare(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	if p.Source.Mark != mail.MarkReport || read(t, p.Body) != string(message) || len(p.Report) > 1000 {

@@ -20,6 +20,7 @@ type Rates struct {
 	Connections, ByPeer    int // at once, in all and from one peer
 	Transactions, Commands int // in a minute
 	Failures               int // secrets that were wrong, in a minute
+	Refusals               int // recipients that were guessed, in a minute
 }
 
 // Peers counts connections, transactions, commands and wrong secrets per peer. It
@@ -40,6 +41,7 @@ type Peer struct {
 	transactions bucket
 	commands     bucket
 	failures     bucket
+	refusals     bucket
 }
 
 // NewPeers returns a count of nobody.
@@ -65,7 +67,7 @@ func (ps *Peers) Enter(addr net.Addr) (*Peer, bool) {
 		p = &Peer{
 			key: key, trusted: ip.IsLoopback(),
 			transactions: newBucket(ps.rates.Transactions, now), commands: newBucket(ps.rates.Commands, now),
-			failures: newBucket(ps.rates.Failures, now),
+			failures: newBucket(ps.rates.Failures, now), refusals: newBucket(ps.rates.Refusals, now),
 		}
 		ps.by[key] = p
 	}
@@ -86,7 +88,7 @@ func (ps *Peers) Leave(p *Peer) {
 		return
 	}
 	p.open--
-	if now := time.Now(); p.open == 0 && p.transactions.isFull(now) && p.commands.isFull(now) && p.failures.isFull(now) {
+	if now := time.Now(); p.open == 0 && p.transactions.isFull(now) && p.commands.isFull(now) && p.failures.isFull(now) && p.refusals.isFull(now) {
 		delete(ps.by, p.key)
 	}
 }
@@ -141,6 +143,17 @@ func (ps *Peers) Right(p *Peer) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	p.failures.left = min(p.failures.rate, p.failures.left+1)
+}
+
+// Guess says whether the peer may be told once more now that a recipient is none. It
+// holds for loopback too.
+func (ps *Peers) Guess(p *Peer) bool {
+	if p == nil {
+		return true
+	}
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return p.refusals.take(time.Now())
 }
 
 // Count returns the number of peers that are remembered and of connections.
