@@ -181,8 +181,7 @@ func (a *App) buildRooms(ctx context.Context) error {
 	a.Tally = tally.New(tally.Deps{DB: a.DB, Ledger: a.Ledger, Tenants: a.counted, Live: a.live, Now: a.Now, Log: a.Log})
 	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Count: a.Tally, Now: a.Now, Watch: a.Watch})
 	a.Spool = stream.NewSpool(a.Vault.Codec, a.path(dirTemp), inMemory)
-<<<<<<< HEAD
-	a.Flow = flow.New(flow.Rooms{Unwrap: unwrap.Room{}, Archive: a.Archive, Index: a.Index, Commit: a.Commit, Watch: a.Watch})
+	a.Flow = flow.New(flow.Rooms{Unwrap: unwrap.New(), Archive: a.Archive, Index: a.Index, Commit: a.Commit, Watch: a.Watch})
 	a.Ingest = ingest.New(ingest.Deps{
 		DB: a.DB, Path: a.Flow, Known: a.Commit, Keys: a.Master, Trail: a.Trail, Count: a.Tally, Spool: a.Spool, Log: a.Log, Now: a.Now,
 		MaxSize: a.Config.Limits.MessageBytes,
@@ -191,9 +190,6 @@ func (a *App) buildRooms(ctx context.Context) error {
 		Archive: a.Archive, Trail: a.Trail, Now: a.Now,
 		MaxMessages: a.Config.Limits.ExportMessages, MaxOctets: a.Config.Limits.ExportBytes,
 	})
-=======
-	a.Flow = flow.New(flow.Rooms{Unwrap: unwrap.New(), Archive: a.Archive, Index: a.Index, Commit: a.Commit, Watch: a.Watch})
->>>>>>> doors
 	return nil
 }
 
