@@ -244,7 +244,7 @@ func (c *session) deliver(ctx context.Context, each []smtp.Reply) int {
 	from.ID, from.Form = c.tx.found.ID, c.tx.found.Form
 	var running sync.WaitGroup
 	slots := make(chan struct{}, maxParallel)
-	for _, tenant := range order {
+	for n, tenant := range order {
 		p := &flow.Passage{
 			ID: mail.NewID(), Tenant: tenant, Source: from, Arrived: arrived, Body: body,
 			Envelope: mail.Envelope{From: c.tx.from.Sender.String()},
@@ -253,13 +253,18 @@ func (c *session) deliver(ctx context.Context, each []smtp.Reply) int {
 			p.Envelope.To = append(p.Envelope.To, c.tx.to[i].address.String())
 		}
 		slots <- struct{}{}
-		running.Go(func() {
+		bring := func() {
 			defer func() { <-slots }()
 			r := c.pass(ctx, p)
 			for _, i := range by[tenant] {
 				each[i] = r // no other passage has these numbers
 			}
-		})
+		}
+		if n == len(order)-1 {
+			bring() // nearly always the only one: a goroutine of its own would have to grow its stack
+		} else {
+			running.Go(bring)
+		}
 	}
 	running.Wait()
 	return len(order)

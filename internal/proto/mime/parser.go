@@ -125,7 +125,8 @@ type Parser struct {
 	hasDispos   bool
 	contentID   string
 	fields      []header.Field
-	budget      int // of Limits.Header that is left
+	budget      int    // of Limits.Header that is left
+	kept        []byte // where the next field is kept
 
 	// The present leaf.
 	decoder transfer.Decoder
@@ -231,11 +232,25 @@ func (p *Parser) field(b []byte, whole bool) {
 		}
 	}
 	p.budget -= cost
-	f := header.New(bytes.Clone(b))
+	f := header.New(p.keep(b))
 	p.fields = append(p.fields, f)
 	if f.Is("Content-Disposition") && !p.hasDispos {
 		p.disposition, p.hasDispos = header.ParseMedia(f.Raw), true
 	}
+}
+
+// keep returns a copy of the octets of a field. Many share a piece of memory.
+func (p *Parser) keep(b []byte) []byte {
+	const piece = 4 << 10
+	if len(b) > cap(p.kept)-len(p.kept) {
+		if len(b) > piece/4 {
+			return bytes.Clone(b)
+		}
+		p.kept = make([]byte, 0, piece)
+	}
+	from := len(p.kept)
+	p.kept = append(p.kept, b...)
+	return p.kept[from:len(p.kept):len(p.kept)]
 }
 
 // partField takes what we want of a part's header; nothing else is kept.

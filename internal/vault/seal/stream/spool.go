@@ -39,6 +39,9 @@ var errSheet = errors.New("stream: the sheet is closed")
 
 const contextSpool = "siegel spool"
 
+// firstMemory is what a message gets at first, in octets: most need no more.
+const firstMemory = 8 << 10
+
 // sheet is one message being received.
 type sheet struct {
 	spool  *Spool
@@ -66,6 +69,9 @@ func (s *sheet) Write(b []byte) (int, error) {
 	s.hash.Write(b)
 	s.size += int64(len(b))
 	if s.file == nil {
+		if s.memory == nil {
+			s.memory = make([]byte, 0, max(len(b), min(firstMemory, s.spool.inMemory)))
+		}
 		s.memory = append(s.memory, b...)
 		return len(b), nil
 	}
