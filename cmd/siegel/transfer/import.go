@@ -123,7 +123,7 @@ func (r *run) real(client *console.Client, cred console.Credentials) error {
 	if err != nil {
 		return err
 	}
-	r.stream, r.begun = stream, time.Now()
+	r.stream = stream
 	if err := r.resume(stream.Begun); err != nil {
 		return errors.Join(err, stream.Break())
 	}

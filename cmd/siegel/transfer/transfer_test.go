@@ -352,3 +352,89 @@ func TestCursor(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+// listed takes what is in files.
+type listed struct {
+	found   []string
+	offsets []int64
+}
+
+func (l *listed) take(_ message, octets io.Reader, behind func() int64) error {
+	b, err := io.ReadAll(octets)
+	if err != nil {
+		l.found = append(l.found, "broke off: "+broke(err))
+		return nil
+	}
+	l.found, l.offsets = append(l.found, string(b)), append(l.offsets, behind())
+	return nil
+}
+
+func (l *listed) refuse(_ message, why string, _ ...any) error {
+	l.found = append(l.found, "refused: "+why)
+	return nil
+}
+
+// An mbox goes on from every offset that a message ended at; where it is another file
+// meanwhile, it is read from its beginning.
+func TestMailboxGoesOn(t *testing.T) {
+	const line = "From a@example.com Thu Nov 26 09:30:00 2026\n"
+	path := filepath.Join(t.TempDir(), "x.mbox")
+	write := func(s string) {
+		if err := os.WriteFile(path, []byte(s), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(offset int64) *listed {
+		l := new(listed)
+		r := &reader{to: l}
+		if err := r.file(file{path: path, spot: spot{Offset: offset}}); err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	write(line + "one\n\n" + line + "two\n\n" + line + "three")
+	all := read(0)
+	if !slices.Equal(all.found, []string{"one\n", "two\n", "three"}) {
+		t.Fatalf("%q", all.found)
+	}
+	for i, at := range all.offsets {
+		if got := read(at).found; !slices.Equal(got, all.found[i+1:]) {
+			t.Errorf("behind %d: %q", at, got)
+		}
+	}
+	write(line + "four\n")
+	for _, at := range all.offsets {
+		if got := read(at).found; !slices.Equal(got, []string{"four\n"}) {
+			t.Errorf("another file, behind %d: %q", at, got)
+		}
+	}
+	write("")
+	if got := read(all.offsets[1]).found; len(got) != 0 {
+		t.Errorf("an empty file: %q", got)
+	}
+	write("no mbox any more")
+	if got := read(all.offsets[1]).found; len(got) != 1 || !strings.HasPrefix(got[0], "refused: ") {
+		t.Errorf("%q", got)
+	}
+}
+
+// A message that changes while it is read is refused.
+func TestSteady(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.eml")
+	if err := os.WriteFile(path, []byte("12345"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for size, want := range map[int64]string{4: "changed", 5: "", 6: "changed"} {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(&steady{file: f, size: size})
+		if (want == "") != (err == nil) || err != nil && !errors.Is(err, errChanged) || want == "" && string(b) != "12345" {
+			t.Errorf("announced %d: %q, %v", size, b, err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
