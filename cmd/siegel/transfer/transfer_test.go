@@ -402,9 +402,9 @@ func TestMailboxGoesOn(t *testing.T) {
 			t.Errorf("behind %d: %q", at, got)
 		}
 	}
-	write(line + "four\n")
+	write(line + "another\n")
 	for _, at := range all.offsets {
-		if got := read(at).found; !slices.Equal(got, []string{"four\n"}) {
+		if got := read(at).found; !slices.Equal(got, []string{"another\n"}) {
 			t.Errorf("another file, behind %d: %q", at, got)
 		}
 	}
