@@ -27,7 +27,7 @@ const importSize = "SIEGEL_BENCH_IMPORT"
 
 // BenchmarkImport brings small messages of an mbox and, every tenth, of an EML folder
 // into the archive by the real program, and prints the peak memory of the command and of
-// the server (requirement EX-03).
+// the server; then it takes everything out again (requirement EX-03).
 func BenchmarkImport(b *testing.B) {
 	n := 1_000_000
 	if s := os.Getenv(importSize); s != "" {
@@ -82,12 +82,26 @@ func importOnce(b *testing.B, n int) {
 	}
 	held, err := peak(server.Process.Pid)
 	check(err)
+	// And out again: an export of everything.
+	export := exec.CommandContext(b.Context(), bin, "export", "--to", filepath.Join(top, "out"), "--format", "mbox", "--secret-file", filepath.Join(top, "secret"),
+		"--reason", "a benchmark", "--data", dir, "--as", stand.Keeper, "--password-file", filepath.Join(top, "password"))
+	export.Stderr = os.Stderr
+	start = time.Now()
+	check(export.Start())
+	exported := watch(export.Process.Pid)
+	check(export.Wait())
+	left := time.Since(start)
+	after, err := peak(server.Process.Pid)
+	check(err)
 	check(server.Process.Signal(syscall.SIGTERM))
 	check(server.Wait())
 	b.ReportMetric(float64(n)/took.Seconds(), "messages/s")
 	b.ReportMetric(float64(octets)/took.Seconds()/1e6, "MB/s")
 	b.ReportMetric(<-memory, "command-MiB")
 	b.ReportMetric(held, "server-MiB")
+	b.ReportMetric(float64(n)/left.Seconds(), "exported/s")
+	b.ReportMetric(<-exported, "export-MiB")
+	b.ReportMetric(after, "server-after-export-MiB")
 	b.StartTimer()
 }
 

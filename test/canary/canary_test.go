@@ -107,7 +107,7 @@ func control(t *testing.T, seek *seeker, words map[string]string) {
 func TestNothingPlain(t *testing.T) {
 	p := newProgram(t, build(t, t.TempDir()))
 	words := plant("small")
-	for _, kind := range []string{"large", "unfinished small", "unfinished large"} {
+	for _, kind := range []string{"large", "imported", "unfinished small", "unfinished large"} {
 		for name, w := range plant(kind) {
 			words[name] = w
 		}
@@ -137,6 +137,7 @@ func TestNothingPlain(t *testing.T) {
 	p.mistake(words)
 	p.journal(words)
 	p.prove(small)
+	p.transfer(words)
 	stop()
 
 	stop = h.always("with half a message", server.Process.Pid)
@@ -309,5 +310,30 @@ func (p *program) prove(m *stand.Mail) {
 		"--as", stand.Keeper, "--password-file", p.password("keeper"))
 	if err != nil {
 		p.t.Error(err)
+	}
+}
+
+// transfer imports a message and exports it again, both outside of what is searched.
+func (p *program) transfer(words map[string]string) {
+	p.t.Helper()
+	dir := filepath.Join(p.users, "import")
+	m := message(words, "imported", 3<<20)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "1.eml"), m.Octets, 0o644); err != nil {
+		p.t.Fatal(err)
+	}
+	keeper := []string{"--as", stand.Keeper, "--password-file", p.password("keeper")}
+	out := p.run(append([]string{"import", dir, "--for", words["copy address of the imported message"] + "@" + stand.Domain, "--json"}, keeper...)...)
+	if !strings.Contains(string(out), `"accepted":1`) {
+		p.t.Errorf("import: %s", out)
+	}
+	out = p.run(append([]string{
+		"export", words["subject of the imported message"], "--to", filepath.Join(p.users, "out"), "--secret-file", filepath.Join(p.users, "secret"),
+		"--reason", words["body of the imported message"], "--json",
+	}, keeper...)...)
+	if !strings.Contains(string(out), `"messages": 1`) && !strings.Contains(string(out), `"messages":1`) {
+		p.t.Errorf("export: %s", out)
 	}
 }

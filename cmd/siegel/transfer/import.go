@@ -32,7 +32,7 @@ type importing struct {
 func (c Commands) Import() *cobra.Command {
 	var o importing
 	cmd := c.Person(&cobra.Command{
-		Use: "import PATH…", Args: cobra.MinimumNArgs(1),
+		Use: "import PATH…", Args: c.some,
 		Short: c.Say("bring mail from files into the archive: EML, mbox, Maildir"),
 		Long: c.Say("A PATH is a message (.eml), an mbox, a Maildir, or a folder with any of them in it. Messages are archived octet for octet. What the archive has already is counted and not kept twice. An import that was interrupted goes on when the same command is given again. It needs a running server, and the role administrator or keeper.") +
 			"\n\n" + c.Say("Nothing is asked of the header about who received a message: --for names the mailbox that the files are of, and its owner finds all of them."),
@@ -47,6 +47,14 @@ func (c Commands) Import() *cobra.Command {
 	f.BoolVar(&o.dryRun, "dry-run", false, c.Say("only read the files and count what would be taken"))
 	cmd.AddCommand(c.importList())
 	return cmd
+}
+
+// some takes one argument or more.
+func (c Commands) some(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cli.Usage(c.Say("%s takes %s", cmd.CommandPath(), c.Say("PATH…")))
+	}
+	return nil
 }
 
 func (c Commands) runImport(ctx context.Context, o importing, args []string) (err error) {
@@ -116,7 +124,7 @@ func (r *run) real(client *client.Client, cred console.Credentials) error {
 	if err != nil {
 		return err
 	}
-	r.stream, r.begun = stream, time.Now()
+	r.stream = stream
 	if err := r.resume(stream.Begun); err != nil {
 		return errors.Join(err, stream.Break())
 	}

@@ -130,7 +130,7 @@ func (s *steady) Read(b []byte) (int, error) {
 func (r *reader) mailbox(f file, opened *os.File, v mbox.Variant) error {
 	at := max(0, f.spot.Offset)
 	entries := mbox.NewReader(opened, f.size, at, v)
-	if at > 0 && errors.Is(entries.Next(), mbox.ErrNoMbox) {
+	if at > f.size || at > 0 && errors.Is(entries.Next(), mbox.ErrNoMbox) {
 		at = 0 // another file than before: what of it is there already is recognised
 	}
 	entries = mbox.NewReader(opened, f.size, at, v)

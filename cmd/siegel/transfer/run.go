@@ -28,7 +28,6 @@ type run struct {
 	cursor *spot
 	since  int64 // when the first run began, in nanoseconds since 1970
 	base   int64 // octets of files that are done
-	begun  time.Time
 
 	mu        sync.Mutex
 	waiting   []sent   // items whose outcome is not known, in order; guarded by mu

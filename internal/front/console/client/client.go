@@ -20,6 +20,7 @@ import (
 // Client gives commands to a console. Use it from one goroutine.
 type Client struct {
 	http *http.Client
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
 	lang text.Lang
 	stop func() error
 }
@@ -31,7 +32,7 @@ func Dial(ctx context.Context, socket string, l text.Lang) (*Client, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", socket)
 	}
-	c := &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial}}, lang: l, stop: func() error { return nil }}
+	c := &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial}}, dial: dial, lang: l, stop: func() error { return nil }}
 	return c, c.Call(ctx, "ping", struct{}{}, nil, nil)
 }
 
@@ -42,7 +43,7 @@ func Local(h http.Handler, l text.Lang) *Client {
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(pipe) }()
 	return &Client{
-		http: &http.Client{Transport: &http.Transport{DialContext: pipe.dial}}, lang: l,
+		http: &http.Client{Transport: &http.Transport{DialContext: pipe.dial}}, dial: pipe.dial, lang: l,
 		stop: func() error {
 			err := srv.Close()
 			<-done //nolint:errcheck // it says that the server was closed

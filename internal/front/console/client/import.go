@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 
 	"siegel/internal/front/console"
@@ -51,11 +52,14 @@ func (c *Client) Import(ctx context.Context, r console.Import, tell func(console
 	req.Header.Set("Accept-Language", string(c.lang))
 	first := make(chan error, 1)
 	go func() { first <- errors.Join(i.frames.Write(frame.Begin, b), i.frames.Flush()) }()
-	answer, err := c.http.Do(req)
+	answer, err := c.watching(pipe).Do(req)
 	if err != nil {
 		_ = body.CloseWithError(err)
 		cancel()
-		return nil, errors.Join(err, <-first)
+		if <-first; errors.Is(err, errBroken) || errors.Is(err, io.EOF) {
+			err = errBroken
+		}
+		return nil, err
 	}
 	i.body, i.lines = answer.Body, bufio.NewReader(answer.Body)
 	if err := i.begin(answer, <-first); err != nil {
@@ -66,6 +70,34 @@ func (c *Client) Import(ctx context.Context, r console.Import, tell func(console
 	}
 	go i.listen(tell)
 	return i, nil
+}
+
+// watching returns a client that closes a request's body when its connection is lost.
+// Without that nobody would learn of it: HTTP's client waits for the body to end before it
+// tells that there is no answer, and the body waits for the answer.
+func (c *Client) watching(body *io.PipeWriter) *http.Client {
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := c.dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return watched{conn, func() { _ = body.CloseWithError(errBroken) }}, nil
+	}
+	return &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+}
+
+// watched is a connection that says when it is lost.
+type watched struct {
+	net.Conn
+	lost func()
+}
+
+func (w watched) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	if err != nil {
+		w.lost()
+	}
+	return n, err
 }
 
 func (i *Importing) begin(answer *http.Response, sent error) error {

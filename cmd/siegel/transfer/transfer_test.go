@@ -1,0 +1,440 @@
+package transfer
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"siegel/internal/front/console"
+	"siegel/internal/mail"
+	"siegel/internal/proto/manifest"
+	"siegel/internal/proto/mbox"
+)
+
+func english(sentence string, args ...any) string { return fmt.Sprintf(sentence, args...) }
+
+// plant makes a tree of files, from paths; what ends with a slash is a folder.
+func plant(t *testing.T, names ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range names {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(name, "/") {
+			if err := os.MkdirAll(path, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if err := os.WriteFile(path, []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// walked returns the files that a walk finds behind a cursor, and their spots.
+func walked(t *testing.T, dir string, batch int, cursor *spot) (names []string, spots []spot) {
+	t.Helper()
+	w := &walker{say: english, batch: batch, cursor: cursor, found: func(f file) error {
+		rel, err := filepath.Rel(dir, f.path)
+		if f.folder != "" || f.flags != "" {
+			rel += fmt.Sprintf(" (%s %s)", f.folder, f.flags)
+		}
+		if f.refused != "" {
+			rel += ": " + f.refused
+		}
+		names, spots = append(names, rel), append(spots, f.spot)
+		return err
+	}}
+	if err := w.argument(0, dir, 0); err != nil {
+		t.Fatal(err)
+	}
+	return names, spots
+}
+
+// A walk has one order, whatever the number of names that it holds at once, and goes on
+// behind every file of it.
+func TestWalk(t *testing.T) {
+	dir := plant(
+		t, "b.eml", "a/1.eml", "a/2.EML", "a/b/c/3.eml", "a-b.eml", "a.eml", "z.mbox", ".hidden", ".hidden.eml", "empty/",
+		"M/new/2.h", "M/new/1.h", "M/cur/0.h:2,S", "M/cur/9.h:2,", "M/tmp/5.h", "M/.Sent/new/", "M/.Sent/cur/4.h:2,RS", "M/.Work.2026/new/6.h", "M/.Work.2026/cur/",
+		"M/.nothing/x", "M/subscriptions", "M/cur/.x", "n/new/not a Maildir",
+	)
+	if err := os.Symlink("b.eml", filepath.Join(dir, "l.eml")); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		".hidden.eml",
+		"M/new/1.h", "M/new/2.h", "M/cur/0.h:2,S ( S)", "M/cur/9.h:2,", "M/.Sent/cur/4.h:2,RS (Sent RS)", "M/.Work.2026/new/6.h (Work/2026 )",
+		"a/1.eml", "a/2.EML", "a/b/c/3.eml", "a-b.eml", "a.eml", "b.eml", "l.eml: it is a link; name what it leads to", "n/new/not a Maildir", "z.mbox",
+	}
+	for _, batch := range []int{1, 2, 3, 1000} {
+		names, spots := walked(t, dir, batch, nil)
+		if !slices.Equal(names, want) {
+			t.Fatalf("batch %d:\n%q, want\n%q", batch, names, want)
+		}
+		for i, s := range spots {
+			s.Offset = done
+			if rest, _ := walked(t, dir, batch, &s); !slices.Equal(rest, want[i+1:]) {
+				t.Errorf("batch %d, behind %s:\n%q, want\n%q", batch, want[i], rest, want[i+1:])
+			}
+			s.Offset = 7 // within a file
+			rest, again := walked(t, dir, batch, &s)
+			if !slices.Equal(rest, want[i:]) || again[0].Offset != 7 {
+				t.Errorf("batch %d, within %s: %q, offset %d", batch, want[i], rest, again[0].Offset)
+			}
+		}
+	}
+	// What the cursor stands behind has gone meanwhile.
+	_, spots := walked(t, dir, 2, nil)
+	if err := os.RemoveAll(filepath.Join(dir, "a")); err != nil {
+		t.Fatal(err)
+	}
+	s := spots[8]
+	s.Offset = done
+	if rest, _ := walked(t, dir, 2, &s); !slices.Equal(rest, want[10:]) {
+		t.Errorf("%q", rest)
+	}
+}
+
+// A file that was named itself, and one that is not there.
+func TestNamedFile(t *testing.T) {
+	dir := plant(t, "letter")
+	path := filepath.Join(dir, "letter")
+	names, spots := walked(t, path, 1, nil)
+	if len(names) != 1 || len(spots[0].Names) != 0 {
+		t.Errorf("%q %+v", names, spots)
+	}
+	if names, _ := walked(t, path, 1, &spot{Offset: done}); len(names) != 0 {
+		t.Errorf("%q again", names)
+	}
+	if names, _ := walked(t, path+"x", 1, nil); len(names) != 1 || !strings.Contains(names[0], "not there") {
+		t.Errorf("%q", names)
+	}
+}
+
+// files is a part in memory.
+type files struct {
+	names   []string
+	data    map[string]*bytes.Buffer
+	aborted bool
+	fail    error
+}
+
+func (f *files) Create(name string) (io.Writer, error) {
+	if f.data[name] != nil {
+		return nil, errors.New("the file exists")
+	}
+	f.names = append(f.names, name)
+	f.data[name] = new(bytes.Buffer)
+	return f.data[name], f.fail
+}
+
+func (f *files) Close() error { return nil }
+func (f *files) Abort() error { f.aborted = true; return nil }
+
+// packed packs messages into parts of at most so many.
+func packed(t interface{ Fatal(...any) }, list [][]byte, asMbox bool, most int) (parts []*files, ends []manifest.End) {
+	p := &packer{
+		mbox: asMbox, most: most, octets: 1 << 20, part: 1, tick: func(int64, int64) {}, export: mail.NewID().String(),
+		begin: func(n int) (tree, error) {
+			if n != len(parts)+1 {
+				return nil, fmt.Errorf("part %d after %d", n, len(parts))
+			}
+			parts = append(parts, &files{data: make(map[string]*bytes.Buffer)})
+			return parts[n-1], nil
+		},
+		finished: func(_ int, _ string, e manifest.End) error { ends = append(ends, e); return nil },
+	}
+	for i, m := range list {
+		sum := sha256.Sum256(m)
+		l := console.Letter{ID: mail.NewID(), SHA256: hex.EncodeToString(sum[:]), Size: int64(len(m)), Arrived: time.Now(), At: fmt.Sprint(i)}
+		if len(m) > 0 {
+			l.Carried = mbox.Carries(l.Size, m[len(m)-1])
+		} else {
+			l.Carried = true
+		}
+		err := p.Begin(l)
+		if err == nil {
+			_, err = p.Write(m)
+		}
+		if err == nil {
+			err = p.End()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.close(); err != nil {
+		t.Fatal(err)
+	}
+	return parts, ends
+}
+
+// Every message is in exactly one part, where the part's manifest says, also what mbox
+// does not carry, whether it is small or large.
+func TestPack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) []byte {
+			m := []byte(rapid.SampledFrom([]string{"", "a\n", "From x\n>From y\n", "no end", "\n", "\r\nx\r\n", "From"}).Draw(t, "message"))
+			if rapid.IntRange(0, 20).Draw(t, "size") == 0 {
+				m = append(bytes.Repeat([]byte("x\n"), besideSmall), m...)
+			}
+			return m
+		}), 0, 12).Draw(t, "messages")
+		asMbox := rapid.Bool().Draw(t, "mbox")
+		parts, ends := packed(t, list, asMbox, rapid.IntRange(1, 5).Draw(t, "most"))
+		at := 0
+		for i, part := range parts {
+			if part.names[len(part.names)-1] != nameManifest {
+				t.Fatalf("%q", part.names)
+			}
+			_, end, err := manifest.Read(bytes.NewReader(part.data[nameManifest].Bytes()), func(it manifest.Item) error {
+				got := part.data[it.File].Bytes()
+				if it.Offset != nil {
+					r := mbox.NewReader(bytes.NewReader(got), int64(len(got)), *it.Offset, mbox.RD)
+					if err := r.Next(); err != nil {
+						return err
+					}
+					var err error
+					if got, err = io.ReadAll(r); err != nil {
+						return err
+					}
+				}
+				if !bytes.Equal(got, list[at]) || asMbox != (it.Offset != nil || it.Beside != "") {
+					return fmt.Errorf("message %d: %.50q, want %.50q; %+v", at, got, list[at], it)
+				}
+				at++
+				return nil
+			})
+			if err != nil || end != ends[i] {
+				t.Fatal(err, end, ends[i])
+			}
+		}
+		if at != len(list) {
+			t.Fatalf("%d of %d messages", at, len(list))
+		}
+	})
+}
+
+// Other octets than were announced end the export, and nothing of the part stays.
+func TestPackOtherOctets(t *testing.T) {
+	part := &files{data: make(map[string]*bytes.Buffer)}
+	p := &packer{most: 10, octets: 100, begin: func(int) (tree, error) { return part, nil }, tick: func(int64, int64) {}}
+	if err := p.Begin(console.Letter{ID: mail.NewID(), SHA256: strings.Repeat("00", 32), Size: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.End(); !errors.Is(err, errHash) {
+		t.Error(err)
+	}
+	if err := p.abort(); err != nil || !part.aborted {
+		t.Error(err, part.aborted)
+	}
+}
+
+// Parts appear when they are whole, never in the place of another, and what an
+// interrupted run left goes.
+func TestParts(t *testing.T) {
+	for name, begin := range map[string]func(path string) (tree, error){
+		"folder": newFolder,
+		"zip":    func(path string) (tree, error) { return newZip(path+".zip", "secret") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, partName(1))
+			part, err := begin(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := part.Create("messages/x.eml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Write([]byte("x")); err != nil {
+				t.Fatal(err)
+			}
+			if list, _ := filepath.Glob(path + "*"); len(list) != 0 {
+				t.Errorf("%q before it is whole", list)
+			}
+			if err := part.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if list, _ := filepath.Glob(path + "*"); len(list) != 1 {
+				t.Errorf("%q", list)
+			}
+			second, err := begin(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := second.Close(); !errors.Is(err, os.ErrExist) {
+				t.Errorf("a part takes the place of another: %v", err)
+			}
+			if err := second.Abort(); err != nil {
+				t.Error(err)
+			}
+			if _, err := begin(filepath.Join(dir, partName(2))); err != nil {
+				t.Fatal(err)
+			}
+			if err := sweep(dir, partName(2)); err != nil {
+				t.Fatal(err)
+			}
+			entries, err := os.ReadDir(dir)
+			if err != nil || len(entries) != 1 {
+				t.Errorf("%v, %v", entries, err)
+			}
+		})
+	}
+}
+
+// The bar says how far, how fast and how long.
+func TestBar(t *testing.T) {
+	begun := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	var out bytes.Buffer
+	b := &bar{w: &out, say: english, total: 4000, before: 1000, begun: begun}
+	if got, want := b.text(begun.Add(10*time.Second), 2000, 7), "[############............]  50 %  7 {message|messages}, 2.0 kB, 100 B/s, 20s left"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := b.text(begun, 5000, 7); !strings.Contains(got, "100 %") || strings.Contains(got, "left") {
+		t.Errorf("%q", got)
+	}
+	b.show(begun.Add(time.Second), 2000, 7)
+	b.show(begun.Add(time.Second), 3000, 8) // too soon
+	if n := strings.Count(out.String(), "\r"); n != 1 {
+		t.Errorf("%d times: %q", n, out.String())
+	}
+	b.clear()
+	if !strings.HasSuffix(out.String(), "\r") {
+		t.Errorf("%q", out.String())
+	}
+	(&bar{}).show(begun, 1, 1)
+	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 999_960: "1.0 MB", 1_500_000: "1.5 MB", 2_000_000_000_000: "2.0 TB"} {
+		if got := size(n); got != want {
+			t.Errorf("%d is %q, want %q", n, got, want)
+		}
+	}
+}
+
+// A password has 160 bits and is another one each time.
+func TestSecret(t *testing.T) {
+	seen := make(map[string]bool)
+	for range 1000 {
+		s := newSecret()
+		if seen[s] || len(strings.ReplaceAll(s, "-", "")) != 32 || len(s) < leastSecret {
+			t.Fatalf("%q", s)
+		}
+		seen[s] = true
+	}
+}
+
+// A cursor comes back as it was, with names that are no text.
+func TestCursor(t *testing.T) {
+	want := spot{Path: 3, Round: 1, Names: [][]byte{{0xff, 0xfe}, []byte("a b")}, Offset: done, Octets: 1 << 40, Since: 1}
+	var got spot
+	if err := json.Unmarshal(cursorOf(want), &got); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// listed takes what is in files.
+type listed struct {
+	found   []string
+	offsets []int64
+}
+
+func (l *listed) take(_ message, octets io.Reader, behind func() int64) error {
+	b, err := io.ReadAll(octets)
+	if err != nil {
+		l.found = append(l.found, "broke off: "+broke(err))
+		return nil
+	}
+	l.found, l.offsets = append(l.found, string(b)), append(l.offsets, behind())
+	return nil
+}
+
+func (l *listed) refuse(_ message, why string, _ ...any) error {
+	l.found = append(l.found, "refused: "+why)
+	return nil
+}
+
+// An mbox goes on from every offset that a message ended at; where it is another file
+// meanwhile, it is read from its beginning.
+func TestMailboxGoesOn(t *testing.T) {
+	const line = "From a@example.com Thu Nov 26 09:30:00 2026\n"
+	path := filepath.Join(t.TempDir(), "x.mbox")
+	write := func(s string) {
+		if err := os.WriteFile(path, []byte(s), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(offset int64) *listed {
+		l := new(listed)
+		r := &reader{to: l}
+		if err := r.file(file{path: path, spot: spot{Offset: offset}}); err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	write(line + "one\n\n" + line + "two\n\n" + line + "three")
+	all := read(0)
+	if !slices.Equal(all.found, []string{"one\n", "two\n", "three"}) {
+		t.Fatalf("%q", all.found)
+	}
+	for i, at := range all.offsets {
+		if got := read(at).found; !slices.Equal(got, all.found[i+1:]) {
+			t.Errorf("behind %d: %q", at, got)
+		}
+	}
+	write(line + "another\n")
+	for _, at := range all.offsets {
+		if got := read(at).found; !slices.Equal(got, []string{"another\n"}) {
+			t.Errorf("another file, behind %d: %q", at, got)
+		}
+	}
+	write("")
+	if got := read(all.offsets[1]).found; len(got) != 0 {
+		t.Errorf("an empty file: %q", got)
+	}
+	write("no mbox any more")
+	if got := read(all.offsets[1]).found; len(got) != 1 || !strings.HasPrefix(got[0], "refused: ") {
+		t.Errorf("%q", got)
+	}
+}
+
+// A message that changes while it is read is refused.
+func TestSteady(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.eml")
+	if err := os.WriteFile(path, []byte("12345"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for size, want := range map[int64]string{4: "changed", 5: "", 6: "changed"} {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(&steady{file: f, size: size})
+		if (want == "") != (err == nil) || err != nil && !errors.Is(err, errChanged) || want == "" && string(b) != "12345" {
+			t.Errorf("announced %d: %q, %v", size, b, err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
