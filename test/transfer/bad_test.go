@@ -162,7 +162,7 @@ func TestStopped(t *testing.T) {
 	h := newHouse(t)
 	h.serve()
 	p := newHeap(t)
-	p.mbox("a.mbox", some(6000)...)
+	p.mbox("a.mbox", many(6000)...)
 	cmd := h.command("import", p.dir)
 	var diag strings.Builder
 	cmd.Stderr = &diag
@@ -192,7 +192,7 @@ func TestTwoAtOnce(t *testing.T) {
 	h := newHouse(t)
 	h.serve()
 	p := newHeap(t)
-	p.mbox("a.mbox", some(6000)...)
+	p.mbox("a.mbox", many(6000)...)
 	first := h.command("import", p.dir)
 	h.ok(first.Start())
 	running := false

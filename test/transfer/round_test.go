@@ -205,8 +205,11 @@ func TestRoundTrip(t *testing.T) {
 func TestExportKilled(t *testing.T) {
 	h := newHouse(t)
 	h.serve()
-	p := newHeap(t)
-	p.mbox("a.mbox", some(2500)...)
+	p, size, most := newHeap(t), 2500, 8
+	if testing.Short() {
+		size, most = 1000, 3
+	}
+	p.mbox("a.mbox", some(size)...)
 	if got, diag, _ := h.imports(p.dir); got.Accepted != int64(len(p.distinct)) {
 		t.Fatalf("%+v: %s", got, diag)
 	}
@@ -220,7 +223,7 @@ func TestExportKilled(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- cmd.Wait() }()
 		wait := time.Duration(250+stand.Random(500)) * time.Millisecond
-		if kills >= 8 {
+		if kills >= most {
 			wait = 5 * time.Minute
 		}
 		select {

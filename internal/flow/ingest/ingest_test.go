@@ -38,8 +38,8 @@ type pier struct {
 	events []audit.Event      // guarded by mu
 	told   []ingest.Outcome   // guarded by mu
 	fail   func(text string) error
-	refs   int64              // that somebody counted for the source; guarded by mu
-	turned int                // refusals that were counted; guarded by mu
+	refs   int64 // that somebody counted for the source; guarded by mu
+	turned int   // refusals that were counted; guarded by mu
 	may    error
 	gate   chan struct{} // where not nil, a passage waits for it
 }
