@@ -56,7 +56,8 @@ func (c *Client) Import(ctx context.Context, r console.Import, tell func(console
 	if err != nil {
 		_ = body.CloseWithError(err)
 		cancel()
-		if <-first; errors.Is(err, errBroken) || errors.Is(err, io.EOF) {
+		<-first //nolint:errcheck // it ends because of err
+		if errors.Is(err, errBroken) || errors.Is(err, io.EOF) {
 			err = errBroken
 		}
 		return nil, err
