@@ -58,8 +58,7 @@ func nonce(dst []byte, segment uint64, last bool) {
 type Codec struct {
 	small   *zstd.Encoder // EncodeAll only, which may be called concurrently
 	writers sync.Pool     // of *zstd.Encoder
-	readers sync.Pool     // of *zstd.Decoder, for streams
-	records sync.Pool     // of *zstd.Decoder, for frames
+	readers sync.Pool     // of *zstd.Decoder
 	scratch scratch.Pool
 }
 
@@ -348,22 +347,13 @@ func (c *Codec) Compress(plain []byte) []byte { return c.small.EncodeAll(plain, 
 
 // Decompress is the inverse of Compress for at most limit octets.
 func (c *Codec) Decompress(frame []byte, limit int64) ([]byte, error) {
-	zip, ok := c.records.Get().(*zstd.Decoder)
-	if !ok {
-		var err error
-		zip, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
-		if err != nil {
-			return nil, err
-		}
+	zip, err := zstd.NewReader(bytes.NewReader(frame), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(8<<20))
+	if err != nil {
+		return nil, err
 	}
-	err := zip.Reset(bytes.NewReader(frame))
-	var out []byte
-	if err == nil {
-		out, err = io.ReadAll(io.LimitReader(zip, limit+1))
-	}
-	if reset := zip.Reset(nil); reset == nil {
-		c.records.Put(zip)
-	}
+	defer zip.Close()
+	out, err := io.ReadAll(io.LimitReader(zip, limit+1))
 	if err != nil || int64(len(out)) > limit {
 		return nil, ErrDamaged("a record")
 	}
