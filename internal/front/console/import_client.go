@@ -55,7 +55,8 @@ func (c *Client) Import(ctx context.Context, r Import, tell func(Outcome)) (_ *I
 	if err != nil {
 		_ = body.CloseWithError(err)
 		cancel()
-		if <-first; errors.Is(err, errBroken) || errors.Is(err, io.EOF) {
+		<-first //nolint:errcheck // why nothing could be sent is err
+		if errors.Is(err, errBroken) || errors.Is(err, io.EOF) {
 			err = errBroken
 		}
 		return nil, err
