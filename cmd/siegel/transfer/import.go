@@ -16,11 +16,12 @@ import (
 	"siegel/cmd/siegel/cli"
 	"siegel/cmd/siegel/output"
 	"siegel/internal/front/console"
+	"siegel/internal/front/console/importing"
 	"siegel/internal/proto/mbox"
 )
 
-// importing is the command line of an import.
-type importing struct {
+// incoming is the command line of an import.
+type incoming struct {
 	owner   string // address of the mailbox
 	variant string // of every mbox
 	report  string // file
@@ -29,7 +30,7 @@ type importing struct {
 
 // Import is the command.
 func (c Commands) Import() *cobra.Command {
-	var o importing
+	var o incoming
 	cmd := c.Person(&cobra.Command{
 		Use: "import PATH…", Args: c.some,
 		Short: c.Say("bring mail from files into the archive: EML, mbox, Maildir"),
@@ -56,7 +57,7 @@ func (c Commands) some(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func (c Commands) runImport(ctx context.Context, o importing, args []string) (err error) {
+func (c Commands) runImport(ctx context.Context, o incoming, args []string) (err error) {
 	run := &run{CLI: c.CLI, ctx: ctx, options: o}
 	if run.variant, err = c.variant(o.variant); err != nil {
 		return err
@@ -119,7 +120,7 @@ func (r *run) real(client *console.Client, cred console.Credentials) error {
 		body.Paths = append(body.Paths, []byte(p))
 	}
 	// Ctrl-C ends the sending; what was sent is settled all the same.
-	stream, err := client.Import(context.WithoutCancel(r.ctx), body, r.told)
+	stream, err := importing.Begin(context.WithoutCancel(r.ctx), client, body, r.told)
 	if err != nil {
 		return err
 	}

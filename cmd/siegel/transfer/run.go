@@ -11,6 +11,7 @@ import (
 
 	"siegel/cmd/siegel/cli"
 	"siegel/internal/front/console"
+	"siegel/internal/front/console/importing"
 	"siegel/internal/proto/mbox"
 )
 
@@ -18,12 +19,12 @@ import (
 type run struct {
 	*cli.CLI
 	ctx     context.Context //nolint:containedctx // a run is a call
-	options importing
+	options incoming
 	variant mbox.Variant
 	paths   []string
 	report  *os.File // nil for none
 
-	stream *console.Importing
+	stream *importing.Import
 	cursor *spot
 	since  int64 // when the first run began, in nanoseconds since 1970
 	base   int64 // octets of files that are done
@@ -108,7 +109,7 @@ func (r *run) take(m message, octets io.Reader, behind func() int64) error {
 		}
 		return cursorOf(after)
 	})
-	if _, ok := errors.AsType[*console.Unreadable](err); ok {
+	if _, ok := errors.AsType[*importing.Unreadable](err); ok {
 		err = nil // it counts as refused
 	}
 	return r.ended(err)

@@ -52,14 +52,22 @@ func Local(h http.Handler, l text.Lang) *Client {
 	}
 }
 
+// Lang is the language of what the client reads.
+func (c *Client) Lang() text.Lang { return c.lang }
+
+// Connect connects to the console; the arguments are those of [net.Dialer].
+func (c *Client) Connect(ctx context.Context, network, address string) (net.Conn, error) {
+	return c.dial(ctx, network, address)
+}
+
 // Close ends the client.
 func (c *Client) Close() error {
 	c.http.CloseIdleConnections()
 	return c.stop()
 }
 
-// errBroken says that an answer ended early.
-var errBroken = errors.New("the answer broke off; nothing of it counts")
+// ErrBroken says that an answer ended early.
+var ErrBroken = errors.New("the answer broke off; nothing of it counts")
 
 // Call gives a command and decodes its result into result, which may be nil. A
 // fault comes back as an [*Error] in the client's language.
@@ -84,7 +92,7 @@ func (c *Client) post(ctx context.Context, command string, body any) (*http.Resp
 	req.Header.Set("Accept-Language", string(c.lang))
 	r, err := c.http.Do(req)
 	if errors.Is(err, io.EOF) && ctx.Err() == nil {
-		return nil, errBroken // before anything of it came
+		return nil, ErrBroken // before anything of it came
 	}
 	if err != nil {
 		return nil, err
@@ -100,7 +108,7 @@ func readLines(r io.Reader, result any, progress func(Progress)) error {
 	for {
 		b, err := lines.ReadBytes('\n')
 		if err != nil {
-			return errBroken
+			return ErrBroken
 		}
 		var l line
 		if err := json.Unmarshal(b, &l); err != nil {
@@ -141,7 +149,7 @@ func (c *Client) Octets(ctx context.Context, command string, body, result any, w
 	}
 	if _, err := io.Copy(w, r.Body); err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return errBroken
+			return ErrBroken
 		}
 		return err
 	}

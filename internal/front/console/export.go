@@ -201,7 +201,7 @@ func (c *Client) Export(ctx context.Context, r Export, begun func(ExportBegun) e
 	for {
 		kind, b, err := frames.Read()
 		if err != nil {
-			return errBroken
+			return ErrBroken
 		}
 		if kind == frame.Finish {
 			return nil

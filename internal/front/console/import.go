@@ -48,8 +48,8 @@ type Imported struct {
 	ingest.Counts
 }
 
-// importLine is one line of an import's answer.
-type importLine struct {
+// ImportLine is one line of an import's answer.
+type ImportLine struct {
 	Begun   *Begun    `json:"begun,omitempty"`
 	Outcome *Outcome  `json:"outcome,omitempty"`
 	End     *Imported `json:"end,omitempty"`
@@ -71,7 +71,7 @@ func (c *Console) takeImport(w http.ResponseWriter, r *http.Request) {
 		if fault.Of(err) == fault.Internal && r.Context().Err() == nil {
 			c.Log.Error("an import broke off", "error", err)
 		}
-		_ = i.line(importLine{Error: Explain(c.texts, i.lang, err)})
+		_ = i.line(ImportLine{Error: Explain(c.texts, i.lang, err)})
 	}
 	i.flush()
 	// Who sends must read the last line before the connection goes.
@@ -131,7 +131,7 @@ func (i *importCall) run(ctx context.Context, frames *frame.Reader) (err error) 
 		return err
 	}
 	whole := false
-	if err = i.line(importLine{Begun: &Begun{job.ID, job.Resumed, job.Cursor, job.MaxSize(), job.Before}}); err == nil {
+	if err = i.line(ImportLine{Begun: &Begun{job.ID, job.Resumed, job.Cursor, job.MaxSize(), job.Before}}); err == nil {
 		i.flush()
 		whole, err = i.items(job, frames)
 	}
@@ -140,7 +140,7 @@ func (i *importCall) run(ctx context.Context, frames *frame.Reader) (err error) 
 		err = ended
 	}
 	if err == nil {
-		err = i.line(importLine{End: &Imported{job.ID, counts}})
+		err = i.line(ImportLine{End: &Imported{job.ID, counts}})
 	}
 	return err
 }
@@ -252,7 +252,7 @@ func (i *importCall) tell(o ingest.Outcome) error {
 	} else if o.Reason != nil {
 		out.Reason = Explain(i.console.texts, i.lang, o.Reason).Text
 	}
-	if err := i.line(importLine{Outcome: out}); err != nil {
+	if err := i.line(ImportLine{Outcome: out}); err != nil {
 		return err
 	}
 	if time.Since(i.flushed) > flushEvery {
@@ -263,7 +263,7 @@ func (i *importCall) tell(o ingest.Outcome) error {
 
 const flushEvery = 100 * time.Millisecond
 
-func (i *importCall) line(l importLine) error {
+func (i *importCall) line(l ImportLine) error {
 	b, err := json.Marshal(l)
 	if err == nil {
 		_, err = i.w.Write(append(b, '\n'))
