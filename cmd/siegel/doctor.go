@@ -18,12 +18,15 @@ func (c commands) doctorCommand() *cobra.Command {
 			if err := c.Call(cmd.Context(), "doctor", struct{}{}, &list, nil); err != nil {
 				return err
 			}
-			problems, space := 0, 0
+			problems, space, reach := 0, 0, 0
 			for _, k := range list {
 				if k.State == "bad" {
 					problems++
-					if k.Name == "disk" {
+					switch k.Name {
+					case "disk":
 						space++
+					case "database":
+						reach++
 					}
 				}
 			}
@@ -44,6 +47,8 @@ func (c commands) doctorCommand() *cobra.Command {
 				return err
 			case space == problems:
 				return fault.New(fault.Exhausted, "only space is wrong: free some")
+			case reach == problems:
+				return fault.New(fault.Busy, "the database or the object store does not answer; what depends on them is not known")
 			default:
 				return problemsFound(problems)
 			}

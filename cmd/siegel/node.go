@@ -14,8 +14,25 @@ import (
 
 func (c commands) nodeCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "node", Short: c.Say("servers that work on one PostgreSQL database"), Args: cobra.ArbitraryArgs, RunE: c.Group}
-	cmd.AddCommand(c.nodeList(), c.nodeAdopt())
+	cmd.AddCommand(c.nodeList(), c.nodeReady(), c.nodeAdopt())
 	return cmd
+}
+
+func (c commands) nodeReady() *cobra.Command {
+	return &cobra.Command{
+		Use: "ready", Args: c.Words(), Short: c.Say("say, also by the exit status, whether this server takes mail: for health checks"),
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			server, err := c.Serving(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, server.Close()) }()
+			if err := server.Call(cmd.Context(), "node/ready", struct{}{}, nil, nil); err != nil {
+				return err
+			}
+			return c.Result(map[string]bool{"ready": true}, func() { c.Print("This server takes mail.") })
+		},
+	}
 }
 
 func (c commands) nodeList() *cobra.Command {
@@ -27,6 +44,9 @@ func (c commands) nodeList() *cobra.Command {
 				return err
 			}
 			return c.Result(list, func() {
+				if len(list) == 0 {
+					c.Print("no server runs on this data directory")
+				}
 				for _, n := range list {
 					notes := ""
 					if n.Leads {
@@ -35,7 +55,7 @@ func (c commands) nodeList() *cobra.Command {
 					if n.Here {
 						notes += "  " + c.Say("this one")
 					}
-					_, _ = fmt.Fprintf(c.Out, "%-24s %-9s %-16s %s%s\n", n.Name, c.Say(n.State), n.Version,
+					_, _ = fmt.Fprintf(c.Out, "%s  %-24s %-9s %-16s %s%s\n", n.ID.String()[:8], n.Name, c.Say(n.State), n.Version,
 						c.Say("since %s, seen %s", n.Started.Local().Format(time.DateTime), n.Seen.Local().Format(time.TimeOnly)), notes)
 				}
 			})

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"siegel/internal/app/config"
@@ -78,6 +79,7 @@ type App struct {
 
 	alarms  *alarms
 	opened  time.Time
+	serves  atomic.Bool // the doors are open
 	closers []io.Closer // first to last opened
 }
 
@@ -143,6 +145,11 @@ func (a *App) openKept(ctx context.Context) (err error) {
 	}
 	if err := a.prepareDatabase(ctx, server); err != nil {
 		return err
+	}
+	for _, dir := range []string{dirIndex, dirTemp} { // each node's own, and empty at first
+		if err := os.MkdirAll(a.path(dir), 0o700); err != nil {
+			return err
+		}
 	}
 	if err := emptyDir(a.path(dirTemp)); err != nil {
 		return err

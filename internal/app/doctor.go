@@ -85,8 +85,16 @@ func (a *App) checkSpace() console.Finding {
 	return check("disk", state, say("%.1f GiB are free", float64(free)/(1<<30)), remedy)
 }
 
+// unknown is a finding about something that could not be asked: it says nothing of
+// what was to be looked at.
+func unknown(name string) console.Finding {
+	return check(name, warn, say("not known: the database or the object store does not answer"), say("see the row about the database, and ask again"))
+}
+
 func (a *App) checkClock(ctx context.Context) console.Finding {
-	if err := a.Evidence.Checkpointer.CheckClock(ctx); err != nil {
+	if err := a.Evidence.Checkpointer.CheckClock(ctx); fault.Of(err) == fault.Busy {
+		return unknown("clock")
+	} else if err != nil {
 		sentence, args := fault.Sentence(err)
 		return check("clock", bad, say(sentence, args...), say("set the clock and synchronise it"))
 	}
@@ -95,6 +103,9 @@ func (a *App) checkClock(ctx context.Context) console.Finding {
 
 func (a *App) checkSigning(ctx context.Context) console.Finding {
 	damaged, err := a.Evidence.Checkpointer.Check(ctx)
+	if fault.Of(err) == fault.Busy {
+		return unknown("ledger")
+	}
 	if err != nil {
 		return check("ledger", bad, say("a log does not extend what was signed of it: %v", err),
 			say("stop, keep a copy of everything, and run siegel ledger verify"))
@@ -120,6 +131,9 @@ func (a *App) checkTenants(ctx context.Context) (list []console.Finding) {
 		return nil // checkSigning says it
 	}
 	tenants, err := a.Identity.Tenants(ctx)
+	if fault.Of(err) == fault.Busy {
+		return nil // checkSigning says it
+	}
 	if err != nil {
 		return []console.Finding{check("tenants", bad, say("the tenants cannot be read"), say("run siegel ledger verify"))}
 	}
@@ -141,6 +155,8 @@ func (a *App) checkStamps(ctx context.Context) console.Finding {
 	}
 	s, err := a.Ledger.Status(ctx, a.DB.Instance())
 	switch {
+	case fault.Of(err) == fault.Busy:
+		return unknown("timestamps")
 	case err != nil:
 		return check("timestamps", bad, say("the ledger cannot be read"), say("run siegel ledger verify"))
 	case s.Waiting > 0 && a.Now().Sub(s.Since) > stampGap:

@@ -30,6 +30,10 @@ func (a *App) prepareDatabase(ctx context.Context, server *postgres.Server) (err
 	if server == nil && a.Adopt {
 		return fault.New(fault.Invalid, "this data directory has its database in control.db: there is no other one to adopt")
 	}
+	// Whose master key is another one must not come as far as the fence.
+	if err := a.openLedger(); err != nil {
+		return err
+	}
 	fenced := false
 	if server != nil {
 		if err := a.DB.Migrate(ctx, "node", node.Migrations()); err != nil {
@@ -39,7 +43,7 @@ func (a *App) prepareDatabase(ctx context.Context, server *postgres.Server) (err
 			return err
 		}
 	}
-	if fenced {
+	if fenced && !a.Adopt {
 		if err := a.join(ctx, server); err != nil {
 			return err
 		}
@@ -49,10 +53,7 @@ func (a *App) prepareDatabase(ctx context.Context, server *postgres.Server) (err
 			return err
 		}
 	}
-	if err := a.openLedger(); err != nil {
-		return err
-	}
-	if err := a.checkInstance(ctx); err != nil || server == nil || fenced {
+	if err := a.checkInstance(ctx); err != nil || server == nil || a.Node != nil {
 		return err
 	}
 	return a.join(ctx, server)

@@ -5,19 +5,41 @@ import (
 	"os"
 
 	"siegel/internal/front/console"
+	"siegel/internal/kit/fault"
 	"siegel/internal/vault/node"
 )
 
-// Nodes implements [console.Nodes]. With SQLite there is one.
+// Ready implements [console.Nodes].
+func (a *App) Ready() error {
+	switch {
+	case !a.serves.Load():
+		return fault.New(fault.Busy, "no server runs on this data directory")
+	case a.Node == nil:
+		return nil
+	}
+	state, err := a.Node.State()
+	if err == nil && state != node.Ready {
+		err = fault.New(fault.Busy, "the server is stopping")
+	}
+	return err
+}
+
+// Nodes implements [console.Nodes]. With SQLite there is one at most.
 func (a *App) Nodes(ctx context.Context) ([]console.Node, error) {
 	if a.Node == nil {
+		if !a.serves.Load() {
+			return []console.Node{}, nil
+		}
 		name, err := os.Hostname()
 		return []console.Node{{Name: name, Version: a.Version, Started: a.opened, Seen: a.Now(), State: node.Ready, Leads: true, Here: true}}, err
 	}
 	roll, err := a.Node.Roll(ctx)
 	list := make([]console.Node, len(roll))
 	for i, s := range roll {
-		list[i] = console.Node{Name: s.Name, Version: s.Version, Started: s.Started, Seen: s.Seen, State: s.State, Leads: s.Leads, Here: s.Here}
+		if s.Here && a.Node.Admitted() != nil {
+			s.State, s.Leads = node.Idle, false
+		}
+		list[i] = console.Node{ID: s.ID, Name: s.Name, Version: s.Version, Started: s.Started, Seen: s.Seen, State: s.State, Leads: s.Leads, Here: s.Here}
 	}
 	return list, err
 }
@@ -28,8 +50,12 @@ func (a *App) checkDatabase(ctx context.Context) []console.Finding {
 		return nil
 	}
 	if err := a.Node.Admitted(); err != nil {
-		return []console.Finding{check("database", bad, say("it is not known whether this PostgreSQL server is the one that counts; no mail is taken"),
-			say("see why database or object store do not answer; siegel node list shows the other servers"))}
+		sentence, args := fault.Sentence(a.Node.Why())
+		return []console.Finding{
+			check("database", bad, say("it is not known whether this PostgreSQL server is the one that counts; no mail is taken"),
+				say("see why database or object store do not answer; siegel node list shows the other servers")),
+			check("database", bad, say(sentence, args...), say("mend that; the server goes on by itself")),
+		}
 	}
 	version, timeline, synchronous, err := a.Node.Database(ctx)
 	if err != nil {

@@ -53,6 +53,7 @@ func NewServer(ctx context.Context, a *App) (_ *Server, err error) {
 		s.closeDoors()
 		return nil, errors.Join(err, s.console.Close())
 	}
+	a.serves.Store(true)
 	if a.Node != nil {
 		a.Node.Serve()
 	}

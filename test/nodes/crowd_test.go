@@ -75,7 +75,7 @@ func (c *crowd) deliver(client *stand.Client, m *stand.Mail) *stand.Mail {
 			time.Sleep(pause)
 			return m
 		}
-		time.Sleep(time.Duration(stand.Random(int(pause)))) // what is checked afterwards takes its time too
+		time.Sleep(time.Duration(stand.Random(int(4 * pause)))) // what is checked afterwards takes its time too
 		if m = c.next(); m == nil || c.careful {
 			return m // who goes step by step takes another connection
 		}

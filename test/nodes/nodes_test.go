@@ -109,15 +109,15 @@ func eventually(t *testing.T, within time.Duration, what string, f func() bool) 
 	}
 }
 
-// kills is how often nodes are killed: 200 times with KILLS=all, else fewer, so
+// kills is how often nodes are killed: 200 times with KILLS=all, else a tenth, so
 // that all tests together stay quick.
 func kills(t *testing.T) int {
 	t.Helper()
 	if os.Getenv("KILLS") == "all" {
 		return 200
 	}
-	t.Log("40 kills; KILLS=all for 200")
-	return 40
+	t.Log("20 kills; KILLS=all for 200")
+	return 20
 }
 
 // OP-05, OP-09, EX-01: two nodes take mail. One is killed again and again, at any

@@ -135,9 +135,23 @@ func (r *Room) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return r.Flush(context.WithoutCancel(ctx))
+			r.last(context.WithoutCancel(ctx))
+			return nil
 		case <-time.After(writeEvery):
 		}
+	}
+}
+
+// lastFor bounds how long a stop waits for what was refused to be written.
+const lastFor = 10 * time.Second
+
+// last writes what was refused before the server ends. Where there is no database
+// to write to, that is no reason to end badly.
+func (r *Room) last(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastFor)
+	defer cancel()
+	if err := r.Flush(ctx); err != nil {
+		r.Log.Warn("what was refused within the last half minute was not counted", "error", err)
 	}
 }
 

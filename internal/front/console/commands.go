@@ -52,6 +52,7 @@ func (c *Console) commands() map[string]command {
 		"ledger/export":         c.ledgerExport,
 		"doctor":                c.doctor,
 		"node/list":             c.nodeList,
+		"node/ready":            c.nodeReady,
 	}
 }
 

@@ -55,7 +55,7 @@ var errFence = errors.New("node: not the text of a fence")
 // kind Damaged where there is another or the MAC is not ours.
 func parseFence(b []byte, m MAC) (fence, error) {
 	damaged := func(err error) (fence, error) {
-		return fence{}, fault.Because(fault.Damaged, "the fence in the object store is not one of this instance; if nobody changed it, run siegel node adopt with all nodes stopped", err)
+		return fence{}, fault.Because(fault.Damaged, "the fence in the object store was made with another master.key than this one, or changed: take the key of the other servers; only if they have the same and somebody changed it, run siegel node adopt with all servers stopped", err)
 	}
 	lines := strings.Split(string(b), "\n")
 	if len(b) > maxFence || len(lines) != 7 {

@@ -275,10 +275,21 @@ func (n *Node) newToken(ctx context.Context, timeline int64) (mail.ID, error) {
 }
 
 // Adopt makes the database that the node was given the one that counts, whatever
-// the fence says: after a move or an upgrade, with all nodes stopped.
+// the fence says: after a move or an upgrade, with all nodes stopped. It fails with
+// kind Busy where one said within half a minute that it works on this database: those
+// that work on another one it cannot see.
 func Adopt(ctx context.Context, d Deps) error {
 	n := &Node{Deps: d, probe: d.Server.Probe()}
 	defer n.probe.Close()
+	roll, err := n.Roll(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range roll {
+		if s.State != Gone {
+			return fault.Newf(fault.Busy, "a server works on this database, %s was seen %d s ago: stop all servers first; of one that was killed wait half a minute", s.Name, int(time.Since(s.Seen).Seconds()))
+		}
+	}
 	old, err := d.Register.Load(ctx, fenceName())
 	if err != nil {
 		return err

@@ -114,6 +114,9 @@ func TestLeftBehind(t *testing.T) {
 	must(t, join(t, deps(t, pair.Address, objects)).Admitted())
 	pair.Promote(t)
 	next := join(t, deps(t, pair.Swapped(), objects))
+	if err := node.Adopt(t.Context(), deps(t, pair.Swapped(), objects)); fault.Of(err) != fault.Busy {
+		t.Errorf("adopted while a server works: %v", err)
+	}
 	pair.Kill(1)
 	eventually(t, 20*time.Second, "nothing is admitted without the new primary", func() bool { return next.Admitted() != nil })
 	if _, err := node.Open(t.Context(), deps(t, pair.Address, objects)); fault.Of(err) != fault.Busy {
@@ -121,6 +124,13 @@ func TestLeftBehind(t *testing.T) {
 	}
 	// The operator decides that the old one counts again, with all nodes stopped.
 	d := deps(t, pair.Address, objects)
+	if err := node.Adopt(t.Context(), d); fault.Of(err) != fault.Busy {
+		t.Errorf("adopted right after a server was there: %v", err)
+	}
+	must(t, d.DB.Instance().Claim(t.Context(), func(tx *db.Tx) error { // half a minute passes
+		_, err := tx.Exec(t.Context(), `UPDATE node_seen SET tenant = $1, seen = seen - 40000000 WHERE tenant = $1`)
+		return err
+	}))
 	must(t, node.Adopt(t.Context(), d))
 	n, err := node.Open(t.Context(), d)
 	must(t, err)

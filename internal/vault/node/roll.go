@@ -21,6 +21,7 @@ const (
 const (
 	Ready    = "ready"
 	Draining = "draining"
+	Idle     = "idle" // it answers nobody: see Admitted
 	Gone     = "gone" // it did not say goodbye
 )
 
@@ -51,6 +52,13 @@ func (n *Node) Drain() {
 	n.draining = true
 	n.mu.Unlock()
 	n.wake()
+}
+
+// Why returns why the last look did not admit this node, nil where it did.
+func (n *Node) Why() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.why
 }
 
 // State says whether this node takes mail: Ready, Draining, or why it does not.
