@@ -13,6 +13,7 @@ import (
 	"siegel/internal/app/config"
 	"siegel/internal/front/console"
 	"siegel/internal/kit/fault"
+	"siegel/internal/vault/ledger/stamping"
 )
 
 // States of a check.
@@ -113,7 +114,7 @@ func (a *App) checkSigning(ctx context.Context) console.Finding {
 	if len(damaged) > 0 {
 		return check("ledger", bad, say("the logs of %d tenants are damaged", len(damaged)), say("run siegel ledger verify"))
 	}
-	s, err := a.Ledger.Status(ctx, a.DB.Instance())
+	s, err := stamping.Read(ctx, a.DB.Instance())
 	switch {
 	case err != nil:
 		return check("ledger", bad, say("the ledger cannot be read"), say("run siegel ledger verify"))
@@ -153,7 +154,7 @@ func (a *App) checkStamps(ctx context.Context) console.Finding {
 	if a.Evidence.Stamper == nil {
 		return check("timestamps", warn, say("no timestamp authority is configured: nothing can be proven to strangers"), say("set timestamps.url and timestamps.roots"))
 	}
-	s, err := a.Ledger.Status(ctx, a.DB.Instance())
+	s, err := stamping.Read(ctx, a.DB.Instance())
 	switch {
 	case fault.Of(err) == fault.Busy:
 		return unknown("timestamps")

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"siegel/internal/app/config"
+	"siegel/internal/app/testparts"
 	"siegel/internal/archive"
 	"siegel/internal/kit/durable"
 	"siegel/internal/kit/fault"
@@ -88,7 +89,7 @@ func (a *App) openAuthority(e *Evidence) error {
 	case "":
 		return nil
 	case config.TestAuthority:
-		dir := a.path(filepath.Join(config.DirTest, dirAuthority))
+		dir := a.path(filepath.Join(config.DirTest, testparts.Authority))
 		t, err := authority.Open(dir, a.Now)
 		if err != nil {
 			return fault.Because(fault.Damaged, "the test authority cannot be read", err)

@@ -13,6 +13,7 @@ import (
 
 	"siegel/internal/app/config"
 	"siegel/internal/app/kept"
+	"siegel/internal/app/testparts"
 	"siegel/internal/kit/durable"
 	"siegel/internal/kit/fault"
 	"siegel/internal/vault/seal/master"
@@ -85,7 +86,7 @@ func Init(o InitOptions) (err error) {
 		return err
 	}
 	if o.Environment == config.Test {
-		if err := createTestParts(o.Dir, o.Now()); err != nil {
+		if err := testparts.Create(o.Dir, o.Now()); err != nil {
 			return err
 		}
 	}

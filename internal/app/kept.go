@@ -65,7 +65,7 @@ func (a *App) join(ctx context.Context, server *postgres.Server) error {
 	if err != nil {
 		return err
 	}
-	d := node.Deps{DB: a.DB, Server: server, Register: a.Store, MAC: a.Master, Instance: a.Instance.Name, Name: name, Version: a.Version, Log: a.Log}
+	d := node.Deps{DB: a.DB, Server: server, Register: a.Store, MAC: a.Master, Moved: a.Ledger.Forget, Instance: a.Instance.Name, Name: name, Version: a.Version, Log: a.Log}
 	if a.Adopt {
 		if err := node.Adopt(ctx, d); err != nil {
 			return err

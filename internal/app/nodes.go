@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"os"
+	"time"
 
 	"siegel/internal/front/console"
 	"siegel/internal/kit/fault"
@@ -15,13 +17,30 @@ func (a *App) Ready() error {
 	case !a.serves.Load():
 		return fault.New(fault.Busy, "no server runs on this data directory")
 	case a.Node == nil:
-		return nil
+		return a.takes()
 	}
 	state, err := a.Node.State()
 	if err == nil && state != node.Ready {
 		err = fault.New(fault.Busy, "the server is stopping")
 	}
-	return err
+	return errors.Join(err, a.takes())
+}
+
+// tooLong is how long a transaction may take before the server says that it takes no
+// mail: whoever delivers now waits for an answer that does not come.
+const tooLong = 15 * time.Second
+
+// takes fails, with kind Busy, where mail would not be answered now.
+func (a *App) takes() error {
+	if a.Node != nil {
+		if err := a.Node.Admitted(); err != nil {
+			return err
+		}
+	}
+	if a.Commit.Busy() > tooLong {
+		return fault.New(fault.Busy, "the database has not answered a transaction for too long")
+	}
+	return nil
 }
 
 // Nodes implements [console.Nodes]. With SQLite there is one at most.

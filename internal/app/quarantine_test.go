@@ -21,6 +21,7 @@ import (
 	"siegel/internal/kit/text"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/ledger/stamping"
 	"siegel/test/stand"
 )
 
@@ -215,7 +216,7 @@ func quarantined(t *testing.T, dir string) {
 		t.Errorf("mail for the other tenant: %d", code)
 	}
 	stamped := func() time.Time {
-		status, err := s.Ledger.Status(ctx, s.DB.Instance())
+		status, err := stamping.Read(ctx, s.DB.Instance())
 		must(t, err)
 		return status.Covers
 	}

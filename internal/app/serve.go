@@ -77,10 +77,7 @@ func (s *Server) Close() error {
 
 // openHealth opens the door at which load balancers and monitors ask.
 func (a *App) openHealth() (*health.Door, error) {
-	c := health.Config{Listen: a.Config.Health.Listen, State: func() error { return nil }}
-	if a.Node != nil {
-		c.State = a.Node.Admitted
-	}
+	c := health.Config{Listen: a.Config.Health.Listen, State: a.takes}
 	var err error
 	if c.TLS, err = a.certificate(); err != nil {
 		return nil, err
@@ -131,6 +128,7 @@ func (s *Server) forAll(ctx context.Context) error {
 func (s *Server) drain(ctx context.Context) error {
 	<-ctx.Done()
 	s.health.Drain()
+	s.Commit.Hurry()
 	if s.Node != nil {
 		s.Node.Drain()
 	}

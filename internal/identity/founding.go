@@ -98,9 +98,9 @@ const (
 func (i *Identity) founded(ctx context.Context, id mail.TenantID, lost error) error {
 	for range foundTries {
 		switch _, err := i.routes.One(ctx, id); {
-		case err == nil:
+		case err == nil && i.DB.Barrier(ctx) == nil:
 			return nil
-		case fault.Of(err) == fault.NotFound:
+		case fault.Of(err) == fault.NotFound && i.DB.Barrier(ctx) == nil: // it cannot come later
 			return fault.New(fault.Busy, "the tenant was not founded, the database failed; try again")
 		}
 		time.Sleep(foundPause)

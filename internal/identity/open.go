@@ -16,6 +16,7 @@ func (s *Session) Whose() opened.Whose {
 // signed in: another node may have removed or reset them or given them another
 // role, and only its own register heard of it. Call it every few seconds.
 func (i *Identity) Sweep(ctx context.Context) error {
+	var failed error
 	for _, s := range i.open.All() {
 		p, err := i.people.ByID(ctx, s.tenant, s.person.ID)
 		switch kind := fault.Of(err); {
@@ -23,8 +24,8 @@ func (i *Identity) Sweep(ctx context.Context) error {
 		case err == nil, kind == fault.NotFound, kind == fault.Damaged: // she is not who signed in
 			s.Close()
 		default:
-			return err
+			failed = err // the others are looked at all the same
 		}
 	}
-	return nil
+	return failed
 }

@@ -83,11 +83,13 @@ type Room struct {
 
 	update func(context.Context, func(*db.Batch) error) error // of DB; tests lose its answer
 	ready  chan *group                                        // groups whose packs are durable; a line waits until its group is taken
+	hurry  chan struct{}                                      // closed by Hurry
 	packed atomic.Int64                                       // groups that wait so
 
 	mu    sync.Mutex
 	lines map[mail.TenantID]*line // tenants with messages waiting; guarded by mu
 	stop  bool                    // no further messages; guarded by mu
+	since time.Time               // when the transaction in progress began; zero for none; guarded by mu
 	wait  sync.WaitGroup          // lines at work
 }
 
@@ -110,7 +112,7 @@ func New(d Deps) *Room {
 	if d.Watch == nil {
 		d.Watch = func(string, bool, time.Duration) {}
 	}
-	return &Room{Deps: d, update: d.DB.Update, ready: make(chan *group), lines: make(map[mail.TenantID]*line)}
+	return &Room{hurry: make(chan struct{}), Deps: d, update: d.DB.Update, ready: make(chan *group), lines: make(map[mail.TenantID]*line)}
 }
 
 // Group commits one message together with others that arrive at the same time,
@@ -206,6 +208,52 @@ func (r *Room) take(tenant mail.TenantID, l *line) *group {
 	return g
 }
 
+// hurryFor is how long a transaction may take once the server is asked to stop. A
+// database that does not answer, or whose standby is gone, must not keep it from ending.
+const hurryFor = 15 * time.Second
+
+// Hurry bounds transactions from now on, the one in progress too. What the database
+// has not answered by then is given up; its senders come again and are recognised. Call
+// it once.
+func (r *Room) Hurry() { close(r.hurry) }
+
+// bounded returns a context for a transaction.
+func (r *Room) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	own, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-own.Done():
+			return
+		case <-r.hurry:
+		}
+		late := time.NewTimer(hurryFor)
+		defer late.Stop()
+		select {
+		case <-own.Done():
+		case <-late.C:
+			cancel()
+		}
+	}()
+	return own, cancel
+}
+
+// Busy returns how long the transaction in progress has been waited for, zero
+// where there is none.
+func (r *Room) Busy() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.since.IsZero() {
+		return 0
+	}
+	return time.Since(r.since)
+}
+
+func (r *Room) begun(at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.since = at
+}
+
 // Run makes groups true until ctx is done and every message that was taken on
 // has its answer.
 func (r *Room) Run(ctx context.Context) error {
@@ -222,7 +270,9 @@ func (r *Room) Run(ctx context.Context) error {
 		select {
 		case g := <-r.ready:
 			// The transaction outlives the wish to stop: its senders wait.
-			r.commit(context.WithoutCancel(ctx), r.more(g))
+			own, cancel := r.bounded(context.WithoutCancel(ctx))
+			r.commit(own, r.more(g))
+			cancel()
 		case <-finished:
 			return nil // no line is at work, so none hands anything over
 		}
@@ -257,12 +307,6 @@ func (r *Room) commit(ctx context.Context, groups []*group) {
 		until := time.Now().Add(lookFor)
 		for _, g := range groups {
 			g.answer(r.lookUp(ctx, g, err, until))
-		}
-	case errors.Is(err, db.ErrAlone):
-		// It is there and may be lost with its server. The retry that comes is
-		// recognised, and where that one is durable the first is too.
-		for _, g := range groups {
-			g.answer(err)
 		}
 	case len(groups) > 1:
 		for _, g := range groups {
@@ -308,7 +352,7 @@ func (r *Room) lookUp(ctx context.Context, g *group, lost error, until time.Time
 	for {
 		var one int
 		err := g.tenant.QueryRow(ctx, `SELECT 1 FROM commit_group WHERE tenant = $1 AND id = $2`, g.id.Bytes()).Scan(&one)
-		if err == nil && r.DB.Admitted() == nil {
+		if err == nil && r.durable(ctx, until) {
 			return nil
 		}
 		if errors.Is(err, db.ErrNoRows) {
@@ -319,6 +363,13 @@ func (r *Room) lookUp(ctx context.Context, g *group, lost error, until time.Time
 		}
 		time.Sleep(lookPause)
 	}
+}
+
+// durable reports whether what was just read is durable everywhere.
+func (r *Room) durable(ctx context.Context, until time.Time) bool {
+	ctx, cancel := context.WithDeadline(ctx, until.Add(lookPause))
+	defer cancel()
+	return r.DB.Barrier(ctx) == nil
 }
 
 // How long groups whose answer got lost are looked up, all together, and how long

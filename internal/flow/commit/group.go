@@ -222,6 +222,8 @@ func (r *Room) retryMAC(p *flow.Passage) [32]byte {
 // the tenants' ids, and the logs' heads last.
 func (r *Room) transact(ctx context.Context, groups []*group) error {
 	start := time.Now()
+	r.begun(start)
+	defer r.begun(time.Time{})
 	groups = slices.SortedStableFunc(slices.Values(groups), func(a, b *group) int { return byTenant(a.tenant.ID(), b.tenant.ID()) })
 	err := r.update(ctx, func(b *db.Batch) error {
 		for _, pass := range []func(context.Context, *db.Batch, []*group) error{r.references, r.keys, r.leaves} {

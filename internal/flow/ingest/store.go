@@ -97,6 +97,7 @@ func (j *Job) save(ctx context.Context, state string) error {
 	})
 	if errors.Is(err, db.ErrUnknown) {
 		// Counting again would count twice: what is in the database counts.
+		s.there, s.tally = nil, 0
 		return fault.Because(fault.Busy, "it is not known how far the import was saved; give the same command again", err)
 	}
 	if err != nil {

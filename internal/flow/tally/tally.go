@@ -3,6 +3,7 @@ package tally
 import (
 	"context"
 	"embed"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"sync"
@@ -162,9 +163,12 @@ func (r *Room) Flush(ctx context.Context) (err error) {
 	r.refused = make(map[mail.TenantID]map[string]*refusals)
 	r.mu.Unlock()
 	for tenant, by := range all {
-		if e := r.write(ctx, tenant, by); e != nil {
-			err = e
+		e := r.write(ctx, tenant, by)
+		if e != nil && !errors.Is(e, db.ErrUnknown) { // what may be there is not counted twice
 			r.putBack(tenant, by)
+		}
+		if e != nil {
+			err = e
 		}
 	}
 	return err

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
 	"errors"
@@ -31,6 +32,12 @@ type Driver struct {
 	// Turn is a statement that waits until no other transaction writes rows of
 	// the tenant whose number is $1. Empty where there is one writer anyway.
 	Turn string
+	// Barrier is a statement by which a transaction writes something, so that its commit
+	// waits for all before it. Empty where a row that can be read is durable.
+	Barrier string
+	// Alone is a statement that waits until no other transaction has taken the two
+	// numbers that it is given. Empty where there is one process anyway.
+	Alone string
 	// Options are of the migrations.
 	Options []goose.ProviderOption
 }
@@ -109,6 +116,36 @@ func (d *DB) Admitted() error {
 	return nil
 }
 
+// Barrier returns nil when everything that could be read before the call is durable,
+// also on the standby for which commits wait. With one writer that is always so.
+func (d *DB) Barrier(ctx context.Context) error {
+	if d.driver.Barrier == "" {
+		return d.Admitted()
+	}
+	return d.Update(ctx, func(b *Batch) error {
+		_, err := b.tx.ExecContext(ctx, d.driver.Barrier)
+		return err
+	})
+}
+
+// Alone calls f while no other process of the instance does for the same thing. f
+// uses connections of its own.
+func (d *DB) Alone(ctx context.Context, what string, f func() error) error {
+	if d.driver.Alone == "" {
+		return f()
+	}
+	tx, err := d.driver.Write.BeginTx(ctx, nil)
+	if err != nil {
+		return d.driver.Classify(err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	h := sha256.Sum256([]byte(what))
+	if _, err := tx.ExecContext(ctx, d.driver.Alone, int32(binary.BigEndian.Uint32(h[:])), int32(binary.BigEndian.Uint32(h[4:]))); err != nil {
+		return d.driver.Classify(err)
+	}
+	return f()
+}
+
 // claim does what Update does and asks nobody.
 func (d *DB) claim(ctx context.Context, f func(*Batch) error) error {
 	tx, err := d.driver.Write.BeginTx(ctx, nil)
@@ -122,10 +159,7 @@ func (d *DB) claim(ctx context.Context, f func(*Batch) error) error {
 	if err := f(b); err != nil {
 		return errors.Join(b.lost, d.driver.Classify(err), ignoreDone(tx.Rollback()))
 	}
-	switch err := tx.Commit(); {
-	case errors.Is(err, ErrAlone):
-		return err
-	case err != nil:
+	if err := tx.Commit(); err != nil {
 		return errors.Join(ErrUnknown, d.driver.Classify(err), ignoreDone(tx.Rollback()))
 	}
 	return nil
@@ -139,11 +173,13 @@ func ignoreDone(err error) error {
 }
 
 // ErrAlone says that a transaction was committed by one server of several and may
-// not be on the others: as if it had not been, for whoever is told.
+// not be on the others. It comes together with [ErrUnknown].
 var ErrAlone = errors.New("db: committed by one server alone")
 
-// ErrUnknown says that the answer to a commit got lost: look whether it is
-// there before you tell anybody anything.
+// ErrUnknown says that the answer to a commit got lost: look whether it is there
+// before you tell anybody anything. Looking is not enough where a standby takes over: a
+// row may be there and be lost with its server. What a transaction of one's own has
+// written after it was found is durable, and so is what it found ([DB.Barrier]).
 var ErrUnknown = errors.New("db: the outcome of the transaction is unknown")
 
 // Batch is a transaction over several tenants. It belongs to one goroutine. Who

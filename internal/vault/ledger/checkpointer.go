@@ -30,6 +30,13 @@ type CheckpointerDeps struct {
 	Watch flow.Watch // may be nil
 }
 
+// States of a checkpoint of the instance on its way to a timestamp.
+const (
+	Waiting = "waiting"
+	Stamped = "stamped"
+	Covered = "covered" // a later one was stamped first and covers it
+)
+
 // Names of the steps of a checkpoint, for the crash test.
 const (
 	stepSign  = "checkpoint/sign"  // the state was read and compared, nothing is signed
@@ -253,15 +260,14 @@ func (c *Checkpointer) read(ctx context.Context, t db.Tenant, log string) (*Tree
 	return tree, note, c.Ledger.found(ctx, t, tree)
 }
 
-// log signs the committed state of one log: anew where another node signed it
-// meanwhile.
+// log signs the committed state of one log. Nodes take turns: there are stores
+// whose compare-and-swap two can win at once.
 func (c *Checkpointer) log(ctx context.Context, t db.Tenant, log string) (s signed, err error) {
 	defer fault.Wrap(&err, "ledger %s", log)
-	for range 3 {
-		if s, err = c.once(ctx, t, log); fault.Of(err) != fault.Conflict {
-			break
-		}
-	}
+	err = c.DB.Alone(ctx, "sign "+t.ID().String()+"/"+log, func() (err error) {
+		s, err = c.once(ctx, t, log)
+		return err
+	})
 	return s, err
 }
 
@@ -286,8 +292,9 @@ func (c *Checkpointer) once(ctx context.Context, t db.Tenant, log string) (s sig
 	if s.note, err = c.Ledger.signer.Checkpoint(s.Checkpoint); err != nil {
 		return s, err
 	}
-	// What only a database has that does not count is not signed.
-	if err := c.DB.Admitted(); err != nil {
+	// What only a database has that does not count is not signed, and of one that does
+	// not what only its primary has: a commit waits for all that was written before it.
+	if err := c.DB.Barrier(ctx); err != nil {
 		return s, err
 	}
 	// From here on the state is signed, whether its row comes or not.
@@ -305,6 +312,9 @@ func (c *Checkpointer) once(ctx context.Context, t db.Tenant, log string) (s sig
 func (c *Checkpointer) keep(ctx context.Context, id mail.TenantID, list []signed) error {
 	err := c.DB.Update(ctx, func(b *db.Batch) error {
 		tx := b.Tenant(id)
+		if err := c.turns(ctx, b, id); err != nil {
+			return err
+		}
 		var fresh []signed
 		for _, s := range list {
 			_, err := tx.Exec(ctx, `UPDATE ledger_log SET tenant = $1, changed = CASE WHEN size = $2 THEN 0 ELSE CAST($3 AS BIGINT) END
@@ -334,6 +344,16 @@ func (c *Checkpointer) keep(ctx context.Context, id mail.TenantID, list []signed
 		c.Watch(stepKept, false, 0)
 	}
 	return err
+}
+
+// turns takes the instance's turn before the tenant's, as every transaction does
+// that has both (docs/flow.md).
+func (c *Checkpointer) turns(ctx context.Context, b *db.Batch, id mail.TenantID) error {
+	if id.IsZero() {
+		return nil
+	}
+	var one int
+	return b.Tenant(mail.TenantID{}).QueryRow(ctx, `SELECT 1 FROM ledger_log WHERE tenant = $1 AND name = $2`, Instance).Scan(&one)
 }
 
 // newSalt returns the salt of a field.

@@ -18,6 +18,7 @@ import (
 	"siegel/internal/vault/db/dbtest"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/signing"
+	"siegel/internal/vault/ledger/stamping"
 )
 
 // EV-02: a tenant's leaves come under a signed checkpoint, its anchor under one
@@ -28,7 +29,7 @@ func TestCheckpointNow(t *testing.T) {
 	w.must(w.check())
 	w.add(3)
 	w.must(w.points.CheckpointNow(ctx))
-	s, err := w.ledger.Status(ctx, w.db.Instance())
+	s, err := stamping.Read(ctx, w.db.Instance())
 	w.must(err)
 	if s.Size != 1 || s.Waiting != 1 || !s.Stamped.IsZero() {
 		t.Fatalf("status %+v", s)
@@ -41,7 +42,7 @@ func TestCheckpointNow(t *testing.T) {
 	}
 	// Nothing new, nothing signed.
 	w.must(w.points.CheckpointNow(ctx))
-	again, err := w.ledger.Status(ctx, w.db.Instance())
+	again, err := stamping.Read(ctx, w.db.Instance())
 	w.must(err)
 	if again != s {
 		t.Fatalf("status %+v, want %+v", again, s)
@@ -70,7 +71,7 @@ func verify(w *world) []*ledger.Result {
 func TestRunWaits(t *testing.T) {
 	w := newWorld(t)
 	signed := func() int64 {
-		s, err := w.ledger.Status(context.Background(), w.db.Instance())
+		s, err := stamping.Read(context.Background(), w.db.Instance())
 		w.must(err)
 		return s.Size
 	}

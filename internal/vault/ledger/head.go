@@ -35,6 +35,15 @@ type logName struct {
 	log    string
 }
 
+// Forget lets go of what this process found to hold: after a database failed over
+// only what was signed is sure to be there. Each log is compared with its last
+// signed checkpoint when it is asked next.
+func (l *Ledger) Forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.heads)
+}
+
 // head returns the head of a log, which the first call makes.
 func (l *Ledger) head(id mail.TenantID, log string) *head {
 	l.mu.Lock()

@@ -19,6 +19,7 @@ import (
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/prove"
+	"siegel/internal/vault/ledger/stamping"
 	"siegel/internal/vault/stamp"
 	"siegel/internal/vault/stamp/authority"
 	"siegel/internal/vault/stamp/client"
@@ -113,7 +114,7 @@ func TestStamperFailures(t *testing.T) {
 			if err := w.stamper.StampNow(ctx); !errors.Is(err, tt.want) || !errors.Is(w.stamper.Err(), tt.want) {
 				t.Fatalf("error %v, want %v", err, tt.want)
 			}
-			s := must(w.ledger.Status(ctx, w.db.Instance()))
+			s := must(stamping.Read(ctx, w.db.Instance()))
 			if s.Waiting != 1 || !s.Stamped.IsZero() || s.Tries != 1 || s.Since.IsZero() {
 				t.Fatalf("status %+v", s)
 			}
@@ -123,7 +124,7 @@ func TestStamperFailures(t *testing.T) {
 			}
 			a.post = nil
 			w.must(w.stamper.StampNow(ctx))
-			s = must(w.ledger.Status(ctx, w.db.Instance()))
+			s = must(stamping.Read(ctx, w.db.Instance()))
 			if s.Waiting != 0 || s.Stamped.IsZero() || w.stamper.Err() != nil {
 				t.Fatalf("status %+v", s)
 			}
@@ -166,12 +167,12 @@ func TestBackoff(t *testing.T) {
 	}
 	w.add(1)
 	w.must(w.points.CheckpointNow(ctx))
-	if s := must(w.ledger.Status(ctx, w.db.Instance())); s.Waiting != 2 {
+	if s := must(stamping.Read(ctx, w.db.Instance())); s.Waiting != 2 {
 		t.Fatalf("status %+v", s)
 	}
 	a.post = nil
 	w.must(w.stamper.StampNow(ctx))
-	if s := must(w.ledger.Status(ctx, w.db.Instance())); s.Waiting != 0 {
+	if s := must(stamping.Read(ctx, w.db.Instance())); s.Waiting != 0 {
 		t.Fatalf("status %+v", s)
 	}
 	// Both messages are proven by the one timestamp.

@@ -28,13 +28,13 @@ const (
 	lookTime  = 5 * time.Second // for database and object store to answer
 	// lease is how long a node is admitted after the last look that found all well,
 	// counted from the beginning of the look.
-	lease = 10 * time.Second
-	// raiseWait is from when on nodes work after the fence was raised: longer than
-	// the lease, so that nobody is admitted by the old one, and by what clocks may
-	// differ.
-	raiseWait = lease + 5*time.Second
+	lease = 8 * time.Second
 	// clockSkew is how far the clocks of nodes may differ.
 	clockSkew = 10 * time.Second
+	// raiseWait is from when on nodes work after the fence was raised, so that nobody is
+	// admitted by the old one any more: somebody may have read that just before the
+	// new one was written, which itself takes up to lookTime, and clocks differ.
+	raiseWait = lease + lookTime + clockSkew + time.Second
 )
 
 // Deps is what a node works with.
@@ -43,6 +43,9 @@ type Deps struct {
 	Server   *postgres.Server
 	Register blob.Register
 	MAC      MAC
+	// Moved hears, before anything is admitted again, that another database counts than
+	// this process worked on so far; may be nil.
+	Moved    func()
 	Instance string // its name
 	Name     string // of the machine
 	Version  string // of the program
@@ -107,6 +110,9 @@ func Open(ctx context.Context, d Deps) (*Node, error) {
 func (n *Node) Close() error {
 	n.stop()
 	<-n.stopped
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.until, n.why = time.Time{}, fault.New(fault.Busy, "the server is stopping")
 	return nil
 }
 
@@ -170,6 +176,9 @@ func (n *Node) look(ctx context.Context) error {
 	defer n.mu.Unlock()
 	n.why = err
 	if err == nil {
+		if n.fence.token != f.token && !n.fence.token.IsZero() && n.Moved != nil {
+			n.Moved()
+		}
 		n.until, n.fence = began.Add(lease), f
 	} else if kind := fault.Of(err); kind == fault.Invalid || kind == fault.Damaged || errors.Is(err, errSoon) {
 		n.until = time.Time{} // it is known that it does not count
@@ -190,25 +199,25 @@ func (n *Node) compare(ctx context.Context) (f fence, err error) {
 			return f, err
 		}
 	}
-	found, err := n.probe.Primary(ctx, f.Timeline)
+	all, err := n.probe.Primaries(ctx, f.Timeline)
 	if err != nil {
 		return f, err
 	}
-	if raw != nil && found.System != f.System {
-		return f, fault.New(fault.Invalid, "the control database is another PostgreSQL cluster than before; if you moved it there yourself, run siegel node adopt with all nodes stopped")
+	for _, found := range all { // one, but where two standbys were promoted
+		if raw != nil && found.System != f.System {
+			err = fault.New(fault.Invalid, "the control database is another PostgreSQL cluster than before; if you moved it there yourself, run siegel node adopt with all nodes stopped")
+			continue
+		}
+		n.Server.Require(found)
+		if raw == nil || found.Timeline > f.Timeline {
+			return f, n.raise(ctx, raw, found)
+		}
+		if err = n.known(ctx, f); err == nil {
+			break
+		}
 	}
-	n.Server.Require(found)
-	if raw == nil || found.Timeline > f.Timeline {
-		return f, n.raise(ctx, raw, found)
-	}
-	token, err := n.token(ctx, found.Timeline)
-	switch {
-	case err != nil:
+	if err != nil {
 		return f, err
-	case token.IsZero():
-		return f, fault.New(fault.Damaged, "the control database is empty or an old copy, but the object store has a fence: delete nothing, check database.postgres, or put the database back from a newer copy")
-	case token != f.token:
-		return f, fault.New(fault.Invalid, "two PostgreSQL servers were promoted, and this is not the one that counts; shut it down, or run siegel node adopt with all nodes stopped")
 	}
 	switch wait := time.Until(f.from); {
 	case wait > raiseWait+clockSkew:
@@ -219,6 +228,21 @@ func (n *Node) compare(ctx context.Context) (f fence, err error) {
 	return f, nil
 }
 
+// known fails where the database that connections are to is not the one of the
+// fence.
+func (n *Node) known(ctx context.Context, f fence) error {
+	token, err := n.token(ctx, f.Timeline)
+	switch {
+	case err != nil:
+		return err
+	case token.IsZero():
+		return fault.New(fault.Damaged, "the control database is empty or an old copy, but the object store has a fence: delete nothing, check database.postgres, or put the database back from a newer copy")
+	case token != f.token:
+		return fault.New(fault.Invalid, "two PostgreSQL servers were promoted, and this is not the one that counts; shut it down, or run siegel node adopt with all nodes stopped")
+	}
+	return nil
+}
+
 // Fenced reports whether an object store has a fence.
 func Fenced(ctx context.Context, r blob.Register) (bool, error) {
 	raw, err := r.Load(ctx, fenceName())
@@ -226,7 +250,7 @@ func Fenced(ctx context.Context, r blob.Register) (bool, error) {
 }
 
 // raise makes the fence name a primary that is new. It returns an error in any
-// case: of kind Conflict where somebody was faster, else errSoon.
+// case: errSoon where it did, or somebody was faster.
 func (n *Node) raise(ctx context.Context, old []byte, p postgres.Primary) error {
 	// First the row, which is durable where it counts, then the fence.
 	token, err := n.newToken(ctx, p.Timeline)
@@ -237,7 +261,9 @@ func (n *Node) raise(ctx context.Context, old []byte, p postgres.Primary) error 
 	if old != nil {
 		f.from = mail.Time(time.Now().Add(raiseWait))
 	}
-	if err := n.Register.Swap(ctx, fenceName(), old, f.encode(n.MAC)); err != nil {
+	if err := n.Register.Swap(ctx, fenceName(), old, f.encode(n.MAC)); fault.Of(err) == fault.Conflict {
+		return soon() // somebody was faster; the next look sees what he wrote
+	} else if err != nil {
 		return err
 	}
 	n.Log.Warn("this control database counts from now on", "timeline", p.Timeline, "first", old == nil)
@@ -294,11 +320,15 @@ func Adopt(ctx context.Context, d Deps) error {
 	if err != nil {
 		return err
 	}
-	found, err := n.probe.Primary(ctx, 0)
+	found, err := n.probe.Primaries(ctx, 0)
 	if err != nil {
 		return err
 	}
-	if err := n.raise(ctx, old, found); err != nil && !errors.Is(err, errSoon) {
+	if len(found) > 1 {
+		return fault.New(fault.Invalid, "two servers of the address take writes: shut down the one that is not to count")
+	}
+	d.Server.Require(found[0])
+	if err := n.raise(ctx, old, found[0]); err != nil && !errors.Is(err, errSoon) {
 		return err
 	}
 	return nil

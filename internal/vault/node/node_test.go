@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,7 +77,7 @@ func TestFailover(t *testing.T) {
 	t.Parallel()
 	pair := dbtest.NewPair(t, false)
 	objects := t.TempDir()
-	a := deps(t, pair.Address, objects) // the old one first
+	a := deps(t, pair.Only(0), objects) // it will not reach the new one
 	left := join(t, a)
 	must(t, write(a))
 
@@ -98,12 +99,49 @@ func TestFailover(t *testing.T) {
 	default:
 	}
 	must(t, <-opened)
-	eventually(t, 10*time.Second, "the node that was on the old primary works on the new one", func() bool { return write(a) == nil })
+	if left.Admitted() == nil || write(a) == nil {
+		t.Error("the node on the old primary is admitted")
+	}
 	old := pair.Ask(t, 0, `SELECT MAX(seen)::text FROM node_seen`)
 	time.Sleep(6 * time.Second) // longer than a node is silent
 	if now := pair.Ask(t, 0, `SELECT MAX(seen)::text FROM node_seen`); now != old {
 		t.Error("something is still written on the old primary")
 	}
+}
+
+// Nodes find a promotion by themselves, although the old primary goes on, and those
+// that begin together while the fence is raised all begin.
+func TestFindsPromotion(t *testing.T) {
+	t.Parallel()
+	pair := dbtest.NewPair(t, false)
+	objects := t.TempDir()
+	var moved atomic.Int64
+	a := deps(t, pair.Address, objects)
+	a.Moved = func() { moved.Add(1) }
+	n := join(t, a)
+	must(t, write(a))
+	pair.Promote(t)
+	opened := make(chan error, 4)
+	for range 4 {
+		d := deps(t, pair.Swapped(), objects)
+		go func() {
+			n, err := node.Open(context.Background(), d)
+			if err == nil {
+				err = errors.Join(write(d), n.Close())
+			}
+			opened <- err
+		}()
+	}
+	for range 4 {
+		must(t, <-opened)
+	}
+	eventually(t, 40*time.Second, "the node works on the new primary", func() bool { return n.Admitted() == nil && write(a) == nil })
+	if moved.Load() != 1 {
+		t.Errorf("told %d times that it moved", moved.Load())
+	}
+	eventually(t, 10*time.Second, "its row is there", func() bool {
+		return pair.Ask(t, 1, `SELECT COUNT(*)::text FROM node_seen WHERE state = 'ready' AND seen > (EXTRACT(EPOCH FROM now()) * 1000000 - 8000000)`) == "1"
+	})
 }
 
 // Who reaches the old primary only answers nothing, for as long as it takes.
@@ -124,9 +162,6 @@ func TestLeftBehind(t *testing.T) {
 	}
 	// The operator decides that the old one counts again, with all nodes stopped.
 	d := deps(t, pair.Address, objects)
-	if err := node.Adopt(t.Context(), d); fault.Of(err) != fault.Busy {
-		t.Errorf("adopted right after a server was there: %v", err)
-	}
 	must(t, d.DB.Instance().Claim(t.Context(), func(tx *db.Tx) error { // half a minute passes
 		_, err := tx.Exec(t.Context(), `UPDATE node_seen SET tenant = $1, seen = seen - 40000000 WHERE tenant = $1`)
 		return err

@@ -137,13 +137,13 @@ func truth(b bool) int {
 // Database returns what the PostgreSQL server says of itself: its version, its
 // timeline, and whether commits wait for a standby.
 func (n *Node) Database(ctx context.Context) (version string, timeline int64, synchronous bool, err error) {
-	var names string
+	var names, commit string
 	// no tenant: the server itself is asked; $1 is bound by the handle
-	err = n.DB.Instance().QueryRow(ctx, `SELECT current_setting('server_version'), current_setting('synchronous_standby_names') WHERE $1::bytea IS NOT NULL`).
-		Scan(&version, &names)
+	err = n.DB.Instance().QueryRow(ctx, `SELECT current_setting('server_version'), current_setting('synchronous_standby_names'), current_setting('synchronous_commit')
+		WHERE $1::bytea IS NOT NULL`).Scan(&version, &names, &commit)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return version, n.fence.Timeline, names != "", err
+	return version, n.fence.Timeline, names != "" && (commit == "on" || commit == "remote_apply"), err
 }
 
 // Roll lists the nodes, those that lead or run first.

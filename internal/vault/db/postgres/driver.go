@@ -25,36 +25,47 @@ import (
 type connector struct {
 	driver.Connector
 
-	right func(Primary) bool
+	server *Server
+	config *pgx.ConnConfig
 }
 
-func newConnector(config *pgx.ConnConfig, right func(Primary) bool) connector {
-	return connector{stdlib.GetConnector(*config), right}
+func newConnector(s *Server, config *pgx.ConnConfig) connector {
+	return connector{stdlib.GetConnector(*config), s, config}
 }
 
 // Connect implements [driver.Connector].
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
-	opened, err := c.Connector.Connect(ctx)
-	if err != nil {
-		return nil, classify(err)
+	var failed error
+	for _, one := range c.server.pinned(c.config) {
+		opened, err := stdlib.GetConnector(*one).Connect(ctx)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		if s, ok := opened.(*stdlib.Conn); ok {
+			return conn{s, c.server}, nil
+		}
+		return nil, fmt.Errorf("postgres: the driver gave a %T", opened)
 	}
-	if s, ok := opened.(*stdlib.Conn); ok {
-		return conn{s, c.right}, nil
-	}
-	return nil, fmt.Errorf("postgres: the driver gave a %T", opened)
+	return nil, classify(failed)
 }
 
 type conn struct {
 	*stdlib.Conn
 
-	right func(Primary) bool
+	server *Server
+}
+
+// Close implements [driver.Conn].
+func (c conn) Close() error {
+	c.server.forget(c.Conn.Conn().PgConn())
+	return c.Conn.Close()
 }
 
 // IsValid implements [driver.Validator]: a connection to a primary that does not
 // count any more is not used again.
 func (c conn) IsValid() bool {
-	p, ok := c.Conn.Conn().PgConn().CustomData()[dataPrimary].(Primary)
-	return ok && c.right(p)
+	return c.server.right(c.Conn.Conn().PgConn())
 }
 
 // ResetSession implements [driver.SessionResetter].

@@ -15,7 +15,8 @@ import (
 // of its own, so it ends with the process that has it, whatever kills that, and
 // with the primary that gave it.
 type Lead struct {
-	conn *pgx.Conn
+	conn   *pgx.Conn
+	server *Server
 }
 
 const (
@@ -35,12 +36,11 @@ func (s *Server) Take(ctx context.Context) (_ *Lead, err error) {
 	config := s.config.Copy()
 	config.RuntimeParams["application_name"] = "siegel (lead)"
 	config.RuntimeParams["idle_session_timeout"] = fmt.Sprint(leadIdle.Milliseconds())
-	config.ValidateConnect = s.validate
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := s.connect(ctx, config)
 	if err != nil {
 		return nil, classify(err)
 	}
-	l := &Lead{conn}
+	l := &Lead{conn, s}
 	var taken bool
 	// no tenant: the whole database is meant
 	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, int64(leadNumber)).Scan(&taken)
@@ -51,7 +51,7 @@ func (s *Server) Take(ctx context.Context) (_ *Lead, err error) {
 }
 
 // Watch returns when ctx is done, with nil, or with an error of kind Busy when
-// the lead is lost. Until that is noticed, a few seconds, another node may lead
+// the lead is lost, also because another primary counts. Until that is noticed, a few seconds, another node may lead
 // already: what a leader does must bear a second one.
 func (l *Lead) Watch(ctx context.Context) error {
 	ticks := time.NewTicker(askEvery)
@@ -73,6 +73,7 @@ func (l *Lead) Watch(ctx context.Context) error {
 
 // Close gives the lead back.
 func (l *Lead) Close() error {
+	l.server.forget(l.conn.PgConn())
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
 	return classify(l.conn.Close(ctx))

@@ -10,6 +10,7 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/db/dbtest"
+	"siegel/internal/vault/db/postgres"
 )
 
 func things(t *testing.T, d *db.DB) db.Tenant {
@@ -31,9 +32,19 @@ func put(t *testing.T, h db.Tenant, id int) error {
 	})
 }
 
-// A promotion begins the next timeline, which a probe sees, and goes back from to
-// none that is older. Connections are to the primary that is required only, those
-// that were there before too.
+// newest returns the one primary that a probe finds.
+func newest(t *testing.T, p *postgres.Probe, oldest int64) postgres.Primary {
+	t.Helper()
+	list, err := p.Primaries(t.Context(), oldest)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%+v: %v", list, err)
+	}
+	return list[0]
+}
+
+// A promotion begins the next timeline, which a probe sees although the old primary
+// goes on, and goes back from to none that is older. Connections are to the primary that
+// is required only; those that were there before are cut.
 func TestPromotion(t *testing.T) {
 	t.Parallel()
 	pair := dbtest.NewPair(t, false)
@@ -49,24 +60,15 @@ func TestPromotion(t *testing.T) {
 	}
 	probe := s.Probe()
 	defer probe.Close()
-	first, err := probe.Primary(t.Context(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	first := newest(t, probe, 0)
 	s.Require(first)
 	pair.Promote(t)
-	second, err := at(t, pair.Swapped()).Probe().Primary(t.Context(), 0)
-	if err != nil || second.System != first.System || second.Timeline != first.Timeline+1 {
-		t.Fatalf("%+v follows %+v: %v", second, first, err)
-	}
-	if still, err := probe.Primary(t.Context(), first.Timeline); err != nil || still != first {
-		t.Errorf("the first goes on, and is %+v: %v", still, err)
+	second := newest(t, probe, 0)
+	if second.System != first.System || second.Timeline != first.Timeline+1 || second.Same(first) {
+		t.Fatalf("%+v follows %+v", second, first)
 	}
 	if err := put(t, h, 2); err != nil {
 		t.Errorf("nobody has said yet that it does not count: %v", err)
-	}
-	if now, err := probe.Primary(t.Context(), second.Timeline); err != nil || now != second {
-		t.Errorf("who knows of the second finds %+v: %v", now, err)
 	}
 	s.Require(second)
 	if err := put(t, h, 3); err != nil {
@@ -76,7 +78,7 @@ func TestPromotion(t *testing.T) {
 		t.Errorf("the second has the rows %s", rows)
 	}
 	pair.Kill(1)
-	if _, err := probe.Primary(t.Context(), second.Timeline); fault.Of(err) != fault.Busy {
+	if _, err := probe.Primaries(t.Context(), second.Timeline); fault.Of(err) != fault.Busy {
 		t.Errorf("only the first is left: %v", err)
 	}
 	if err := put(t, h, 4); fault.Of(err) != fault.Busy {
@@ -114,7 +116,73 @@ func TestCommitAlone(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Fatal("it still waits")
 	}
-	if !errors.Is(err, db.ErrAlone) || errors.Is(err, db.ErrUnknown) || fault.Of(err) != fault.Busy {
+	if !errors.Is(err, db.ErrAlone) || !errors.Is(err, db.ErrUnknown) || fault.Of(err) != fault.Busy {
 		t.Errorf("a commit on one server alone: %v", err)
+	}
+}
+
+// A commit that waits on a primary which does not count any more hears of it at
+// once: nobody else would ever answer it.
+func TestCommitOnTheOldPrimary(t *testing.T) {
+	t.Parallel()
+	pair := dbtest.NewPair(t, true)
+	s := at(t, pair.Address)
+	d, err := s.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	h := things(t, d)
+	probe := s.Probe()
+	defer probe.Close()
+	s.Require(newest(t, probe, 0))
+	if err := put(t, h, 1); err != nil {
+		t.Fatal(err)
+	}
+	pair.Promote(t) // the first has no standby any more
+	done := make(chan error, 1)
+	go func() { done <- put(t, h, 2) }()
+	time.Sleep(time.Second)
+	s.Require(newest(t, probe, 0))
+	select {
+	case err = <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it waits for ever")
+	}
+	if !errors.Is(err, db.ErrUnknown) {
+		t.Errorf("a commit that was cut: %v", err)
+	}
+	if err := d.Barrier(t.Context()); err != nil {
+		t.Errorf("on the new primary: %v", err)
+	}
+	if err := put(t, h, 3); err != nil {
+		t.Errorf("on the new primary: %v", err)
+	}
+}
+
+// A server that says nothing keeps nobody from finding the others.
+func TestSilentHost(t *testing.T) {
+	t.Parallel()
+	pair := dbtest.NewPair(t, false)
+	s := at(t, pair.Address)
+	probe := s.Probe()
+	defer probe.Close()
+	first := newest(t, probe, 0)
+	pair.Promote(t)
+	pair.Stop(t, 0)
+	defer pair.Go(t, 0)
+	begun := time.Now()
+	second := newest(t, probe, 0)
+	if second.Timeline != first.Timeline+1 || time.Since(begun) > 5*time.Second {
+		t.Errorf("%+v after %v", second, time.Since(begun))
+	}
+	s.Require(second)
+	d, err := s.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if err := put(t, things(t, d), 1); err != nil {
+		t.Error(err)
 	}
 }

@@ -12,11 +12,11 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 	"golang.org/x/sys/unix"
@@ -35,7 +35,7 @@ const (
 	// idleTime is how long the server keeps a transaction of a node that says
 	// nothing more: its locks must not outlive it.
 	idleTime    = 20 * time.Second
-	connectTime = 10 * time.Second
+	connectTime = 5 * time.Second
 	oldest      = 150000 // server_version_num
 )
 
@@ -59,8 +59,8 @@ func Open(ctx context.Context, address string) (*db.DB, error) {
 // Server is a PostgreSQL server, or several of which one takes writes, at an
 // address. Use it from many goroutines.
 type Server struct {
-	config   *pgx.ConnConfig
-	required atomic.Pointer[Primary] // nil: any
+	config *pgx.ConnConfig
+	lines  lines
 }
 
 // At returns the server at an address. It asks nobody, and fails as
@@ -71,7 +71,7 @@ func At(address string) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{config: config}, nil
+	return &Server{config: config, lines: lines{open: make(map[*pgconn.PgConn]*Primary)}}, nil
 }
 
 // Open opens the control database; see the package's function of that name.
@@ -87,6 +87,8 @@ func (s *Server) Open(ctx context.Context) (_ *db.DB, err error) {
 	d := db.New(db.Driver{
 		Dialect: goose.DialectPostgres, Write: write, Read: read, Inside: inside, Classify: classify,
 		Turn:    `SELECT pg_advisory_xact_lock($1)`,
+		Alone:   `SELECT pg_advisory_xact_lock($1::int, $2::int)`,
+		Barrier: `SELECT pg_logical_emit_message(true, 'siegel', '')`,    // it is read by nobody
 		Options: []goose.ProviderOption{goose.WithSessionLocker(locker)}, // nodes that start together migrate once
 	})
 	if err := check(ctx, write); err != nil {
@@ -149,8 +151,7 @@ func private(host string, config *tls.Config) error {
 func (s *Server) pool(size int, readOnly string) *sql.DB {
 	own := s.config.Copy()
 	own.RuntimeParams["default_transaction_read_only"] = readOnly
-	own.ValidateConnect = s.validate
-	c := sql.OpenDB(newConnector(own, s.right))
+	c := sql.OpenDB(newConnector(s, own))
 	c.SetMaxOpenConns(size)
 	c.SetMaxIdleConns(size)
 	c.SetConnMaxIdleTime(5 * time.Minute)
@@ -181,6 +182,13 @@ func check(ctx context.Context, c *sql.DB) error {
 		if value == "off" {
 			return fault.Newf(fault.Invalid, "this PostgreSQL runs with %s = off: a power cut would lose acknowledged mail; turn it on", fault.Word(name))
 		}
+	}
+	var commit, standbys string
+	if err := c.QueryRowContext(ctx, `SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names')`).Scan(&commit, &standbys); err != nil {
+		return err
+	}
+	if standbys != "" && !waits(commit) {
+		return fault.Newf(fault.Invalid, "this PostgreSQL names synchronous standbys and does not wait for what they have (synchronous_commit = %s): set it to on", fault.Word(commit))
 	}
 	var name, encoding, collate, provider string
 	// no tenant: the server's own table

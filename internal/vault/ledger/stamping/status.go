@@ -1,4 +1,4 @@
-package ledger
+package stamping
 
 import (
 	"context"
@@ -8,13 +8,7 @@ import (
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
-)
-
-// States of a checkpoint of the instance on its way to a timestamp.
-const (
-	Waiting = "waiting"
-	Stamped = "stamped"
-	Covered = "covered" // a later one was stamped first and covers it
+	"siegel/internal/vault/ledger"
 )
 
 // Status is how far signing and stamping are.
@@ -28,8 +22,8 @@ type Status struct {
 	Tries   int       // how often the newest of them was tried
 }
 
-// Status reads how far signing and stamping are, from the instance's rows.
-func (l *Ledger) Status(ctx context.Context, instance db.Tenant) (s Status, err error) {
+// Read reads how far signing and stamping are, from the instance's rows.
+func Read(ctx context.Context, instance db.Tenant) (s Status, err error) {
 	defer fault.Wrap(&err, "ledger status")
 	moment := func(v *int64) time.Time {
 		if v == nil {
@@ -42,11 +36,11 @@ func (l *Ledger) Status(ctx context.Context, instance db.Tenant) (s Status, err 
 	if err != nil {
 		return s, err
 	}
-	err = instance.QueryRow(ctx, `SELECT MAX(made), MAX(created) FROM ledger_stamp WHERE tenant = $1 AND state = $2`, Stamped).Scan(&made, &covers)
+	err = instance.QueryRow(ctx, `SELECT MAX(made), MAX(created) FROM ledger_stamp WHERE tenant = $1 AND state = $2`, ledger.Stamped).Scan(&made, &covers)
 	if err != nil {
 		return s, err
 	}
-	err = instance.QueryRow(ctx, `SELECT COUNT(*), MIN(created), COALESCE(MIN(tries), 0) FROM ledger_stamp WHERE tenant = $1 AND state = $2`, Waiting).
+	err = instance.QueryRow(ctx, `SELECT COUNT(*), MIN(created), COALESCE(MIN(tries), 0) FROM ledger_stamp WHERE tenant = $1 AND state = $2`, ledger.Waiting).
 		Scan(&s.Waiting, &since, &s.Tries)
 	if err != nil {
 		return s, err

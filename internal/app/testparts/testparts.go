@@ -1,4 +1,6 @@
-package app
+// Package testparts makes what a test environment has instead of the real thing. It
+// is part of app.
+package testparts
 
 import (
 	"crypto/ecdsa"
@@ -17,21 +19,21 @@ import (
 	"siegel/internal/vault/stamp/authority"
 )
 
-// createTestParts makes what a test environment has instead of the real thing:
+// Create makes what a test environment has instead of the real thing:
 // a certificate for loopback and a timestamp authority.
-func createTestParts(dir string, now time.Time) error {
+func Create(dir string, now time.Time) error {
 	if err := durable.Mkdir(filepath.Join(dir, config.DirTest), 0o700); err != nil {
 		return err
 	}
 	if err := createCertificate(filepath.Join(dir, config.DirTest), now); err != nil {
 		return err
 	}
-	return authority.Create(filepath.Join(dir, config.DirTest, dirAuthority), now)
+	return authority.Create(filepath.Join(dir, config.DirTest, Authority), now)
 }
 
-// dirAuthority is where the test authority lies, in the directory of test
+// Authority is where the test authority lies, in the directory of test
 // parts.
-const dirAuthority = "tsa"
+const Authority = "tsa"
 
 // createCertificate makes a self-signed certificate for loopback.
 func createCertificate(dir string, now time.Time) error {
