@@ -116,11 +116,27 @@ func TestReportOfMany(t *testing.T) {
 }
 
 // What cannot be decoded is archived as it came, and who holds the archive sees it.
+// Readers do not, whatever address of theirs stands in its outer header or in the
+// transaction: the envelope with the blind copies is in it. They are given none later.
 func TestUndecodableReport(t *testing.T) {
 	h := newHall(t)
 	report, err := os.ReadFile("../proto/journal/testdata/bad/truncated.eml")
 	h.ok(err)
+	report = append([]byte("From: ann@example.com\r\nTo: bob@example.com\r\n"), report...)
+	h.people["journal@example.com"] = h.people["bob@example.com"]
 	id := h.wrapped(report)
+	keeper := h.members["keeper"]
+	for _, name := range []string{"ann", "bob"} {
+		reader := h.members[name]
+		_, err := h.shown(reader, id, "")
+		h.want(name, err, fault.NotFound)
+		owner := mail.Owner{Holder: reader.holder, Addresses: []mail.Address{mail.Address(name + "@example.com"), "journal@example.com"}}
+		if n, err := h.archive.Regrant(t.Context(), keeper, owner, func(int64, int64) {}); n != 0 || err != nil {
+			t.Errorf("%s was given %d, %v", name, n, err)
+		}
+		_, err = h.shown(reader, id, "")
+		h.want(name+" later", err, fault.NotFound)
+	}
 	b, err := h.shown(h.members["keeper"], id, "a reason")
 	if err != nil || !bytes.Equal(b, report) {
 		t.Errorf("%q, %v", b, err)
@@ -130,5 +146,9 @@ func TestUndecodableReport(t *testing.T) {
 	h.ok(m.Close())
 	if !strings.HasSuffix(m.Source, " undecodable") {
 		t.Errorf("source %q", m.Source)
+	}
+	checked, err := h.archive.VerifyOpened(t.Context(), keeper, archive.Opening{Found: func(f archive.Finding) { t.Error(f) }})
+	if err != nil || checked != 1 {
+		t.Errorf("%d checked, %v", checked, err)
 	}
 }

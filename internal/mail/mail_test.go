@@ -182,3 +182,17 @@ func TestTimes(t *testing.T) {
 		t.Errorf("month %d: months are those of UTC", mail.Month(at))
 	}
 }
+
+// The mark of a registered source comes back out of the line that is kept; others
+// have none.
+func TestMarkOf(t *testing.T) {
+	for mark, s := range map[string]mail.Source{
+		mail.MarkUndecodable: {Door: mail.DoorJournal, Peer: "192.0.2.1", TLS: "TLSv1.3", ID: mail.ID{1}, Mark: mail.MarkUndecodable},
+		mail.MarkMessage:     {Door: mail.DoorJournal, ID: mail.ID{1}, Mark: mail.MarkMessage},
+		"":                   {Door: mail.DoorLMTP, Peer: "unix", Mark: mail.MarkUndecodable},
+	} {
+		if got := mail.MarkOf(s.String()); got != mark {
+			t.Errorf("%s: %q", s, got)
+		}
+	}
+}
