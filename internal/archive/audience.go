@@ -15,6 +15,10 @@ const (
 	// keepers: nobody. It is a journal report that could not be decoded: its octets
 	// have the envelope with the blind copies, and its header is not the message's.
 	keepers audience = iota
+	// named: those whom the envelope names. The message has a delivery field that
+	// names a recipient; whoever stands in its header would learn of a blind copy,
+	// and has a copy of her own.
+	named
 	// everybody whose address stands in the envelope or in the header.
 	everybody
 )
@@ -22,6 +26,11 @@ const (
 func audienceOf(e entry.Evidence) audience {
 	if mail.MarkOf(string(e.Source.Value)) == mail.MarkUndecodable {
 		return keepers
+	}
+	for _, item := range e.Envelope {
+		if mail.ItemInField(string(item.Value)) {
+			return named
+		}
 	}
 	return everybody
 }

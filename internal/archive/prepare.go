@@ -241,7 +241,11 @@ func (a *Archive) address(ctx context.Context, p *flow.Passage, key *seal.Pendin
 		inEnvelope = append(inEnvelope, mail.NewAddress(to))
 	}
 	var addresses []mail.Address
-	if audienceOf(e) == everybody {
+	switch audienceOf(e) {
+	case keepers:
+	case named:
+		addresses = inEnvelope
+	case everybody:
 		addresses = append(HeaderAddresses(p.Parsed), inEnvelope...)
 	}
 	archive, owners, err := a.People.Sealing(ctx, a.DB.Tenant(p.Tenant), addresses)

@@ -101,7 +101,8 @@ func (a *Archive) bears(ctx context.Context, s Reader, id mail.ID, key *seal.Ope
 	if err != nil {
 		return nil, false, fault.Because(fault.Damaged, "the message's evidence is malformed", err)
 	}
-	if audienceOf(evidence) == keepers {
+	who := audienceOf(evidence)
+	if who == keepers {
 		return nil, false, nil
 	}
 	tree := evidence.Tree()
@@ -112,6 +113,9 @@ func (a *Archive) bears(ctx context.Context, s Reader, id mail.ID, key *seal.Ope
 	}
 	if len(own) > 0 {
 		return entry.EncodeOwn(own), true, nil
+	}
+	if who == named {
+		return nil, false, nil
 	}
 	m, err := a.header(ctx, s, r, key)
 	if err != nil {

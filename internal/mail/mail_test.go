@@ -166,6 +166,13 @@ func TestItem(t *testing.T) {
 			t.Errorf("%s: %q", item, got)
 		}
 	}
+	for item, want := range map[string]bool{
+		"RCPT TO:<a@b.example> field delivered-to": true, `RCPT TO:<"x> field y"@b.example>`: false, "RCPT TO:<a@b.example> bcc": false, "MAIL FROM:<field x>": false,
+	} {
+		if mail.ItemInField(item) != want {
+			t.Errorf("%s: not %v", item, want)
+		}
+	}
 	if mail.RefusedSize.Index() != 3 || mail.Refusal("other").Index() != -1 || !mail.DoorName("import") || mail.DoorName("exchange") {
 		t.Error("the words are others")
 	}

@@ -284,7 +284,7 @@ func fields(p *flow.Passage) (err error) {
 				}
 				seen[mail.NewAddress(a.String())] = true
 				p.Envelope.To = append(p.Envelope.To, a.String())
-				p.Envelope.How = append(p.Envelope.How, "field "+strings.ToLower(name))
+				p.Envelope.How = append(p.Envelope.How, mail.FieldMark+strings.ToLower(name))
 			}
 		}
 	}
