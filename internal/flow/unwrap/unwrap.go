@@ -244,7 +244,7 @@ func (in *inner) measure() error {
 // Bounds of delivery fields.
 const (
 	maxHeader = 256 << 10
-	maxFields = 100
+	maxFields = 100 // recipients that they name
 )
 
 // fieldNames are the delivery fields that a source may be trusted with: of Google
@@ -266,29 +266,36 @@ func fields(p *flow.Passage) (err error) {
 		seen[mail.NewAddress(to)] = true
 		p.Envelope.How = append(p.Envelope.How, "")
 	}
-	known := len(seen)
+	most := len(p.Envelope.To) + maxFields
 	br := bufio.NewReader(io.LimitReader(r, maxHeader))
-	for len(seen) < known+maxFields {
+	for len(p.Envelope.To) < most {
 		f, ok, err := next(br)
 		if err != nil || !ok {
 			return err
 		}
 		for _, name := range fieldNames() {
-			if !f.Is(name) {
-				continue
-			}
-			for _, one := range strings.Split(f.Value, ",") {
-				a, err := smtp.ParseAddress(strings.Trim(strings.TrimSpace(one), "<>"))
-				if err != nil || seen[mail.NewAddress(a.String())] {
-					continue
-				}
-				seen[mail.NewAddress(a.String())] = true
-				p.Envelope.To = append(p.Envelope.To, a.String())
-				p.Envelope.How = append(p.Envelope.How, mail.FieldMark+strings.ToLower(name))
+			if f.Is(name) {
+				named(p, f, mail.FieldMark+strings.ToLower(name), seen, most)
 			}
 		}
 	}
 	return nil
+}
+
+// named adds the recipients that a field names, until there are most in all.
+func named(p *flow.Passage, f header.Field, how string, seen map[mail.Address]bool, most int) {
+	for one := range strings.SplitSeq(f.Value, ",") {
+		if len(p.Envelope.To) == most {
+			return
+		}
+		a, err := smtp.ParseAddress(strings.Trim(strings.TrimSpace(one), "<>"))
+		if err != nil || seen[mail.NewAddress(a.String())] {
+			continue
+		}
+		seen[mail.NewAddress(a.String())] = true
+		p.Envelope.To = append(p.Envelope.To, a.String())
+		p.Envelope.How = append(p.Envelope.How, how)
+	}
 }
 
 // next reads one field of a header. ok is false behind the last one.

@@ -209,13 +209,17 @@ func TestFields(t *testing.T) {
 			t.Errorf("%s: %s", item, got)
 		}
 	}
-	var many strings.Builder
-	for i := range 500 {
+	var many, long strings.Builder
+	long.WriteString("Delivered-To: ")
+	for i := range 12_000 {
 		fmt.Fprintf(&many, "Delivered-To: r%d@clinic.example\r\n", i)
+		fmt.Fprintf(&long, "r%d@clinic.example,", i)
 	}
-	p = passage(octets(many.String()), mail.CopiesFields)
-	if err := unwrap.New().Prepare(t.Context(), p); err != nil || len(p.Envelope.To) != 101 {
-		t.Errorf("%d recipients, %v", len(p.Envelope.To), err)
+	for what, text := range map[string]string{"many fields": many.String(), "a long one": long.String() + "\r\n\r\n"} {
+		p = passage(octets(text), mail.CopiesFields)
+		if err := unwrap.New().Prepare(t.Context(), p); err != nil || len(p.Envelope.To) != 101 || len(p.Envelope.How) != 101 {
+			t.Errorf("%s: %d recipients, %v", what, len(p.Envelope.To), err)
+		}
 	}
 }
 
