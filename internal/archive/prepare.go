@@ -14,7 +14,6 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/proto/entry"
 	"siegel/internal/proto/mime"
-	"siegel/internal/proto/mime/header"
 	"siegel/internal/vault/seal"
 )
 
@@ -220,7 +219,7 @@ func (a *Archive) describe(ctx context.Context, p *flow.Passage, key *seal.Pendi
 	if err != nil {
 		return err
 	}
-	if err := a.address(ctx, p, key, evidence.Envelope, envelope, tree); err != nil {
+	if err := a.address(ctx, p, key, evidence, tree); err != nil {
 		return err
 	}
 	u.Leaves = []flow.Leaf{{Log: "message", Entry: text, Sealed: u.Objects[0].SHA256}}
@@ -235,38 +234,34 @@ func (a *Archive) describe(ctx context.Context, p *flow.Passage, key *seal.Pendi
 	return nil
 }
 
-// address seals the key to the archive and to the people whose addresses stand
-// in the envelope or in the header.
-func (a *Archive) address(ctx context.Context, p *flow.Passage, key *seal.Pending, items []entry.Opening, envelope entry.Opening, tree *entry.Tree) error {
+// address seals the key to the archive and to the people who are its readers.
+func (a *Archive) address(ctx context.Context, p *flow.Passage, key *seal.Pending, e entry.Evidence, tree *entry.Tree) error {
 	inEnvelope := []mail.Address{mail.NewAddress(p.Envelope.From)}
 	for _, to := range p.Envelope.To {
 		inEnvelope = append(inEnvelope, mail.NewAddress(to))
 	}
-	archive, owners, err := a.People.Sealing(ctx, a.DB.Tenant(p.Tenant), append(HeaderAddresses(p.Parsed), inEnvelope...))
+	var addresses []mail.Address
+	switch audienceOf(e) {
+	case keepers:
+	case named:
+		addresses = inEnvelope
+	case everybody:
+		addresses = append(HeaderAddresses(p.Parsed), inEnvelope...)
+	}
+	archive, owners, err := a.People.Sealing(ctx, a.DB.Tenant(p.Tenant), addresses)
 	if err != nil {
 		return fmt.Errorf("holders: %w", err)
 	}
 	key.For(seal.Recipient{Holder: archive, Archive: true})
+	envelope := entry.Opening{Salt: e.EnvelopeSalt, Value: tree.Value()}
 	for _, o := range owners {
-		own, err := OwnItems(o, inEnvelope, items, envelope, tree)
+		own, err := OwnItems(o, inEnvelope, e.Envelope, envelope, tree)
 		if err != nil {
 			return err
 		}
 		key.For(seal.Recipient{Holder: o.Holder, Extra: entry.EncodeOwn(own)})
 	}
 	return nil
-}
-
-// HeaderAddresses returns the addresses in a message's header that make a
-// person one of its readers.
-func HeaderAddresses(m *mime.Message) []mail.Address {
-	found := header.Addresses(m.Fields, "From", "Sender", "Reply-To", "To", "Cc",
-		"Resent-From", "Resent-Sender", "Resent-Reply-To", "Resent-To", "Resent-Cc", "Resent-Bcc")
-	out := make([]mail.Address, len(found))
-	for i, f := range found {
-		out[i] = mail.Address(f)
-	}
-	return out
 }
 
 // OwnItems returns the openings of a person's own addresses in an envelope.

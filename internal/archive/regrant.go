@@ -101,6 +101,10 @@ func (a *Archive) bears(ctx context.Context, s Reader, id mail.ID, key *seal.Ope
 	if err != nil {
 		return nil, false, fault.Because(fault.Damaged, "the message's evidence is malformed", err)
 	}
+	who := audienceOf(evidence)
+	if who == keepers {
+		return nil, false, nil
+	}
 	tree := evidence.Tree()
 	own, err := OwnItems(to, envelopeAddresses(evidence), evidence.Envelope,
 		entry.Opening{Salt: evidence.EnvelopeSalt, Value: tree.Value()}, tree)
@@ -109,6 +113,9 @@ func (a *Archive) bears(ctx context.Context, s Reader, id mail.ID, key *seal.Ope
 	}
 	if len(own) > 0 {
 		return entry.EncodeOwn(own), true, nil
+	}
+	if who == named {
+		return nil, false, nil
 	}
 	m, err := a.header(ctx, s, r, key)
 	if err != nil {
@@ -122,15 +129,6 @@ func (a *Archive) bears(ctx context.Context, s Reader, id mail.ID, key *seal.Ope
 		}
 	}
 	return nil, false, nil
-}
-
-// envelopeAddresses returns sender and recipients as they are compared.
-func envelopeAddresses(e entry.Evidence) []mail.Address {
-	var list []mail.Address
-	for _, item := range e.Envelope {
-		list = append(list, mail.ItemAddress(string(item.Value)))
-	}
-	return list
 }
 
 // header reads the beginning of a message for its addresses.

@@ -18,8 +18,14 @@ import (
 // wrapped archives what a source of reports handed in.
 func (h *hall) wrapped(b []byte) mail.ID {
 	h.Helper()
-	p := h.passage(octets(b), "", "journal@example.com")
-	p.Source = mail.Source{Door: mail.DoorJournal, Peer: "192.0.2.1", ID: mail.ID{7}, Form: mail.Reports}
+	return h.handed(mail.Reports, "", b)
+}
+
+// handed archives what a source of a form handed in.
+func (h *hall) handed(form mail.Form, from string, b []byte) mail.ID {
+	h.Helper()
+	p := h.passage(octets(b), from, "journal@example.com")
+	p.Source = mail.Source{Door: mail.DoorJournal, Peer: "192.0.2.1", ID: mail.ID{7}, Form: form}
 	h.ok(unwrap.New().Prepare(context.Background(), p))
 	h.ok(h.archive.Prepare(context.Background(), p))
 	h.ok(h.room.Group(context.Background(), p))
@@ -116,11 +122,27 @@ func TestReportOfMany(t *testing.T) {
 }
 
 // What cannot be decoded is archived as it came, and who holds the archive sees it.
+// Readers do not, whatever address of theirs stands in its outer header or in the
+// transaction: the envelope with the blind copies is in it. They are given none later.
 func TestUndecodableReport(t *testing.T) {
 	h := newHall(t)
 	report, err := os.ReadFile("../proto/journal/testdata/bad/truncated.eml")
 	h.ok(err)
+	report = append([]byte("From: ann@example.com\r\nTo: bob@example.com\r\n"), report...)
+	h.people["journal@example.com"] = h.people["bob@example.com"]
 	id := h.wrapped(report)
+	keeper := h.members["keeper"]
+	for _, name := range []string{"ann", "bob"} {
+		reader := h.members[name]
+		_, err := h.shown(reader, id, "")
+		h.want(name, err, fault.NotFound)
+		owner := mail.Owner{Holder: reader.holder, Addresses: []mail.Address{mail.Address(name + "@example.com"), "journal@example.com"}}
+		if n, err := h.archive.Regrant(t.Context(), keeper, owner, func(int64, int64) {}); n != 0 || err != nil {
+			t.Errorf("%s was given %d, %v", name, n, err)
+		}
+		_, err = h.shown(reader, id, "")
+		h.want(name+" later", err, fault.NotFound)
+	}
 	b, err := h.shown(h.members["keeper"], id, "a reason")
 	if err != nil || !bytes.Equal(b, report) {
 		t.Errorf("%q, %v", b, err)
@@ -131,4 +153,61 @@ func TestUndecodableReport(t *testing.T) {
 	if !strings.HasSuffix(m.Source, " undecodable") {
 		t.Errorf("source %q", m.Source)
 	}
+	checked, err := h.archive.VerifyOpened(t.Context(), keeper, archive.Opening{Found: func(f archive.Finding) { t.Error(f) }})
+	if err != nil || checked != 1 {
+		t.Errorf("%d checked, %v", checked, err)
+	}
+}
+
+// A copy whose delivery field names who got it is read by him and the envelope's
+// sender, now and when older mail is given: whoever stands in the header would learn
+// of a blind copy from it. Where no field names anybody the header counts.
+func TestDeliveryFields(t *testing.T) {
+	h := newHall(t)
+	keeper, ann, bob := h.members["keeper"], h.members["ann"], h.members["bob"]
+	text := "From: boss@example.com\r\nTo: ann@example.com\r\nCc: keeper@example.com\r\n\r\n"
+	h.people["boss@example.com"] = h.people["ann@example.com"]
+	blind := h.handed(mail.CopiesFields, "", []byte("X-Gm-Original-To: bob@example.com\r\n"+text+"1"))
+	sent := h.handed(mail.CopiesFields, "boss@example.com", []byte("Delivered-To: x@other.example\r\n"+text+"2"))
+	plain := h.handed(mail.CopiesFields, "", []byte(text+"3"))
+	copied := h.handed(mail.Copies, "", []byte("X-Gm-Original-To: bob@example.com\r\n"+text+"4"))
+	check := func(when string) {
+		t.Helper()
+		for _, c := range []struct {
+			what  string
+			id    mail.ID
+			reads map[*visitor]bool
+		}{
+			{"a blind copy", blind, map[*visitor]bool{bob: true}},
+			{"what was sent", sent, map[*visitor]bool{ann: true}},
+			{"no field", plain, map[*visitor]bool{ann: true}},
+			{"a field that is not believed", copied, map[*visitor]bool{ann: true}},
+		} {
+			for _, v := range []*visitor{ann, bob} {
+				_, err := h.shown(v, c.id, "")
+				if c.reads[v] {
+					h.ok(err)
+				} else {
+					h.want(when+": "+c.what, err, fault.NotFound)
+				}
+			}
+		}
+	}
+	check("as it came")
+	for _, one := range []struct {
+		v         *visitor
+		addresses []mail.Address
+	}{{ann, []mail.Address{"ann@example.com", "boss@example.com"}}, {bob, []mail.Address{"bob@example.com"}}} {
+		if n, err := h.archive.Regrant(t.Context(), keeper, mail.Owner{Holder: one.v.holder, Addresses: one.addresses}, func(int64, int64) {}); n != 0 || err != nil {
+			t.Errorf("%d given, %v", n, err)
+		}
+	}
+	check("later")
+	// Whose address in the field becomes hers later is given it.
+	carl := mail.Owner{Holder: bob.holder, Addresses: []mail.Address{"x@other.example"}}
+	if n, err := h.archive.Regrant(t.Context(), keeper, carl, func(int64, int64) {}); n != 1 || err != nil {
+		t.Errorf("%d given, %v", n, err)
+	}
+	_, err := h.shown(bob, sent, "")
+	h.ok(err)
 }

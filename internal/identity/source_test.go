@@ -317,3 +317,25 @@ func TestSourceDamaged(t *testing.T) {
 	}
 	check("repaired", "none", "source", 0)
 }
+
+// Where one of two sources at an address is gone from the rows, what comes may be his:
+// it waits, though the other one would have to sign in.
+func TestSourceDamagedBesideAnother(t *testing.T) {
+	h := newHouse(t)
+	admin := h.in("admin@a.test")
+	for name, signIn := range map[string]bool{"relay": false, "exchange": true} {
+		_, err := h.id.AddSource(t.Context(), admin, source.Registration{
+			Name: name, Address: "journal@a.test", Networks: []string{"192.0.2.0/24"}, SignIn: signIn, Form: mail.Copies,
+		})
+		h.ok(err)
+	}
+	p := source.Proof{Peer: at("192.0.2.1")}
+	if got := h.match("journal@a.test", p); len(got) != 32 {
+		t.Errorf("untouched: %s", got)
+	}
+	h.tamper(`DELETE FROM identity_source WHERE tenant = $1 AND name = 'relay'`)
+	h.id = h.another()
+	if got := h.match("journal@a.test", p); got != "damaged" {
+		t.Errorf("gone: %s", got)
+	}
+}

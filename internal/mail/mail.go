@@ -88,6 +88,24 @@ func (e Envelope) Item(i int) string {
 
 // ItemAddress returns the address in an item of an envelope, sender or recipient.
 func ItemAddress(item string) Address {
+	path, _ := cutItem(item)
+	return NewAddress(path)
+}
+
+// FieldMark begins how a recipient got a message whom one of its delivery fields
+// names.
+const FieldMark = "field "
+
+// ItemInField reports whether a recipient was named by a delivery field of the
+// message.
+func ItemInField(item string) bool {
+	_, how := cutItem(item)
+	return strings.HasPrefix(how, FieldMark)
+}
+
+// cutItem returns the path in an item of an envelope, and how its recipient got the
+// message.
+func cutItem(item string) (path, how string) {
 	path, ok := strings.CutPrefix(item, "RCPT TO:<")
 	if !ok {
 		path, _ = strings.CutPrefix(item, "MAIL FROM:<")
@@ -100,10 +118,10 @@ func ItemAddress(item string) Address {
 		case c == '"':
 			quoted = !quoted
 		case c == '>' && !quoted:
-			return NewAddress(path[:i])
+			return path[:i], strings.TrimPrefix(path[i+1:], " ")
 		}
 	}
-	return NewAddress(strings.TrimSuffix(path, ">"))
+	return strings.TrimSuffix(path, ">"), ""
 }
 
 // Time cuts a time to the microseconds that rows keep, in UTC.

@@ -166,6 +166,13 @@ func TestItem(t *testing.T) {
 			t.Errorf("%s: %q", item, got)
 		}
 	}
+	for item, want := range map[string]bool{
+		"RCPT TO:<a@b.example> field delivered-to": true, `RCPT TO:<"x> field y"@b.example>`: false, "RCPT TO:<a@b.example> bcc": false, "MAIL FROM:<field x>": false,
+	} {
+		if mail.ItemInField(item) != want {
+			t.Errorf("%s: not %v", item, want)
+		}
+	}
 	if mail.RefusedSize.Index() != 3 || mail.Refusal("other").Index() != -1 || !mail.DoorName("import") || mail.DoorName("exchange") {
 		t.Error("the words are others")
 	}
@@ -180,5 +187,19 @@ func TestTimes(t *testing.T) {
 	}
 	if mail.Month(at) != 202512 {
 		t.Errorf("month %d: months are those of UTC", mail.Month(at))
+	}
+}
+
+// The mark of a registered source comes back out of the line that is kept; others
+// have none.
+func TestMarkOf(t *testing.T) {
+	for mark, s := range map[string]mail.Source{
+		mail.MarkUndecodable: {Door: mail.DoorJournal, Peer: "192.0.2.1", TLS: "TLSv1.3", ID: mail.ID{1}, Mark: mail.MarkUndecodable},
+		mail.MarkMessage:     {Door: mail.DoorJournal, ID: mail.ID{1}, Mark: mail.MarkMessage},
+		"":                   {Door: mail.DoorLMTP, Peer: "unix", Mark: mail.MarkUndecodable},
+	} {
+		if got := mail.MarkOf(s.String()); got != mark {
+			t.Errorf("%s: %q", s, got)
+		}
 	}
 }

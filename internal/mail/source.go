@@ -1,6 +1,9 @@
 package mail
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Form is what a registered source hands in.
 type Form string
@@ -56,6 +59,15 @@ func (s Source) String() string {
 		line += " " + s.ID.String() + " " + or(s.Mark)
 	}
 	return line
+}
+
+// MarkOf returns the mark of a registered source in a line of [Source.String], and
+// nothing where there is none.
+func MarkOf(line string) string {
+	if words := strings.Split(line, " "); len(words) == 5 {
+		return words[4]
+	}
+	return ""
 }
 
 // Key names the source where what it handed in is counted.

@@ -164,12 +164,13 @@ func (c *session) ask(question string) ([]byte, error) {
 // signIn looks at a secret. Guessing is slow: a peer has few tries a minute, over
 // all its connections, and a connection three.
 func (c *session) signIn(ctx context.Context, user string, secret []byte) (err error) {
-	if !c.srv.peers.Try(c.peer) {
-		c.log.Warn("a client tries secrets: put off")
-		return c.end(sayGuess)
-	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.WorkTime)
 	defer cancel()
+	if !c.srv.peers.Try(c.peer) {
+		c.log.Warn("a client tries secrets: put off")
+		c.srv.deps.Count.Refused(c.tenantOf(ctx, user), mail.DoorJournal, mail.RefusedAuth)
+		return c.end(sayGuess)
+	}
 	f, err := c.trySecret(ctx, user, secret)
 	switch {
 	case err == nil:
@@ -193,6 +194,18 @@ func (c *session) signIn(ctx context.Context, user string, secret []byte) (err e
 		return c.end(sayGuess)
 	}
 	return c.fail(sayAuthNo)
+}
+
+// tenantOf returns whose domain a user name has, zero where it is nobody's. The secret
+// is not looked at.
+func (c *session) tenantOf(ctx context.Context, user string) mail.TenantID {
+	defer func() {
+		if v := recover(); v != nil {
+			_ = c.bug(v)
+		}
+	}()
+	f, _ := c.srv.deps.Sources.Match(ctx, mail.NewAddress(user), source.Proof{})
+	return f.Tenant
 }
 
 func (c *session) trySecret(ctx context.Context, user string, secret []byte) (f source.Found, err error) {

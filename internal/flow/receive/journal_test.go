@@ -229,6 +229,10 @@ func TestGuessing(t *testing.T) {
 		p := secure("127.0.0.1:1")
 		p.send("AUTH PLAIN " + wrong + "\r\nAUTH PLAIN " + right + "\r\n")
 		p.want("535 5.7.8 *", "421 4.7.0 *", "")
+		// Each is counted, also the one that was not looked at.
+		if got, want := h.count.all(), strings.Repeat("- journal auth, ", 10)+"a journal auth"; got != want {
+			t.Errorf("counted %s, want %s", got, want)
+		}
 		p = secure("192.0.2.1:1") // another peer has tries of its own
 		p.send("AUTH PLAIN " + right + "\r\n")
 		p.want("235 2.7.0 *")

@@ -140,7 +140,13 @@ func (c *session) chunk(ctx context.Context, arg string) error {
 	case err != nil || c.tx.in.err != nil:
 		// RFC 3030 section 2: after a failed chunk the transaction is over;
 		// further chunks are read and refused.
-		c.say(c.trouble(err))
+		r := c.trouble(err)
+		each := make([]smtp.Reply, len(c.tx.to))
+		for i := range each {
+			each[i] = r
+		}
+		c.refusedOf(each)
+		c.say(r)
 		c.reset()
 	default:
 		c.say(sayOK)

@@ -33,6 +33,13 @@ const (
 	memoryWait = 10 * time.Second
 )
 
+// What a report takes, in octets.
+const (
+	window       = 64 << 10        // of who reads it
+	perRecipient = 384             // beside his line: parsed, and as an item with salt and hash
+	shortest     = len("To:a@b\n") // line of a recipient
+)
+
 // Room unwraps. Use it from many goroutines; make it with [New].
 type Room struct {
 	memory *semaphore.Weighted
@@ -60,6 +67,15 @@ func (r *Room) Prepare(ctx context.Context, p *flow.Passage) error {
 
 // report unwraps a journal report.
 func (r *Room) report(ctx context.Context, p *flow.Passage) error {
+	// What is in a report shows only when it is read: until then it has its share for
+	// the most that its size allows.
+	size := p.Body.Size()
+	most := min(size, journal.MaxAround)
+	held := need(most, min(size/int64(shortest), journal.MaxRecipients), most) + window
+	if err := r.hold(ctx, held); err != nil {
+		return err
+	}
+	defer func() { r.memory.Release(held) }()
 	rep, err := scan(p.Body)
 	if errors.Is(err, journal.ErrNone) {
 		return nil
@@ -67,9 +83,6 @@ func (r *Room) report(ctx context.Context, p *flow.Passage) error {
 	var value []byte
 	var inside *inner
 	if err == nil {
-		if err := r.hold(ctx, p, rep); err != nil {
-			return err
-		}
 		inside, value, err = take(p, rep)
 	}
 	if errors.Is(err, journal.ErrUndecodable) || errors.Is(err, journal.ErrIrregular) {
@@ -84,22 +97,31 @@ func (r *Room) report(ctx context.Context, p *flow.Passage) error {
 	for i, to := range rep.To {
 		p.Envelope.To[i], p.Envelope.How[i] = to.Address, to.Mark()
 	}
+	// The rest is the passage's until it has ended.
+	encoded := int64(0)
+	if rep.Encoding == transfer.QuotedPrintable {
+		encoded = min(journal.MaxAround, rep.End-rep.Start)
+	}
+	kept := min(held, need(rep.Start+size-rep.End, int64(len(rep.To)), encoded))
+	held -= kept
+	p.Units = append(p.Units, flow.Unit{Release: func() { r.memory.Release(kept) }})
 	return nil
 }
 
-// hold takes memory for what surrounds the message, until the passage has ended: the
-// octets, and once more where they become the evidence.
-func (r *Room) hold(ctx context.Context, p *flow.Passage, rep *journal.Report) error {
-	n := 3 * (rep.Start + p.Body.Size() - rep.End)
-	if rep.Encoding == transfer.QuotedPrintable {
-		n += min(journal.MaxAround, rep.End-rep.Start)
-	}
+// need is what a report takes with so many octets around its message, recipients, and
+// octets that say how it was encoded: the text while it grows and its lines, later the
+// octets, the evidence and its box.
+func need(around, recipients, encoded int64) int64 {
+	return 4*around + perRecipient*recipients + encoded
+}
+
+// hold takes memory from the common share.
+func (r *Room) hold(ctx context.Context, n int64) error {
 	ctx, cancel := context.WithTimeout(ctx, memoryWait)
 	defer cancel()
 	if err := r.memory.Acquire(ctx, n); err != nil {
 		return fault.Because(fault.Exhausted, "no memory for the message", err)
 	}
-	p.Units = append(p.Units, flow.Unit{Release: func() { r.memory.Release(n) }})
 	return nil
 }
 
@@ -244,7 +266,7 @@ func (in *inner) measure() error {
 // Bounds of delivery fields.
 const (
 	maxHeader = 256 << 10
-	maxFields = 100
+	maxFields = 100 // recipients that they name
 )
 
 // fieldNames are the delivery fields that a source may be trusted with: of Google
@@ -266,29 +288,36 @@ func fields(p *flow.Passage) (err error) {
 		seen[mail.NewAddress(to)] = true
 		p.Envelope.How = append(p.Envelope.How, "")
 	}
-	known := len(seen)
+	most := len(p.Envelope.To) + maxFields
 	br := bufio.NewReader(io.LimitReader(r, maxHeader))
-	for len(seen) < known+maxFields {
+	for len(p.Envelope.To) < most {
 		f, ok, err := next(br)
 		if err != nil || !ok {
 			return err
 		}
 		for _, name := range fieldNames() {
-			if !f.Is(name) {
-				continue
-			}
-			for _, one := range strings.Split(f.Value, ",") {
-				a, err := smtp.ParseAddress(strings.Trim(strings.TrimSpace(one), "<>"))
-				if err != nil || seen[mail.NewAddress(a.String())] {
-					continue
-				}
-				seen[mail.NewAddress(a.String())] = true
-				p.Envelope.To = append(p.Envelope.To, a.String())
-				p.Envelope.How = append(p.Envelope.How, "field "+strings.ToLower(name))
+			if f.Is(name) {
+				named(p, f, mail.FieldMark+strings.ToLower(name), seen, most)
 			}
 		}
 	}
 	return nil
+}
+
+// named adds the recipients that a field names, until there are most in all.
+func named(p *flow.Passage, f header.Field, how string, seen map[mail.Address]bool, most int) {
+	for one := range strings.SplitSeq(f.Value, ",") {
+		if len(p.Envelope.To) == most {
+			return
+		}
+		a, err := smtp.ParseAddress(strings.Trim(strings.TrimSpace(one), "<>"))
+		if err != nil || seen[mail.NewAddress(a.String())] {
+			continue
+		}
+		seen[mail.NewAddress(a.String())] = true
+		p.Envelope.To = append(p.Envelope.To, a.String())
+		p.Envelope.How = append(p.Envelope.How, how)
+	}
 }
 
 // next reads one field of a header. ok is false behind the last one.

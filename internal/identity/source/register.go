@@ -182,7 +182,10 @@ func (r *Register) Match(ctx context.Context, to mail.Address, p Proof) (f Found
 			f.ID, f.Form = s.ID, s.Form
 			return f, nil
 		case unnamed:
-			f.ID, best = s.ID, ErrSignIn // whose refusal it is
+			f.ID = s.ID // whose refusal it is
+			if v.damaged == nil {
+				best = ErrSignIn // otherwise he may be the one that is damaged: a refusal is for good
+			}
 		case wrong:
 		}
 	}
