@@ -6,8 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -44,31 +42,6 @@ func run(t *testing.T, dir string, args ...string) string {
 		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return string(out)
-}
-
-// The unit is as closed as systemd can judge, and has no line that systemd does
-// not know.
-func TestUnit(t *testing.T) {
-	t.Parallel()
-	if _, err := exec.LookPath("systemd-analyze"); err != nil {
-		t.Skip("this machine has no systemd-analyze")
-	}
-	unit := filepath.Join(top(t), "deploy", "systemd", "siegel.service")
-	out := run(t, t.TempDir(), "systemd-analyze", "security", "--offline=true", "--no-pager", unit)
-	found := regexp.MustCompile(`exposure level for siegel\.service: ([0-9.]+)`).FindStringSubmatch(out)
-	if found == nil {
-		t.Fatalf("no verdict in\n%s", out)
-	}
-	if level, err := strconv.ParseFloat(found[1], 64); err != nil || level > 1.5 {
-		t.Errorf("exposure %s, must be at most 1.5\n%s", found[1], out)
-	}
-	c := exec.CommandContext(t.Context(), "systemd-analyze", "verify", unit)
-	verdict, _ := c.CombinedOutput() // fails where the program is not installed
-	for line := range strings.Lines(string(verdict)) {
-		if strings.Contains(line, "siegel.service") && !strings.Contains(line, "is not executable") {
-			t.Error(line)
-		}
-	}
 }
 
 // The scripts make certificates that their names and the authority bear out,
