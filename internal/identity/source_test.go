@@ -185,6 +185,12 @@ func TestSourceRefused(t *testing.T) {
 	h.want("twice", err, fault.Conflict)
 	_, err = h.id.RenewSource(t.Context(), admin, "other", nil)
 	h.want("another's secret", err, fault.NotFound)
+	// It signs in with nothing, so a secret would end its mail.
+	_, err = h.id.RenewSource(t.Context(), admin, "n", nil)
+	h.want("a secret for who does not sign in", err, fault.Conflict)
+	if got := h.match("j@a.test", source.Proof{Peer: at("192.0.2.1")}); len(got) != 32 {
+		t.Errorf("after a secret was refused: %s", got)
+	}
 	h.want("another removed", h.id.RemoveSource(t.Context(), admin, "other"), fault.NotFound)
 	list, err := h.id.ListSources(t.Context(), h.in("keeper@a.test"))
 	h.ok(err)

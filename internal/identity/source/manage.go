@@ -204,8 +204,9 @@ func (r *Register) named(ctx context.Context, tx *db.Tx, name string) (Source, b
 	return s, ok, err
 }
 
-// Renew gives a source a new secret, or its first one. It fails with kind Damaged
-// where its row does not stand.
+// Renew gives a source that signs in a new secret. It fails with kind Conflict for
+// one that does not, which would be refused until its mail server signs in, and with
+// kind Damaged where its row does not stand.
 func (r *Register) Renew(ctx context.Context, t db.Tenant, by mail.ID, name string, chosen []byte) (out Added, err error) {
 	err = t.Update(ctx, func(tx *db.Tx) error {
 		s, ok, err := r.named(ctx, tx, name)
@@ -215,10 +216,10 @@ func (r *Register) Renew(ctx context.Context, t db.Tenant, by mail.ID, name stri
 		if !ok {
 			return s.Row().Changed()
 		}
-		was := s.settings()
-		if len(s.verifier) > 0 {
-			was += " of " + s.Entered().Format("2006-01-02T15:04:05Z")
+		if len(s.verifier) == 0 {
+			return fault.Newf(fault.Conflict, "the source %q does not sign in: to have it sign in, remove it and add it again with --auth", name)
 		}
+		was := s.settings() + " of " + s.Entered().Format("2006-01-02T15:04:05Z")
 		if out.Secret, err = s.renew(chosen); err != nil {
 			return err
 		}
