@@ -44,46 +44,6 @@ func run(t *testing.T, dir string, args ...string) string {
 	return string(out)
 }
 
-// The scripts make certificates that their names and the authority bear out,
-// secrets that nobody else reads, and change nothing when they run again.
-func TestSecrets(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "secrets")
-	script := filepath.Join(top(t), "deploy", "container", "secrets.sh")
-	run(t, t.TempDir(), script, dir)
-	before := contents(t, dir)
-	for _, name := range []string{"siegel", "postgres", "store"} {
-		run(t, dir, "openssl", "verify", "-CAfile", "ca.pem", "-verify_hostname", name, name+".pem")
-	}
-	for _, name := range []string{"ca.key", "siegel.key", "postgres.key", "store.key", "s3.secret", "postgres.password", "postgres.address", "store.env"} {
-		info, err := os.Stat(filepath.Join(dir, name))
-		must(t, err)
-		if info.Mode().Perm()&0o077 != 0 {
-			t.Errorf("others can read %s (%04o)", name, info.Mode().Perm())
-		}
-	}
-	run(t, t.TempDir(), script, dir)
-	for name, was := range contents(t, dir) {
-		if !bytes.Equal(was, before[name]) {
-			t.Errorf("%s is another one after the second run", name)
-		}
-	}
-}
-
-func contents(t *testing.T, dir string) map[string][]byte {
-	t.Helper()
-	all := make(map[string][]byte)
-	entries, err := os.ReadDir(dir)
-	must(t, err)
-	for _, e := range entries {
-		if e.Type().IsRegular() {
-			all[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name()))
-			must(t, err)
-		}
-	}
-	return all
-}
-
 // The Compose files are YAML, and whatever of ours they mount is there or is made
 // by secrets.sh.
 func TestCompose(t *testing.T) {
