@@ -223,6 +223,17 @@ func TestSourceChanges(t *testing.T) {
 		t.Error(err)
 	}
 	h.ok(h.id.RemoveSource(t.Context(), admin, "exchange"))
+	list, err := h.id.ListSources(t.Context(), admin)
+	h.ok(err)
+	if len(list) != 1 || !list[0].Ended || list[0].ID != a.ID || list[0].Name != "exchange" || list[0].Address != "j@a.test" || list[0].User != "" {
+		t.Errorf("after its end: %+v", list)
+	}
+	if name, err := h.id.SourceName(t.Context(), admin, a.ID); err != nil || name != "exchange" {
+		t.Errorf("it was called %q, %v", name, err)
+	}
+	if name, err := h.id.SourceName(t.Context(), admin, mail.NewID()); err != nil || name != "" {
+		t.Errorf("nobody is called %q, %v", name, err)
+	}
 	if _, err := sources.SignIn(t.Context(), "exchange@a.test", []byte(b.Secret)); !errors.Is(err, source.ErrNone) {
 		t.Errorf("after its end: %v", err)
 	}

@@ -96,7 +96,7 @@ func (c commands) print(s state) {
 	case s.BuiltIn:
 		_, _ = fmt.Fprintf(c.Out, "%-20s %s\n", s.Name, c.Say("always there"))
 	case s.Ended:
-		_, _ = fmt.Fprintf(c.Out, "%-20s %s\n", s.Name, c.Say("has ended"))
+		_, _ = fmt.Fprintf(c.Out, "%-20s %s%s\n", s.Name, c.Say("has ended"), wasTo(s.Address))
 	default:
 		_, _ = fmt.Fprintf(c.Out, "%-20s %s  %s\n", s.Name, s.Address, s.Form)
 	}
@@ -116,6 +116,14 @@ func (c commands) print(s state) {
 	c.counts(c.Say("7 days"), s.Week)
 	c.counts(c.Say("all"), s.All)
 	c.silence(s)
+}
+
+// wasTo is where a source that has ended delivered to, where that is known.
+func wasTo(address string) string {
+	if address == "" {
+		return ""
+	}
+	return "  (" + address + ")"
 }
 
 // counts prints that what was received is what became of it.

@@ -257,6 +257,9 @@ func (r *Register) Remove(ctx context.Context, t db.Tenant, by mail.ID, name str
 			if err := r.Ender.End(ctx, tx, s.ID); err != nil {
 				return err
 			}
+			if err := s.remember(ctx, tx); err != nil {
+				return err
+			}
 			return r.Trail.RecordIn(ctx, tx, e)
 		}
 		// A row that a hand put there might have the id of something else, which
