@@ -260,6 +260,36 @@ func TestSourceChanges(t *testing.T) {
 	}
 }
 
+// Beside a source of the same address that is asked for less, the proof of the other
+// is needless: whoever adds the second of them is told.
+func TestSourceBeside(t *testing.T) {
+	h := newHouse(t)
+	admin := h.in("admin@a.test")
+	file, _ := clientCert(t)
+	add := func(name, want string, n source.Registration) {
+		t.Helper()
+		n.Name, n.Form = name, mail.Copies
+		out, err := h.id.AddSource(t.Context(), admin, n)
+		h.ok(err)
+		got := ""
+		if out.Beside != nil {
+			got = out.Beside.Weaker + " " + out.Beside.Stronger
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	net := []string{"192.0.2.0/24"}
+	add("both", "", source.Registration{Address: "j@a.test", Networks: net, SignIn: true})
+	add("elsewhere", "", source.Registration{Address: "k@a.test", Networks: net})
+	add("same", "", source.Registration{Address: "j@a.test", Networks: []string{"198.51.100.0/24"}, SignIn: true})
+	add("other", "", source.Registration{Address: "j@a.test", Certificate: file})
+	add("less", "less both", source.Registration{Address: "j@a.test", Networks: net})
+	add("more", "elsewhere more", source.Registration{Address: "k@a.test", Networks: net, Certificate: file, SignIn: true})
+	h.ok(h.id.RemoveSource(t.Context(), admin, "elsewhere"))
+	add("again", "", source.Registration{Address: "k@a.test", Networks: net, Certificate: file, SignIn: true})
+}
+
 // rowProblems is what ledger verify says of the rows of alpha.
 func (h *house) rowProblems() int {
 	h.Helper()

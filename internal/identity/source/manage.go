@@ -46,6 +46,28 @@ type Registration struct {
 type Added struct {
 	Listed
 	Secret string `json:"secret,omitempty"` // that was made; shown this once
+	Beside *Pair  `json:"beside,omitempty"` // one that makes another's proof needless; nil for none
+}
+
+// Pair are two sources of one address, of which one is asked for less: who is the
+// weaker needs nothing of the other.
+type Pair struct {
+	Weaker   string `json:"weaker"`
+	Stronger string `json:"stronger"`
+}
+
+// beside returns the first pair that a source makes with one of the same address.
+func (v *view) beside(s Source) *Pair {
+	for _, o := range v.sources {
+		switch mine, its := s.asks(), o.asks(); {
+		case o.Address != s.Address || mine == its:
+		case mine&its == mine:
+			return &Pair{Weaker: s.Name, Stronger: o.Name}
+		case mine&its == its:
+			return &Pair{Weaker: o.Name, Stronger: s.Name}
+		}
+	}
+	return nil
 }
 
 func (s Source) listed(damaged bool) Listed {
@@ -74,6 +96,11 @@ func (r *Register) Add(ctx context.Context, t db.Tenant, by mail.ID, n Registrat
 	if len(s.Networks)+len(s.Certificate)+len(s.verifier) == 0 {
 		return out, fault.New(fault.Invalid, "a source proves itself by a network, a certificate or SMTP AUTH: name one at least")
 	}
+	others, err := r.view(ctx, s.tenant)
+	if err != nil {
+		return out, err
+	}
+	out.Beside = others.beside(s)
 	err = t.Update(ctx, func(tx *db.Tx) error {
 		var have int
 		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM identity_source WHERE tenant = $1`).Scan(&have); err != nil {
