@@ -75,7 +75,10 @@ func (c commands) open(cmd *cobra.Command, command string, body console.Proof, t
 
 // cameIn says where a message came from, to who holds the archive.
 func (c commands) cameIn(m console.Shown) {
-	if m.Source != "" {
+	switch {
+	case m.Called != "":
+		fmt.Fprintln(c.Err, c.Say("came in by: %s (the source %s)", m.Source, m.Called))
+	case m.Source != "":
 		fmt.Fprintln(c.Err, c.Say("came in by: %s", m.Source))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"siegel/internal/identity/source"
+	"siegel/internal/mail"
 )
 
 // Sources returns who knows which clients may hand in mail, for the journal door.
@@ -34,10 +35,16 @@ func (i *Identity) RemoveSource(ctx context.Context, s *Session, name string) er
 	return i.sources.Remove(ctx, s.tenant, s.person.ID, name)
 }
 
-// ListSources lists the tenant's sources.
+// ListSources lists the tenant's sources, also those that were removed.
 func (i *Identity) ListSources(ctx context.Context, s *Session) ([]source.Listed, error) {
 	if err := i.must(ctx, s, Administrator, Keeper, Auditor); err != nil {
 		return nil, err
 	}
-	return i.sources.All(ctx, s.tenant)
+	return i.sources.Known(ctx, s.tenant)
+}
+
+// SourceName returns what a source is called, or was before it was removed; empty
+// where nobody knows. It is for a message's reader who was shown its source's id.
+func (i *Identity) SourceName(ctx context.Context, s *Session, id mail.ID) (string, error) {
+	return i.sources.Name(ctx, s.tenant, id)
 }

@@ -185,6 +185,12 @@ func TestSourceRefused(t *testing.T) {
 	h.want("twice", err, fault.Conflict)
 	_, err = h.id.RenewSource(t.Context(), admin, "other", nil)
 	h.want("another's secret", err, fault.NotFound)
+	// It signs in with nothing, so a secret would end its mail.
+	_, err = h.id.RenewSource(t.Context(), admin, "n", nil)
+	h.want("a secret for who does not sign in", err, fault.Conflict)
+	if got := h.match("j@a.test", source.Proof{Peer: at("192.0.2.1")}); len(got) != 32 {
+		t.Errorf("after a secret was refused: %s", got)
+	}
 	h.want("another removed", h.id.RemoveSource(t.Context(), admin, "other"), fault.NotFound)
 	list, err := h.id.ListSources(t.Context(), h.in("keeper@a.test"))
 	h.ok(err)
@@ -217,6 +223,17 @@ func TestSourceChanges(t *testing.T) {
 		t.Error(err)
 	}
 	h.ok(h.id.RemoveSource(t.Context(), admin, "exchange"))
+	list, err := h.id.ListSources(t.Context(), admin)
+	h.ok(err)
+	if len(list) != 1 || !list[0].Ended || list[0].ID != a.ID || list[0].Name != "exchange" || list[0].Address != "j@a.test" || list[0].User != "" {
+		t.Errorf("after its end: %+v", list)
+	}
+	if name, err := h.id.SourceName(t.Context(), admin, a.ID); err != nil || name != "exchange" {
+		t.Errorf("it was called %q, %v", name, err)
+	}
+	if name, err := h.id.SourceName(t.Context(), admin, mail.NewID()); err != nil || name != "" {
+		t.Errorf("nobody is called %q, %v", name, err)
+	}
 	if _, err := sources.SignIn(t.Context(), "exchange@a.test", []byte(b.Secret)); !errors.Is(err, source.ErrNone) {
 		t.Errorf("after its end: %v", err)
 	}
@@ -241,6 +258,36 @@ func TestSourceChanges(t *testing.T) {
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("events:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
+}
+
+// Beside a source of the same address that is asked for less, the proof of the other
+// is needless: whoever adds the second of them is told.
+func TestSourceBeside(t *testing.T) {
+	h := newHouse(t)
+	admin := h.in("admin@a.test")
+	file, _ := clientCert(t)
+	add := func(name, want string, n source.Registration) {
+		t.Helper()
+		n.Name, n.Form = name, mail.Copies
+		out, err := h.id.AddSource(t.Context(), admin, n)
+		h.ok(err)
+		got := ""
+		if out.Beside != nil {
+			got = out.Beside.Weaker + " " + out.Beside.Stronger
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	net := []string{"192.0.2.0/24"}
+	add("both", "", source.Registration{Address: "j@a.test", Networks: net, SignIn: true})
+	add("elsewhere", "", source.Registration{Address: "k@a.test", Networks: net})
+	add("same", "", source.Registration{Address: "j@a.test", Networks: []string{"198.51.100.0/24"}, SignIn: true})
+	add("other", "", source.Registration{Address: "j@a.test", Certificate: file})
+	add("less", "less both", source.Registration{Address: "j@a.test", Networks: net})
+	add("more", "elsewhere more", source.Registration{Address: "k@a.test", Networks: net, Certificate: file, SignIn: true})
+	h.ok(h.id.RemoveSource(t.Context(), admin, "elsewhere"))
+	add("again", "", source.Registration{Address: "k@a.test", Networks: net, Certificate: file, SignIn: true})
 }
 
 // rowProblems is what ledger verify says of the rows of alpha.

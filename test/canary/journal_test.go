@@ -69,7 +69,7 @@ func (p *program) journal(words map[string]string) {
 	}
 	must(c.Quit())
 	keeper := []string{"--as", "keeper@" + stand.Domain, "--password-file", p.password("keeper")}
-	if out := p.run(append([]string{"source", "list"}, keeper...)...); !bytes.Contains(out, []byte("1 journal reports unwrapped, 1 kept as they came")) {
+	if out := p.run(append([]string{"source", "list"}, keeper...)...); !bytes.Contains(out, []byte("1 journal report unwrapped, 1 kept as they came")) {
 		p.t.Errorf("%s", out)
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -44,71 +42,6 @@ func run(t *testing.T, dir string, args ...string) string {
 		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return string(out)
-}
-
-// The unit is as closed as systemd can judge, and has no line that systemd does
-// not know.
-func TestUnit(t *testing.T) {
-	t.Parallel()
-	if _, err := exec.LookPath("systemd-analyze"); err != nil {
-		t.Skip("this machine has no systemd-analyze")
-	}
-	unit := filepath.Join(top(t), "deploy", "systemd", "siegel.service")
-	out := run(t, t.TempDir(), "systemd-analyze", "security", "--offline=true", "--no-pager", unit)
-	found := regexp.MustCompile(`exposure level for siegel\.service: ([0-9.]+)`).FindStringSubmatch(out)
-	if found == nil {
-		t.Fatalf("no verdict in\n%s", out)
-	}
-	if level, err := strconv.ParseFloat(found[1], 64); err != nil || level > 1.5 {
-		t.Errorf("exposure %s, must be at most 1.5\n%s", found[1], out)
-	}
-	c := exec.CommandContext(t.Context(), "systemd-analyze", "verify", unit)
-	verdict, _ := c.CombinedOutput() // fails where the program is not installed
-	for line := range strings.Lines(string(verdict)) {
-		if strings.Contains(line, "siegel.service") && !strings.Contains(line, "is not executable") {
-			t.Error(line)
-		}
-	}
-}
-
-// The scripts make certificates that their names and the authority bear out,
-// secrets that nobody else reads, and change nothing when they run again.
-func TestSecrets(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "secrets")
-	script := filepath.Join(top(t), "deploy", "container", "secrets.sh")
-	run(t, t.TempDir(), script, dir)
-	before := contents(t, dir)
-	for _, name := range []string{"siegel", "postgres", "store"} {
-		run(t, dir, "openssl", "verify", "-CAfile", "ca.pem", "-verify_hostname", name, name+".pem")
-	}
-	for _, name := range []string{"ca.key", "siegel.key", "postgres.key", "store.key", "s3.secret", "postgres.password", "postgres.address", "store.env"} {
-		info, err := os.Stat(filepath.Join(dir, name))
-		must(t, err)
-		if info.Mode().Perm()&0o077 != 0 {
-			t.Errorf("others can read %s (%04o)", name, info.Mode().Perm())
-		}
-	}
-	run(t, t.TempDir(), script, dir)
-	for name, was := range contents(t, dir) {
-		if !bytes.Equal(was, before[name]) {
-			t.Errorf("%s is another one after the second run", name)
-		}
-	}
-}
-
-func contents(t *testing.T, dir string) map[string][]byte {
-	t.Helper()
-	all := make(map[string][]byte)
-	entries, err := os.ReadDir(dir)
-	must(t, err)
-	for _, e := range entries {
-		if e.Type().IsRegular() {
-			all[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name()))
-			must(t, err)
-		}
-	}
-	return all
 }
 
 // The Compose files are YAML, and whatever of ours they mount is there or is made

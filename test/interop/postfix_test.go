@@ -208,7 +208,7 @@ func wait(t *testing.T, what string, there func() bool) {
 
 // serve runs a server with a door for Postfix, a socket and a port, until the test
 // ends, and returns both as Postfix writes them.
-func serve(t *testing.T) (socket, port string, a *app.App) {
+func serve(t *testing.T, host string) (socket, port string, a *app.App) {
 	t.Helper()
 	dir, door := filepath.Join(t.TempDir(), "data"), folder(t, "siegel")
 	if err := stand.New(t.Context(), dir); err != nil {
@@ -216,7 +216,7 @@ func serve(t *testing.T) (socket, port string, a *app.App) {
 	}
 	socket, port = filepath.Join(door, "lmtp.sock"), freePort(t)
 	a, err := stand.Open(t.Context(), app.Options{Dir: dir, Log: stand.Log(), Change: func(c *config.Config) {
-		c.LMTP.Sockets, c.LMTP.Listen = []string{socket}, []string{"127.0.0.1:" + port}
+		c.LMTP.Sockets, c.LMTP.Listen = []string{socket}, []string{host + ":" + port}
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -275,7 +275,7 @@ func TestPostfix(t *testing.T) {
 		t.Skip("Postfix's master process needs root")
 	}
 	program(t, "postfix")
-	socket, port, a := serve(t)
+	socket, port, a := serve(t, "127.0.0.1")
 	for name, transport := range map[string]string{"socket": "lmtp:" + socket, "port": "lmtp:" + port} {
 		t.Run(name, func(t *testing.T) {
 			kept := regexp.MustCompile(`to=<journal@stand\.example>.*status=sent \(250 2\.0\.0 Kept as [0-9a-f]{32}\)`)
@@ -317,4 +317,49 @@ func TestPostfix(t *testing.T) {
 			t.Errorf("%d messages are found", n)
 		}
 	})
+}
+
+// The LMTP door of a container listens on an address that is not loopback and takes mail after STARTTLS only. Postfix
+// delivers there with the policy of deploy/README.md, keeps the mail where the certificate is for another name, and bounces it without
+// TLS.
+func TestPostfixContainer(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("Postfix's master process needs root")
+	}
+	program(t, "postfix")
+	_, next, a := serve(t, "0.0.0.0")
+	b, err := os.ReadFile(a.Config.TLS.Certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := folder(t, "tls")
+	ca := filepath.Join(dir, "ca.pem")
+	if err := os.WriteFile(ca, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		match, want string
+		found       int
+	}{
+		"right": {"localhost", `Verified TLS connection established[\s\S]*status=sent \(250 2\.0\.0 Kept as`, 1},
+		"wrong": {"archive.example.org", `status=deferred \(Server certificate not verified`, 0},
+		"none":  {"", `status=bounced .*said: 530 5\.7\.0 Must issue a STARTTLS`, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			more := []string{"lmtp_tls_CAfile = " + ca, "lmtp_tls_loglevel = 1"}
+			if c.match != "" {
+				policy := filepath.Join(dir, name)
+				if err := os.WriteFile(policy, []byte(strings.TrimPrefix(next, "inet:")+"  secure match="+c.match+"\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				more = append(more, "lmtp_tls_policy_maps = texthash:"+policy)
+			}
+			p := startPostfix(t, "journal@"+stand.Domain, "lmtp:"+next, more...)
+			p.send(t, "container-"+name)
+			wait(t, "the answer", func() bool { return regexp.MustCompile(c.want).MatchString(p.log()) })
+			if n := found(t, a, "container-"+name); n != c.found {
+				t.Errorf("%d messages are found", n)
+			}
+		})
+	}
 }

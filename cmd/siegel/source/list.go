@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"siegel/internal/front/console"
 	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
 )
 
 // counted is what came in.
@@ -76,8 +78,17 @@ func (c commands) list() *cobra.Command {
 }
 
 func (c commands) people(out listed) {
+	refused := make(map[string]bool)
 	for _, s := range out.Sources {
 		c.print(s)
+		for reason := range s.All.Reasons {
+			refused[reason] = true
+		}
+	}
+	for _, reason := range slices.Sorted(maps.Keys(refused)) {
+		if means := c.means(reason); means != "" {
+			_, _ = fmt.Fprintf(c.Out, "%s: %s\n", reason, means)
+		}
 	}
 	c.Print("Together: %d sealed by the counts, %d in the message log from entry %d on.", out.Whole.Sealed, out.Whole.Log, out.Whole.From)
 	const gib = 1 << 30
@@ -96,7 +107,7 @@ func (c commands) print(s state) {
 	case s.BuiltIn:
 		_, _ = fmt.Fprintf(c.Out, "%-20s %s\n", s.Name, c.Say("always there"))
 	case s.Ended:
-		_, _ = fmt.Fprintf(c.Out, "%-20s %s\n", s.Name, c.Say("has ended"))
+		_, _ = fmt.Fprintf(c.Out, "%-20s %s%s\n", s.Name, c.Say("has ended"), wasTo(s.Address))
 	default:
 		_, _ = fmt.Fprintf(c.Out, "%-20s %s  %s\n", s.Name, s.Address, s.Form)
 	}
@@ -118,18 +129,60 @@ func (c commands) print(s state) {
 	c.silence(s)
 }
 
+// wasTo is where a source that has ended delivered to, where that is known.
+func wasTo(address string) string {
+	if address == "" {
+		return ""
+	}
+	return "  (" + address + ")"
+}
+
+// means explains why something was refused; empty for what a newer server may say.
+func (c commands) means(reason string) string {
+	switch mail.Refusal(reason) {
+	case mail.RefusedAuth:
+		return c.Say("a secret that is wrong, or missing")
+	case mail.RefusedRecipient:
+		return c.Say("an address that is not one for this client, or nobody's")
+	case mail.RefusedPolicy:
+		return c.Say("a message that is not accepted")
+	case mail.RefusedSize:
+		return c.Say("a message that is too large")
+	case mail.RefusedRoom:
+		return c.Say("no room now on disk or in memory; the mail server tries again")
+	case mail.RefusedLater:
+		return c.Say("put off; the mail server tries again")
+	}
+	return ""
+}
+
+// span writes seconds for people, in the two greatest units, which are the same in both languages.
+func span(seconds int64) string {
+	const minute, hour, day = 60, 60 * 60, 24 * 60 * 60
+	switch {
+	case seconds < minute:
+		return fmt.Sprintf("%d s", seconds)
+	case seconds < hour:
+		return fmt.Sprintf("%d min", seconds/minute)
+	case seconds < day:
+		return fmt.Sprintf("%d h %d min", seconds/hour, seconds%hour/minute)
+	default:
+		return fmt.Sprintf("%d d %d h", seconds/day, seconds%day/hour)
+	}
+}
+
 // counts prints that what was received is what became of it.
 func (c commands) counts(when string, n counted) {
-	line := c.Say("    %s: %d received = %d sealed + %d references + %d refused", when, n.Received, n.Accepted, n.References, n.Refused)
+	line := c.Say("    %s: %d received = %d sealed + %d {reference|references} + %d refused", when, n.Received, n.Accepted, n.References, n.Refused)
 	var why []string
-	for reason, n := range n.Reasons {
-		why = append(why, fmt.Sprintf("%s %d", reason, n))
+	for _, reason := range slices.Sorted(maps.Keys(n.Reasons)) {
+		why = append(why, fmt.Sprintf("%s %d", reason, n.Reasons[reason]))
 	}
-	if slices.Sort(why); len(why) > 0 {
+	if len(why) > 0 {
 		line += " (" + strings.Join(why, ", ") + ")"
 	}
 	if n.Reports > 0 || n.Undecodable > 0 {
-		line += "; " + c.Say("%d journal reports unwrapped, %d kept as they came", n.Reports, n.Undecodable)
+		line += "; " + c.Say("%d {journal report|journal reports} unwrapped, %d kept as they came", n.Reports, n.Undecodable)
 	}
 	_, _ = fmt.Fprintln(c.Out, line)
 }
@@ -139,7 +192,7 @@ func (c commands) silence(s state) {
 		c.Print("    nothing has come in yet")
 		return
 	}
-	last, silent, usual := s.Last.Local().Format(time.DateTime), time.Duration(s.Silent)*time.Second, time.Duration(s.Usual)*time.Second
+	last, silent, usual := s.Last.Local().Format(time.DateTime), span(s.Silent), span(s.Usual)
 	if s.Alarm {
 		c.Print("    ALARM: silent since %s, for %s; usual are %s at most", last, silent, usual)
 		return

@@ -3,6 +3,8 @@
 package source
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"siegel/cmd/siegel/cli"
@@ -31,6 +33,11 @@ type added struct {
 	Networks    []string `json:"networks"`
 	Certificate string   `json:"certificate,omitempty"`
 	Form        string   `json:"form"`
+
+	Beside *struct { // the new source and one of the same address, of which one is asked for less
+		Weaker   string `json:"weaker"`
+		Stronger string `json:"stronger"`
+	} `json:"beside,omitempty"`
 }
 
 func (c commands) add() *cobra.Command {
@@ -62,6 +69,9 @@ func (c commands) add() *cobra.Command {
 			return c.Result(out, func() {
 				c.Print("The source %s is registered: what it delivers to %s is archived.", out.Name, out.Address)
 				c.show(out)
+				if p := out.Beside; p != nil {
+					_, _ = fmt.Fprintln(c.Err, c.Say("Note: %[1]s and %[2]s deliver to the same address, and %[1]s proves itself by less: who is %[1]s needs nothing of %[2]s.", p.Weaker, p.Stronger))
+				}
 			})
 		},
 	})

@@ -441,7 +441,8 @@ type Shown struct {
 	Size    int64     `json:"size,omitzero"`
 	SHA256  string    `json:"sha256,omitzero"`
 	Arrived time.Time `json:"arrived,omitzero"`
-	Source  string    `json:"source,omitempty"` // docs/formats/entry.md; for who holds the archive
+	Source  string    `json:"source,omitempty"`      // docs/formats/entry.md; for who holds the archive
+	Called  string    `json:"source_name,omitempty"` // of a registered source that is still known
 }
 
 func (c *Console) show(ctx context.Context, k *call) (any, error) {
@@ -463,7 +464,11 @@ func (c *Console) show(ctx context.Context, k *call) (any, error) {
 			return nil, err
 		}
 		defer func() { _ = m.Close() }() // reading has said what there is to say
-		w := &lazy{call: k, head: Shown{m.ID, m.Size, hexOf(m.SHA256), mail.FromMicros(m.Arrived), m.Source}}
+		called, err := c.called(ctx, s, m.Source)
+		if err != nil {
+			return nil, err
+		}
+		w := &lazy{call: k, head: Shown{m.ID, m.Size, hexOf(m.SHA256), mail.FromMicros(m.Arrived), m.Source, called}}
 		if _, err = io.Copy(w, m); err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"siegel/internal/flow/tally"
@@ -92,7 +93,6 @@ type Space struct {
 type SourceState struct {
 	source.Listed
 	BuiltIn bool `json:"built_in,omitempty"` // the door of that name
-	Ended   bool `json:"ended,omitempty"`    // a source that was removed; its name is its id
 
 	Today  Counted    `json:"today"`
 	Week   Counted    `json:"week"` // seven days
@@ -166,12 +166,28 @@ func waysIn(list []source.Listed, states []tally.State) (out []SourceState) {
 		}
 	}
 	for _, one := range list {
-		add(one.ID.String(), SourceState{Listed: one})
+		if _, ok := by[one.ID.String()]; ok || !one.Ended {
+			add(one.ID.String(), SourceState{Listed: one})
+		}
 	}
 	for _, t := range states {
-		if _, left := by[t.Source]; left {
-			add(t.Source, SourceState{Listed: source.Listed{Name: t.Source, Networks: []string{}}, Ended: true})
+		if _, left := by[t.Source]; left { // removed before names were kept: its name is its id
+			add(t.Source, SourceState{Listed: source.Listed{Name: t.Source, Networks: []string{}, Ended: true}})
 		}
 	}
 	return out
+}
+
+// called returns the name of the source in a line of [mail.Source], empty for a way in
+// that is always there and for one that nobody remembers.
+func (c *Console) called(ctx context.Context, s *identity.Session, line string) (string, error) {
+	words := strings.Fields(line)
+	if len(words) < 4 {
+		return "", nil
+	}
+	id, err := mail.ParseID(words[3])
+	if err != nil {
+		return "", nil //nolint:nilerr // a line of another form names none
+	}
+	return c.Identity.SourceName(ctx, s, id)
 }

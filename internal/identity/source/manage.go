@@ -46,6 +46,28 @@ type Registration struct {
 type Added struct {
 	Listed
 	Secret string `json:"secret,omitempty"` // that was made; shown this once
+	Beside *Pair  `json:"beside,omitempty"` // one that makes another's proof needless; nil for none
+}
+
+// Pair are two sources of one address, of which one is asked for less: who is the
+// weaker needs nothing of the other.
+type Pair struct {
+	Weaker   string `json:"weaker"`
+	Stronger string `json:"stronger"`
+}
+
+// beside returns the first pair that a source makes with one of the same address.
+func (v *view) beside(s Source) *Pair {
+	for _, o := range v.sources {
+		switch mine, its := s.asks(), o.asks(); {
+		case o.Address != s.Address || mine == its:
+		case mine&its == mine:
+			return &Pair{Weaker: s.Name, Stronger: o.Name}
+		case mine&its == its:
+			return &Pair{Weaker: o.Name, Stronger: s.Name}
+		}
+	}
+	return nil
 }
 
 func (s Source) listed(damaged bool) Listed {
@@ -74,6 +96,11 @@ func (r *Register) Add(ctx context.Context, t db.Tenant, by mail.ID, n Registrat
 	if len(s.Networks)+len(s.Certificate)+len(s.verifier) == 0 {
 		return out, fault.New(fault.Invalid, "a source proves itself by a network, a certificate or SMTP AUTH: name one at least")
 	}
+	others, err := r.view(ctx, s.tenant)
+	if err != nil {
+		return out, err
+	}
+	out.Beside = others.beside(s)
 	err = t.Update(ctx, func(tx *db.Tx) error {
 		var have int
 		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM identity_source WHERE tenant = $1`).Scan(&have); err != nil {
@@ -204,8 +231,9 @@ func (r *Register) named(ctx context.Context, tx *db.Tx, name string) (Source, b
 	return s, ok, err
 }
 
-// Renew gives a source a new secret, or its first one. It fails with kind Damaged
-// where its row does not stand.
+// Renew gives a source that signs in a new secret. It fails with kind Conflict for
+// one that does not, which would be refused until its mail server signs in, and with
+// kind Damaged where its row does not stand.
 func (r *Register) Renew(ctx context.Context, t db.Tenant, by mail.ID, name string, chosen []byte) (out Added, err error) {
 	err = t.Update(ctx, func(tx *db.Tx) error {
 		s, ok, err := r.named(ctx, tx, name)
@@ -215,10 +243,10 @@ func (r *Register) Renew(ctx context.Context, t db.Tenant, by mail.ID, name stri
 		if !ok {
 			return s.Row().Changed()
 		}
-		was := s.settings()
-		if len(s.verifier) > 0 {
-			was += " of " + s.Entered().Format("2006-01-02T15:04:05Z")
+		if len(s.verifier) == 0 {
+			return fault.Newf(fault.Conflict, "the source %q does not sign in: to have it sign in, remove it and add it again with --auth", name)
 		}
+		was := s.settings() + " of " + s.Entered().Format("2006-01-02T15:04:05Z")
 		if out.Secret, err = s.renew(chosen); err != nil {
 			return err
 		}
@@ -254,6 +282,9 @@ func (r *Register) Remove(ctx context.Context, t db.Tenant, by mail.ID, name str
 		e := audit.Event{What: "source.remove", Who: by.String(), Object: s.ID.String(), Old: s.Name + " " + s.settings()}
 		if ok {
 			if err := r.Ender.End(ctx, tx, s.ID); err != nil {
+				return err
+			}
+			if err := s.remember(ctx, tx); err != nil {
 				return err
 			}
 			return r.Trail.RecordIn(ctx, tx, e)

@@ -237,8 +237,9 @@ type Listed struct {
 	Certificate string       `json:"certificate,omitempty"` // SHA-256 in hex
 	User        string       `json:"user,omitempty"`
 	Form        mail.Form    `json:"form"`
-	Entered     time.Time    `json:"entered"`
+	Entered     time.Time    `json:"entered,omitzero"`
 	Damaged     bool         `json:"damaged,omitempty"` // it gives nothing: its row is not what was entered
+	Ended       bool         `json:"ended,omitempty"`   // it was removed: id, name and address are all that is known
 }
 
 // All lists the rows of a tenant's sources, by name.

@@ -118,6 +118,16 @@ const (
 	right
 )
 
+// asks says by what the source proves itself, a bit for each.
+func (s Source) asks() (bits uint8) {
+	for i, n := range []int{len(s.Networks), len(s.Certificate), len(s.verifier)} {
+		if n > 0 {
+			bits |= 1 << i
+		}
+	}
+	return bits
+}
+
 // try compares a proof with what a source proves itself by.
 func (s Source) try(p Proof) proven {
 	inside := func(n netip.Prefix) bool { return n.Contains(p.Peer.Unmap()) }
