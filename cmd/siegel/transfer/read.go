@@ -56,6 +56,9 @@ func (r *reader) file(f file) error {
 		return r.letter(f, opened)
 	}
 	v, why, err := mbox.Detect(opened, f.size)
+	if f.kind == hidden && errors.Is(err, mbox.ErrNoMbox) {
+		return nil
+	}
 	switch {
 	case err == nil:
 	case !errors.Is(err, mbox.ErrNoMbox):

@@ -34,6 +34,7 @@ const (
 	unknown kind = iota // an mbox, or nothing that is known
 	named               // an mbox, or else a message, since it was named itself
 	letter              // one message
+	hidden              // an mbox, or what programs keep beside mail
 )
 
 // file is something that the walk found.
@@ -73,11 +74,14 @@ type place struct {
 	path string
 	spot spot
 	on   bool // the cursor is this place or below it
+
+	mail   bool     // a Maildir, or below one
+	folder []string // path below the Maildir that lies outermost, as its programs name it
 }
 
 // argument walks over one argument of the command, behind the cursor.
 func (w *walker) argument(number int, path string, round int) error {
-	at := place{path, spot{Path: number, Round: round}, w.cursor != nil && w.cursor.Path == number && w.cursor.Round == round}
+	at := place{path: path, spot: spot{Path: number, Round: round}, on: w.cursor != nil && w.cursor.Path == number && w.cursor.Round == round}
 	if at.on && len(w.cursor.Names) == 0 {
 		at.spot.Offset = w.cursor.Offset
 	}
@@ -106,117 +110,34 @@ func (w *walker) folder(at place) error {
 		return w.refuse(at, err)
 	}
 	if is {
-		return w.maildir(at, "")
+		return w.maildir(at)
 	}
 	return w.each(at, w.first(at), func(name string) error {
-		below := w.below(at, name)
-		info, err := os.Lstat(below.path)
-		switch {
-		case err != nil:
-			return w.refuse(below, err)
-		case info.IsDir():
-			return w.folder(below)
-		case isLetter(name):
-			return w.give(below, file{kind: letter}, info)
-		case strings.HasPrefix(name, "."):
+		if at.mail && maildir.Index(name) {
 			return nil // what programs keep beside mail
-		default:
-			return w.give(below, file{kind: unknown}, info)
 		}
+		return w.entry(w.below(at, name), name)
 	})
 }
 
-func isMaildir(dir string) (bool, error) {
-	for _, sub := range maildir.Messages() {
-		info, err := os.Lstat(filepath.Join(dir, sub))
-		if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
+// entry walks over what has a name in a folder.
+func (w *walker) entry(at place, name string) error {
+	info, err := os.Lstat(at.path)
+	switch {
+	case err != nil:
+		return w.refuse(at, err)
+	case info.IsDir():
+		at.folder = append(slices.Clone(at.folder), maildirFolder(name)...)
+		return w.folder(at)
+	case isLetter(name):
+		return w.give(at, file{kind: letter}, info)
+	case !strings.HasPrefix(name, "."):
+		return w.give(at, file{kind: unknown}, info)
+	case info.Mode().IsRegular() || info.Mode()&fs.ModeSymlink != 0:
+		return w.give(at, file{kind: hidden}, info)
+	default:
+		return nil // a socket or a pipe, which programs keep beside mail
 	}
-	return true, nil
-}
-
-// maildir walks over a Maildir and the folders of Maildir++ in it: first what is in
-// it itself, new before cur, since messages move that way.
-func (w *walker) maildir(at place, folder string) error {
-	w.shared = true
-	own := maildir.Messages()
-	start := max(0, slices.Index(own, w.first(at)))
-	behind := w.first(at) != "" && !slices.Contains(own, w.first(at))
-	for _, sub := range own[start:] {
-		if behind {
-			break // the cursor is in a folder beside them
-		}
-		if err := w.messages(w.below(at, sub), at.path, folder); err != nil {
-			return err
-		}
-	}
-	if folder != "" {
-		return nil // folders lie beside each other, not in one another
-	}
-	from := ""
-	if behind {
-		from = w.first(at)
-	}
-	return w.each(at, from, func(name string) error {
-		below := w.below(at, name)
-		parts, ok := maildir.Folder(name)
-		if is, err := isMaildir(below.path); !ok || err == nil && !is {
-			return nil // what programs keep beside mail
-		} else if err != nil {
-			return w.refuse(below, err)
-		}
-		return w.maildir(below, strings.Join(parts, "/"))
-	})
-}
-
-// messages walks over new or cur of a Maildir.
-func (w *walker) messages(at place, dir, folder string) error {
-	return w.each(at, w.first(at), func(name string) error {
-		if maildir.Hidden(name) {
-			return nil
-		}
-		below := w.below(at, name)
-		info, err := os.Lstat(below.path)
-		if errors.Is(err, fs.ErrNotExist) {
-			below.path, info, err = moved(dir, below.path)
-		}
-		if err != nil {
-			return w.refuse(below, err)
-		}
-		return w.give(below, file{kind: letter, folder: folder, dir: dir, flags: maildir.ParseName(filepath.Base(below.path)).Flags}, info)
-	})
-}
-
-// moved looks in a Maildir for a message whose flags have changed, or that was moved
-// to cur. Where it is gone it returns the path that it was given.
-func moved(dir, path string) (_ string, _ fs.FileInfo, err error) {
-	unique := maildir.ParseName(filepath.Base(path)).Unique
-	for _, sub := range maildir.Messages() {
-		d, err := os.Open(filepath.Join(dir, sub))
-		if err != nil {
-			return path, nil, err
-		}
-		now := ""
-		for err == nil {
-			var list []string
-			list, err = d.Readdirnames(1024)
-			for _, other := range list {
-				if maildir.ParseName(other).Unique == unique {
-					now = filepath.Join(dir, sub, other)
-				}
-			}
-		}
-		_ = d.Close() // it was only read
-		if now != "" {
-			info, err := os.Lstat(now)
-			return now, info, err
-		}
-	}
-	return path, nil, fs.ErrNotExist
 }
 
 // give hands a file over, unless an earlier run has read it.
@@ -320,7 +241,8 @@ func (w *walker) tell(why string, at place) error {
 // is it.
 func (w *walker) below(at place, name string) place {
 	depth := len(at.spot.Names)
-	b := place{path: filepath.Join(at.path, name), spot: at.spot}
+	b := at
+	b.path = filepath.Join(at.path, name)
 	b.spot.Names = append(slices.Clone(at.spot.Names), []byte(name))
 	b.spot.Offset = 0
 	b.on = at.on && depth < len(w.cursor.Names) && string(w.cursor.Names[depth]) == name
