@@ -3,26 +3,14 @@ package transfer
 import (
 	"errors"
 	"io/fs"
-	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"siegel/cmd/siegel/transfer/dir"
 	"siegel/internal/proto/maildir"
 )
-
-func isMaildir(dir string) (bool, error) {
-	for _, sub := range maildir.Messages() {
-		info, err := os.Lstat(filepath.Join(dir, sub))
-		if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
-	}
-	return true, nil
-}
 
 // maildirFolder is what programs call a folder in a Maildir: Maildir++ has its path in
 // the name, others nest folders.
@@ -48,7 +36,7 @@ func (w *walker) maildir(at place) error {
 		if behind {
 			break // the cursor is in what lies beside them
 		}
-		if err := w.messages(w.below(at, sub), at.path); err != nil {
+		if err := w.messages(w.below(at, sub)); err != nil {
 			return err
 		}
 	}
@@ -60,53 +48,45 @@ func (w *walker) maildir(at place) error {
 		if slices.Contains(own, name) || maildir.Index(name) {
 			return nil
 		}
-		return w.entry(w.below(at, name), name)
+		return w.entry(w.below(at, name))
 	})
 }
 
 // messages walks over new or cur of a Maildir.
-func (w *walker) messages(at place, dir string) error {
-	folder := strings.Join(at.folder, "/")
-	return w.each(at, w.first(at), func(name string) error {
-		if maildir.Hidden(name) {
-			return nil
-		}
-		below := w.below(at, name)
-		info, err := os.Lstat(below.path)
-		if errors.Is(err, fs.ErrNotExist) {
-			below.path, info, err = moved(dir, below.path)
-		}
-		if err != nil {
-			return w.refuse(below, err)
-		}
-		return w.give(below, file{kind: letter, folder: folder, dir: dir, flags: maildir.ParseName(filepath.Base(below.path)).Flags}, info)
+func (w *walker) messages(at place) error {
+	found, err := at.in.Lstat(at.name)
+	if err != nil {
+		return w.refuse(at, err)
+	}
+	return w.inside(at, found, func(sub place) error {
+		return w.each(sub, w.first(sub), func(name string) error {
+			if maildir.Hidden(name) {
+				return nil
+			}
+			return w.message(w.below(sub, name), at)
+		})
 	})
 }
 
-// moved looks in a Maildir for a message whose flags have changed, or that was moved
-// to cur. Where it is gone it returns the path that it was given.
-func moved(dir, path string) (_ string, _ fs.FileInfo, err error) {
-	unique := maildir.ParseName(filepath.Base(path)).Unique
-	for _, sub := range maildir.Messages() {
-		d, err := os.Open(filepath.Join(dir, sub))
-		if err != nil {
-			return path, nil, err
-		}
-		now := ""
-		for err == nil {
-			var list []string
-			list, err = d.Readdirnames(1024)
-			for _, other := range list {
-				if maildir.ParseName(other).Unique == unique {
-					now = filepath.Join(dir, sub, other)
-				}
-			}
-		}
-		_ = d.Close() // it was only read
-		if now != "" {
-			info, err := os.Lstat(now)
-			return now, info, err
+// message hands a message of a Maildir over.
+func (w *walker) message(at, sub place) error {
+	info, err := at.in.Lstat(at.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		var now string
+		if now, info, err = moved(sub.in, at.name); err == nil {
+			at.in, at.name, at.path = sub.in, now, filepath.Join(filepath.Dir(sub.path), now)
 		}
 	}
-	return path, nil, fs.ErrNotExist
+	if err != nil {
+		return w.refuse(at, err)
+	}
+	flags := maildir.ParseName(filepath.Base(at.name)).Flags
+	return w.give(at, file{kind: letter, folder: strings.Join(sub.folder, "/"), home: sub.in, flags: flags}, info)
+}
+
+// moved looks in a Maildir for a message whose flags have changed, or that was moved
+// to cur, and returns its path in there.
+func moved(home *dir.Dir, name string) (now string, found fs.FileInfo, err error) {
+	unique := maildir.ParseName(path.Base(name)).Unique
+	return home.Find(maildir.Messages(), func(other string) bool { return maildir.ParseName(other).Unique == unique })
 }

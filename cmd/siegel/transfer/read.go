@@ -7,8 +7,7 @@ import (
 	"os"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
+	"siegel/cmd/siegel/transfer/dir"
 	"siegel/internal/proto/manifest"
 	"siegel/internal/proto/mbox"
 )
@@ -86,19 +85,21 @@ func ours(f io.ReaderAt) bool {
 	return strings.HasPrefix(text, `{"manifest":"`+manifest.Format+`"`) || strings.HasPrefix(text, "{\n  \"format\": \""+stateFormat+"\"")
 }
 
-// open opens a file without waiting for anything, and never a link. A message of a
-// Maildir that was moved meanwhile is looked for.
+// open opens what the walk found and nothing else, without waiting for anything. A
+// message of a Maildir that was moved meanwhile is looked for.
 func open(f file) (*os.File, error) {
-	const flags = os.O_RDONLY | unix.O_NONBLOCK
-	opened, err := os.OpenFile(f.path, flags, 0)
-	if f.dir == "" || !errors.Is(err, fs.ErrNotExist) {
+	if f.in == nil {
+		return dir.File(f.path, f.found)
+	}
+	opened, err := f.in.Open(f.name, f.found)
+	if f.home == nil || !errors.Is(err, fs.ErrNotExist) {
 		return opened, err
 	}
-	path, _, err := moved(f.dir, f.path)
+	name, found, err := moved(f.home, f.name)
 	if err != nil {
 		return nil, err
 	}
-	return os.OpenFile(path, flags, 0)
+	return f.home.Open(name, found)
 }
 
 func (r *reader) letter(f file, opened *os.File) error {

@@ -387,7 +387,11 @@ func TestMailboxGoesOn(t *testing.T) {
 	read := func(offset int64) *listed {
 		l := new(listed)
 		r := &reader{to: l}
-		if err := r.file(file{path: path, spot: spot{Offset: offset}}); err != nil {
+		found, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.file(file{path: path, spot: spot{Offset: offset}, found: found}); err != nil {
 			t.Fatal(err)
 		}
 		return l

@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"siegel/cmd/siegel/transfer/dir"
 	"siegel/internal/proto/maildir"
 )
 
@@ -43,9 +43,13 @@ type file struct {
 	path   string // where it lies
 	size   int64
 	kind   kind
-	dir    string // the Maildir that it is in; empty where it is in none
 	folder string // of that; empty for the inbox
 	flags  string // of a Maildir's message
+
+	found fs.FileInfo // what the walk found there
+	in    *dir.Dir    // the folder that it is in; nil where it was named itself
+	name  string      // in that
+	home  *dir.Dir    // the Maildir that it is a message of; nil for none
 
 	refused string // why it is no file to read; a sentence
 }
@@ -75,6 +79,10 @@ type place struct {
 	spot spot
 	on   bool // the cursor is this place or below it
 
+	in   *dir.Dir // the folder that it is in; nil for an argument
+	name string   // in that
+	self *dir.Dir // the open folder that it is; nil for what is none, or is not open
+
 	mail   bool     // a Maildir, or below one
 	folder []string // path below the Maildir that lies outermost, as its programs name it
 }
@@ -90,7 +98,7 @@ func (w *walker) argument(number int, path string, round int) error {
 	case err != nil:
 		return w.refuse(at, err)
 	case info.IsDir():
-		return w.folder(at)
+		return w.folder(at, info)
 	case isLetter(path):
 		return w.give(at, file{kind: letter}, info)
 	default:
@@ -101,37 +109,53 @@ func (w *walker) argument(number int, path string, round int) error {
 func isLetter(path string) bool { return strings.EqualFold(filepath.Ext(path), ".eml") }
 
 // folder walks over a folder.
-func (w *walker) folder(at place) error {
+func (w *walker) folder(at place, found fs.FileInfo) error {
 	if len(at.spot.Names) > maxDepth {
 		return w.tell("folders lie too deep in one another", at)
 	}
-	is, err := isMaildir(at.path)
-	if err != nil {
-		return w.refuse(at, err)
-	}
-	if is {
-		return w.maildir(at)
-	}
-	return w.each(at, w.first(at), func(name string) error {
-		if at.mail && maildir.Index(name) {
-			return nil // what programs keep beside mail
+	return w.inside(at, found, func(at place) error {
+		is, err := at.self.Has(maildir.Messages())
+		if err != nil {
+			return w.refuse(at, err)
 		}
-		return w.entry(w.below(at, name), name)
+		if is {
+			return w.maildir(at)
+		}
+		return w.each(at, w.first(at), func(name string) error {
+			if at.mail && maildir.Index(name) {
+				return nil // what programs keep beside mail
+			}
+			return w.entry(w.below(at, name))
+		})
 	})
 }
 
+// inside calls f with a folder open.
+func (w *walker) inside(at place, found fs.FileInfo, f func(at place) error) (err error) {
+	if at.in == nil {
+		at.self, err = dir.Open(at.path)
+	} else {
+		at.self, err = at.in.Enter(at.name, found)
+	}
+	if err != nil {
+		return w.refuse(at, err)
+	}
+	defer func() { _ = at.self.Close() }() // it was only read
+	return f(at)
+}
+
 // entry walks over what has a name in a folder.
-func (w *walker) entry(at place, name string) error {
-	info, err := os.Lstat(at.path)
+func (w *walker) entry(at place) error {
+	info, err := at.in.Lstat(at.name)
 	switch {
 	case err != nil:
 		return w.refuse(at, err)
 	case info.IsDir():
-		at.folder = append(slices.Clone(at.folder), maildirFolder(name)...)
-		return w.folder(at)
-	case isLetter(name):
+		at.folder = append(slices.Clone(at.folder), maildirFolder(at.name)...)
+		return w.folder(at, info)
+	case isLetter(at.name):
 		return w.give(at, file{kind: letter}, info)
-	case !strings.HasPrefix(name, "."):
+	case !strings.HasPrefix(at.name, "."):
 		return w.give(at, file{kind: unknown}, info)
 	case info.Mode().IsRegular() || info.Mode()&fs.ModeSymlink != 0:
 		return w.give(at, file{kind: hidden}, info)
@@ -152,7 +176,7 @@ func (w *walker) give(at place, f file, info fs.FileInfo) error {
 	case !mode.IsRegular():
 		return w.tell("it is a device, a pipe or a socket and no file", at)
 	}
-	f.spot, f.path, f.size = at.spot, at.path, info.Size()
+	f.spot, f.path, f.size, f.found, f.in, f.name = at.spot, at.path, info.Size(), info, at.in, at.name
 	return w.found(f)
 }
 
@@ -166,7 +190,7 @@ func changedSince(info fs.FileInfo, since time.Time) bool {
 func (w *walker) each(at place, from string, f func(name string) error) error {
 	inclusive := true
 	for {
-		list, more, err := w.names(at.path, from, inclusive)
+		list, more, err := at.self.Names(from, inclusive, w.batch)
 		if err != nil {
 			return w.refuse(at, err)
 		}
@@ -183,37 +207,6 @@ func (w *walker) each(at place, from string, f func(name string) error) error {
 	}
 }
 
-// names returns the first names of a folder that are not before one, in order, and
-// whether there are more.
-func (w *walker) names(dir, from string, inclusive bool) (list []string, more bool, err error) {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, false, err
-	}
-	defer func() { _ = d.Close() }() // it was only read
-	for err == nil {
-		var some []string
-		some, err = d.Readdirnames(1024)
-		for _, name := range some {
-			if name > from || inclusive && name == from {
-				list = append(list, name)
-			}
-		}
-		if len(list) > 2*w.batch {
-			slices.Sort(list)
-			list, more = slices.Delete(list, w.batch, len(list)), true
-		}
-	}
-	if !errors.Is(err, io.EOF) {
-		return nil, false, err
-	}
-	slices.Sort(list)
-	if len(list) > w.batch {
-		list, more = list[:w.batch], true
-	}
-	return list, more, nil
-}
-
 // refuse reports what cannot be read.
 func (w *walker) refuse(at place, err error) error { return w.tell(cannot(err), at) }
 
@@ -222,6 +215,8 @@ func cannot(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return say("you may not read it")
+	case errors.Is(err, dir.ErrChanged):
+		return changed()
 	case errors.Is(err, fs.ErrNotExist):
 		return say("it is not there, or vanished while the import ran")
 	default:
@@ -242,7 +237,7 @@ func (w *walker) tell(why string, at place) error {
 func (w *walker) below(at place, name string) place {
 	depth := len(at.spot.Names)
 	b := at
-	b.path = filepath.Join(at.path, name)
+	b.path, b.in, b.name, b.self = filepath.Join(at.path, name), at.self, name, nil
 	b.spot.Names = append(slices.Clone(at.spot.Names), []byte(name))
 	b.spot.Offset = 0
 	b.on = at.on && depth < len(w.cursor.Names) && string(w.cursor.Names[depth]) == name
