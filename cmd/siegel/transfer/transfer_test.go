@@ -418,6 +418,43 @@ func TestMailboxGoesOn(t *testing.T) {
 	}
 }
 
+// What was named itself is a message where its name or its first line says so, an mbox
+// where that is a From_ line, and otherwise nothing: what is sealed stays sealed.
+func TestNamedIsLookedAt(t *testing.T) {
+	const (
+		from   = "From a@example.com Thu Nov 26 09:30:00 2026\nSubject: x\n\none\n"
+		letter = "Received: from x\n\tby y\n\none\n"
+		noMbox = "refused: its first line is no From_ line, so it is no mbox"
+		noMail = "refused: it does not begin like a message, and its first line is no From_ line of an mbox"
+	)
+	noise := strings.Repeat("\x8f\x00:\xff\n", 1000)
+	for _, c := range []struct{ name, octets, want string }{
+		{"mail.pst", noise, noMail},
+		{"x.pdf", "-----BEGIN CERTIFICATE-----\nMIIB\n", noMail},
+		{"hello", "hello world: one\n", noMail},
+		{"colon", ": x\n", noMail},
+		{"line", strings.Repeat("x", 998) + ": y\n", noMail},
+		{"notmbox.mbox", "hello world\n", noMbox},
+		{"bad.MBOX", "garbage\nmore\n" + strings.Repeat(from+"\n", 5), noMbox},
+		{"header.mbx", letter, noMbox},
+		{"mbox", letter, noMbox},
+		{"good.mbox", from, "Subject: x\n\none\n"},
+		{"good", from, "Subject: x\n\none\n"},
+		{"letter", letter, letter},
+		{"any.eml", noise, noise},
+	} {
+		path := filepath.Join(t.TempDir(), c.name)
+		if err := os.WriteFile(path, []byte(c.octets), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l := new(listed)
+		w := &walker{say: english, batch: 1, found: (&reader{to: l}).file}
+		if err := w.argument(0, path, 0); err != nil || !slices.Equal(l.found, []string{c.want}) {
+			t.Errorf("%s: %.100q, %v", c.name, l.found, err)
+		}
+	}
+}
+
 // A message that changes while it is read is refused.
 func TestSteady(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.eml")
