@@ -64,6 +64,7 @@ type state struct {
 	Format   string           `json:"format"`
 	Export   mail.ID          `json:"export"`
 	Command  []byte           `json:"command"` // what the server calls who exports what, and how
+	Secret   []byte           `json:"secret,omitempty"` // tells the password in --secret-file from others
 	Before   time.Time        `json:"before"`
 	After    string           `json:"after"` // behind the last part
 	Parts    int              `json:"parts"` // that are whole
@@ -94,6 +95,7 @@ type outgoing struct {
 	state  state
 	secret string
 	to     []age.Recipient
+	undo   []func() error // takes away what was made for an export that did not begin
 	packer *packer
 	bar    bar
 }
@@ -106,6 +108,11 @@ func (c Commands) runExport(ctx context.Context, o exporting, query string) (err
 	if x.cred, err = c.Credentials(); err != nil {
 		return err
 	}
+	defer func() {
+		for _, f := range x.undo {
+			err = errors.Join(err, f())
+		}
+	}()
 	if err := x.folder(); err != nil {
 		return err
 	}
@@ -142,9 +149,13 @@ func (x *outgoing) check() error {
 // folder makes the folder, or takes up the one of an interrupted export. Whether that
 // is of the same command is for the server to say.
 func (x *outgoing) folder() error {
+	_, there := os.Lstat(x.o.to)
 	err := durable.Mkdir(x.o.to, 0o700)
 	if err != nil {
 		return x.unwritable()
+	}
+	if errors.Is(there, fs.ErrNotExist) {
+		x.undo = append(x.undo, func() error { return os.Remove(x.o.to) })
 	}
 	names, err := os.ReadDir(x.o.to)
 	if err != nil {
@@ -218,7 +229,14 @@ func (x *outgoing) begun(e console.ExportBegun) error {
 	}
 	x.packer.export, x.packer.done.n, x.packer.count = e.Job.String(), x.state.Octets, x.state.Messages
 	x.state.Export, x.state.Command, x.state.Before = e.Job, e.Name, e.Before
-	return errors.Join(sweep(x.o.to, partName(x.state.Parts+1)), x.save())
+	if err := x.noteSecret(); err != nil {
+		return err
+	}
+	if err := errors.Join(sweep(x.o.to, partName(x.state.Parts+1)), x.save()); err != nil {
+		return err
+	}
+	x.undo = nil
+	return nil
 }
 
 func (x *outgoing) tick(octets, messages int64) { x.bar.show(time.Now(), octets, messages) }
