@@ -63,7 +63,7 @@ func (c Commands) Export() *cobra.Command {
 type state struct {
 	Format   string           `json:"format"`
 	Export   mail.ID          `json:"export"`
-	Command  []byte           `json:"command"` // what the server calls who exports what, and how
+	Command  []byte           `json:"command"`          // what the server calls who exports what, and how
 	Secret   []byte           `json:"secret,omitempty"` // tells the password in --secret-file from others
 	Before   time.Time        `json:"before"`
 	After    string           `json:"after"` // behind the last part
