@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"siegel/cmd/siegel/cli"
+	"siegel/cmd/siegel/transfer/part"
 	"siegel/internal/front/console"
 	"siegel/internal/front/console/client"
 	"siegel/internal/kit/durable"
@@ -180,8 +181,6 @@ func (x *outgoing) folder() error {
 	return nil
 }
 
-func partName(part int) string { return fmt.Sprintf("part-%04d", part) }
-
 func (x *outgoing) path(name string) string { return filepath.Join(x.o.to, name) }
 
 func (x *outgoing) conflict(text string) error { return &console.Error{Kind: "conflict", Text: text} }
@@ -232,7 +231,7 @@ func (x *outgoing) begun(e console.ExportBegun) error {
 	if err := x.noteSecret(); err != nil {
 		return err
 	}
-	if err := errors.Join(sweep(x.o.to, partName(x.state.Parts+1)), x.save()); err != nil {
+	if err := errors.Join(part.Sweep(x.o.to, x.state.Parts+1), x.save()); err != nil {
 		return err
 	}
 	x.undo = nil
@@ -242,24 +241,24 @@ func (x *outgoing) begun(e console.ExportBegun) error {
 func (x *outgoing) tick(octets, messages int64) { x.bar.show(time.Now(), octets, messages) }
 
 // begin begins a part.
-func (x *outgoing) begin(part int) (tree, error) {
-	name := x.path(partName(part))
+func (x *outgoing) begin(number int) (part.Tree, error) {
+	name := x.path(part.Name(number))
 	switch {
 	case x.o.encrypt == "none":
-		return newFolder(name)
+		return part.Folder(name)
 	case x.o.encrypt == "zip":
-		return newZip(name+".zip", x.secret)
+		return part.Zip(name+".zip", x.secret)
 	default:
-		return newAge(name+".zip.age", x.to)
+		return part.Age(name+".zip.age", x.to)
 	}
 }
 
 // finished notes that a part is whole.
-func (x *outgoing) finished(part int, at string, e manifest.End) error {
+func (x *outgoing) finished(number int, at string, e manifest.End) error {
 	s := &x.state
-	s.Parts, s.After = part, at
+	s.Parts, s.After = number, at
 	s.Messages, s.Octets, s.Problems = s.Messages+e.Messages, s.Octets+e.Octets, s.Problems+e.Problems
-	s.Made = append(s.Made, manifestOfPart{part, e.SHA256})
+	s.Made = append(s.Made, manifestOfPart{number, e.SHA256})
 	return x.save()
 }
 
