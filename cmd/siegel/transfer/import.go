@@ -34,7 +34,7 @@ func (c Commands) Import() *cobra.Command {
 	cmd := c.Person(&cobra.Command{
 		Use: "import PATH…", Args: c.some,
 		Short: c.Say("bring mail from files into the archive: EML, mbox, Maildir"),
-		Long: c.Say("A PATH is a message (.eml), an mbox, a Maildir, or a folder with any of them in it. Messages are archived octet for octet. What the archive has already is counted and not kept twice. An import that was interrupted goes on when the same command is given again. It needs a running server, and the role administrator or keeper.") +
+		Long: c.Say("A PATH is a message (.eml), an mbox, a Maildir, or a folder with any of them in it. Messages are archived octet for octet. What the archive has already is counted and not kept twice. An import that was interrupted goes on when the same command is given again. It needs a running server, and the role administrator or compliance.") +
 			"\n\n" + c.Say("Nothing is asked of the header about who received a message: --for names the mailbox that the files are of, and its owner finds all of them."),
 		Example: "  siegel import ~/Maildir --for anna@clinic.example --as keeper@clinic.example\n" +
 			"  siegel import archive-2019.mbox eml/ --as keeper@clinic.example --report import.jsonl",
@@ -125,6 +125,9 @@ func (r *run) real(client *client.Client, cred console.Credentials) error {
 		return err
 	}
 	r.stream = stream
+	if stream.Begun.Nobody {
+		fmt.Fprintln(r.Err, r.Say("Nobody has the address %s: this mail stays with the keepers until the address is assigned (siegel person addresses) and a keeper re-grants older mail (siegel person regrant).", r.options.owner))
+	}
 	if err := r.resume(stream.Begun); err != nil {
 		return errors.Join(err, stream.Break())
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"siegel/cmd/siegel/transfer/dir"
@@ -64,10 +65,14 @@ func (r *reader) file(f file) error {
 		return r.to.refuse(message{file: f}, cannot(err))
 	case f.size == 0, ours(opened):
 		return nil // a mailbox without messages; what an export says of itself
-	case f.kind == named:
-		return r.letter(f, opened)
-	default:
+	case isMailbox(f.path):
+		return r.to.refuse(message{file: f}, say("its first line is no From_ line, so it is no mbox"))
+	case f.kind != named:
 		return r.to.refuse(message{file: f}, say("it is no message by its name (.eml) and no mbox"))
+	case !isField(first(opened)):
+		return r.to.refuse(message{file: f}, say("it does not begin like a message, and its first line is no From_ line of an mbox"))
+	default:
+		return r.letter(f, opened)
 	}
 	if r.variant != "" {
 		v = r.variant
@@ -75,6 +80,37 @@ func (r *reader) file(f file) error {
 		r.noted(f.path, v, why)
 	}
 	return r.mailbox(f, opened, v)
+}
+
+// first is what a file begins with: a line may have 998 octets (RFC 5322 section 2.1.1).
+func first(f io.ReaderAt) []byte {
+	b := make([]byte, 998)
+	n, _ := f.ReadAt(b, 0) // what cannot be read is no header
+	return b[:n]
+}
+
+// isField reports whether octets begin with a header field: a name of printable
+// US-ASCII without a colon, and then a colon (RFC 5322 section 2.2).
+func isField(b []byte) bool {
+	for i, c := range b {
+		switch {
+		case c == ':':
+			return i > 0
+		case c <= ' ' || c >= 0x7f:
+			return false
+		}
+	}
+	return false
+}
+
+// isMailbox reports whether a file says by its name that it is an mbox.
+func isMailbox(path string) bool {
+	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	case ".mbox", ".mbx":
+		return true
+	default:
+		return strings.EqualFold(filepath.Base(path), "mbox")
+	}
 }
 
 // ours reports whether a file is one that an export wrote about itself.

@@ -32,7 +32,7 @@ type kind int
 
 const (
 	unknown kind = iota // an mbox, or nothing that is known
-	named               // an mbox, or else a message, since it was named itself
+	named               // an mbox, or else what begins like a message, since it was named itself
 	letter              // one message
 	hidden              // an mbox, or what programs keep beside mail
 )
