@@ -41,17 +41,16 @@ func Name(part int) string { return fmt.Sprintf("part-%04d", part) }
 // and the next one, which became whole when nobody could note it any more.
 func Sweep(dir string, part int) error {
 	next := Name(part)
-	var names []string
-	for _, pattern := range []string{temp + "part-*", next, next + ".zip", next + ".zip.age"} {
-		list, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			return err
-		}
-		names = append(names, list...)
+	entries, err := os.ReadDir(dir) // the folder's name is no pattern
+	if err != nil {
+		return err
 	}
-	for _, name := range names {
-		if err := os.RemoveAll(name); err != nil {
-			return err
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case name == next, name == next+".zip", name == next+".zip.age", strings.HasPrefix(name, temp+"part-"):
+			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"siegel/cmd/siegel/transfer/part"
@@ -60,5 +61,37 @@ func TestParts(t *testing.T) {
 				t.Errorf("%v, %v", entries, err)
 			}
 		})
+	}
+}
+
+// A folder whose name looks like a pattern is swept itself, and no other is.
+func TestSweepTakesNamesAsTheyAre(t *testing.T) {
+	base := t.TempDir()
+	names := []string{"part-0001", "part-0002.zip", ".tmp-part-0002.zip", "part-00020", "export.json"}
+	for _, dir := range []string{"a [1]", "a 1"} {
+		if err := os.Mkdir(filepath.Join(base, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			if err := os.WriteFile(filepath.Join(base, dir, name), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := part.Sweep(filepath.Join(base, "a [1]"), 2); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string][]string{"a [1]": {"export.json", "part-0001", "part-00020"}, "a 1": {".tmp-part-0002.zip", "export.json", "part-0001", "part-0002.zip", "part-00020"}} {
+		entries, err := os.ReadDir(filepath.Join(base, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range entries {
+			got = append(got, e.Name())
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s has %q, want %q", dir, got, want)
+		}
 	}
 }
