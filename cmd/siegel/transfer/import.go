@@ -171,8 +171,7 @@ func (r *run) broken(why error) error {
 		fmt.Fprintln(r.Err, r.Say("The import goes on from here when the same command is given again."))
 		return r.ctx.Err()
 	}
-	var own *console.Error
-	if errors.As(why, &own) {
+	if _, ok := errors.AsType[*console.Error](why); ok {
 		return why
 	}
 	if ended == nil {
@@ -208,7 +207,19 @@ func (r *run) finish(t totals) error {
 	if err == nil && t.Refused > 0 {
 		err = &console.Error{Kind: "refused", Text: r.Say("%d {file or message was|files or messages were} refused", t.Refused)}
 	}
-	return err
+	return r.unreported(err)
+}
+
+// unreported returns an error, and with it that the report lacks lines.
+func (r *run) unreported(err error) error {
+	if r.reportErr == nil {
+		return err
+	}
+	missing := &console.Error{Kind: "report", Text: r.Say("the report cannot be written, and lines of it are missing: %v", r.reportErr)}
+	if own, ok := errors.AsType[*console.Error](err); ok {
+		missing.Text = own.Text + "\n" + missing.Text
+	}
+	return errors.Join(missing, err)
 }
 
 // maxShown bounds what is printed of what was refused.
@@ -235,14 +246,14 @@ func (r *run) reportOne(l reported) {
 		}
 		r.refused = append(r.refused, output.Clip(where, 300)+": "+l.Reason)
 	}
-	if r.report == nil {
+	if r.report == nil || r.reportErr != nil {
 		return
 	}
 	b, err := json.Marshal(l)
 	if err == nil {
 		_, err = r.report.Write(append(b, '\n'))
 	}
-	r.reportErr = errors.Join(r.reportErr, err)
+	r.reportErr = err
 }
 
 // importList is the command that lists imports.

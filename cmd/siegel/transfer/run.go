@@ -149,7 +149,10 @@ func (r *run) refuse(m message, why string, args ...any) error {
 func (r *run) ended(err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return errors.Join(err, r.reportErr)
+	if r.reportErr != nil {
+		return r.goOn(r.unreported(err))
+	}
+	return err
 }
 
 // push notes an item before it is sent.
@@ -241,11 +244,11 @@ func (d *counter) take(m message, octets io.Reader, _ func() int64) error {
 	d.t.Accepted++
 	d.t.Octets += n
 	d.reportOne(reported{File: m.path, Offset: m.at, State: "accepted", Folder: m.folder, Flags: m.flags})
-	return d.reportErr
+	return d.unreported(nil)
 }
 
 func (d *counter) refuse(m message, why string, args ...any) error {
 	d.t.Refused++
 	d.reportOne(reported{File: m.path, Offset: m.at, State: "refused", Reason: d.Say(why, args...), Folder: m.folder, Flags: m.flags})
-	return d.reportErr
+	return d.unreported(nil)
 }
