@@ -70,6 +70,7 @@ func (w *walker) messages(at place) error {
 
 // message hands a message of a Maildir over.
 func (w *walker) message(at, sub place) error {
+	at.home = sub.in
 	info, err := at.in.Lstat(at.name)
 	if errors.Is(err, fs.ErrNotExist) {
 		var now string
@@ -81,7 +82,7 @@ func (w *walker) message(at, sub place) error {
 		return w.refuse(at, err)
 	}
 	flags := maildir.ParseName(filepath.Base(at.name)).Flags
-	return w.give(at, file{kind: letter, folder: strings.Join(sub.folder, "/"), home: sub.in, flags: flags}, info)
+	return w.give(at, file{kind: letter, folder: strings.Join(sub.folder, "/"), flags: flags}, info)
 }
 
 // moved looks in a Maildir for a message whose flags have changed, or that was moved

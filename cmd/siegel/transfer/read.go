@@ -167,7 +167,7 @@ func (s *steady) Read(b []byte) (int, error) {
 }
 
 // mailbox reads the entries of an mbox from where an earlier run ended.
-func (r *reader) mailbox(f file, opened *os.File, v mbox.Variant) error {
+func (r *reader) mailbox(f file, opened io.ReaderAt, v mbox.Variant) error {
 	at := max(0, f.spot.Offset)
 	entries := mbox.NewReader(opened, f.size, at, v)
 	if at > f.size || at > 0 && errors.Is(entries.Next(), mbox.ErrNoMbox) {
@@ -185,7 +185,8 @@ func (r *reader) mailbox(f file, opened *os.File, v mbox.Variant) error {
 		case err != nil:
 			return r.to.refuse(m, say("it cannot be read from offset %d on"), m.at)
 		}
-		if err := r.to.take(m, entries, entries.Offset); err != nil {
+		one := &entry{Reader: entries}
+		if err := r.to.take(m, one, one.behind); err != nil || one.broken {
 			return err
 		}
 	}

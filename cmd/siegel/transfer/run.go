@@ -49,7 +49,7 @@ const clockTick = 10 * time.Millisecond
 
 // walk reads all files, and once more what changed in a Maildir while it was read.
 func (r *run) walk(to taker) error {
-	files := &reader{to: to, variant: r.variant, noted: r.note}
+	files := &reader{to: once{to}, variant: r.variant, noted: r.note}
 	w := &walker{say: r.Say, batch: namesAtOnce, cursor: r.cursor, shared: r.cursor != nil}
 	w.found = func(f file) error {
 		if err := r.ctx.Err(); err != nil {
@@ -62,8 +62,8 @@ func (r *run) walk(to taker) error {
 	}
 	for round := range 2 {
 		if round == 1 {
-			if !w.shared {
-				return nil
+			if !w.shared || r.options.dryRun {
+				return nil // what is only counted is not counted twice
 			}
 			w.since = time.Unix(0, r.since).Add(-clockTick)
 		}

@@ -82,6 +82,7 @@ type place struct {
 	in   *dir.Dir // the folder that it is in; nil for an argument
 	name string   // in that
 	self *dir.Dir // the open folder that it is; nil for what is none, or is not open
+	home *dir.Dir // the Maildir that it is a message of; nil for none
 
 	mail   bool     // a Maildir, or below one
 	folder []string // path below the Maildir that lies outermost, as its programs name it
@@ -176,7 +177,7 @@ func (w *walker) give(at place, f file, info fs.FileInfo) error {
 	case !mode.IsRegular():
 		return w.tell("it is a device, a pipe or a socket and no file", at)
 	}
-	f.spot, f.path, f.size, f.found, f.in, f.name = at.spot, at.path, info.Size(), info, at.in, at.name
+	f.spot, f.path, f.size, f.found, f.in, f.name, f.home = at.spot, at.path, info.Size(), info, at.in, at.name, at.home
 	return w.found(f)
 }
 
@@ -213,6 +214,8 @@ func (w *walker) refuse(at place, err error) error { return w.tell(cannot(err), 
 // cannot says why something cannot be read.
 func cannot(err error) string {
 	switch {
+	case errors.Is(err, errRest):
+		return say("it cannot be read from here on")
 	case errors.Is(err, fs.ErrPermission):
 		return say("you may not read it")
 	case errors.Is(err, dir.ErrChanged):
@@ -229,7 +232,7 @@ func (w *walker) tell(why string, at place) error {
 	if at.spot.Offset == done {
 		return nil
 	}
-	return w.found(file{spot: at.spot, path: at.path, refused: why})
+	return w.found(file{spot: at.spot, path: at.path, home: at.home, refused: why})
 }
 
 // below is the place of a name in a folder, with the offset of the cursor where that
