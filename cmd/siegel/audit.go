@@ -37,7 +37,7 @@ func (c commands) auditCommand() *cobra.Command {
 			// Beside damaged events the others are listed.
 			return errors.Join(c.Result(list, func() {
 				for _, e := range list {
-					_, _ = fmt.Fprintln(c.Out, e)
+					_, _ = fmt.Fprintln(c.Out, e.Line(c.Say))
 				}
 				if len(list) == 0 && err == nil {
 					c.Print("no events")

@@ -194,7 +194,7 @@ func (a *App) buildRooms(ctx context.Context) error {
 		MaxSize: a.Config.Limits.MessageBytes,
 	})
 	a.Exports = export.New(export.Deps{
-		Archive: a.Archive, Trail: a.Trail, Now: a.Now,
+		Archive: a.Archive, Trail: a.Trail, Keys: a.Master, Now: a.Now,
 		MaxMessages: a.Config.Limits.ExportMessages, MaxOctets: a.Config.Limits.ExportBytes,
 	})
 	return nil

@@ -21,3 +21,10 @@ func (i *Identity) MayImport(ctx context.Context, s *Session, owner mail.Address
 	}
 	return err
 }
+
+// Assigned reports whether anybody of the session's tenant has an address, so that
+// mail with it is sealed to more than the archive.
+func (i *Identity) Assigned(ctx context.Context, s *Session, a mail.Address) (bool, error) {
+	holders, err := i.owners.At(ctx, s.tenant, a)
+	return len(holders) > 0, err
+}

@@ -258,6 +258,47 @@ func TestExportKilled(t *testing.T) {
 	}
 }
 
+// An export that Ctrl-C ends says so, with its own status, and goes on afterwards.
+func TestExportInterrupted(t *testing.T) {
+	h := newHouse(t)
+	h.serve()
+	p := newHeap(t)
+	p.mbox("a.mbox", some(1000)...)
+	if got, diag, _ := h.imports(p.dir); got.Accepted != int64(len(p.distinct)) {
+		t.Fatalf("%+v: %s", got, diag)
+	}
+	for range 20 {
+		out := filepath.Join(t.TempDir(), "out")
+		args := []string{"export", "--to", out, "--encrypt", "none", "--reason", "a test", "--part", "20"}
+		cmd := h.command(args...)
+		var diag bytes.Buffer
+		cmd.Stderr = &diag
+		h.ok(cmd.Start())
+		for range 60_000 {
+			if _, err := os.Stat(filepath.Join(out, "part-0001")); err == nil {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		_ = cmd.Process.Signal(os.Interrupt)
+		if cmd.Wait() == nil {
+			continue // it was faster
+		}
+		if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.HasSuffix(diag.String(), "interrupted\n") || strings.Contains(diag.String(), "broke off") {
+			t.Errorf("status %d: %s", code, diag.String())
+		}
+		if _, diag, code := h.do(args...); code != 0 {
+			t.Errorf("status %d: %s", code, diag)
+		}
+		if found := h.listed(out); len(found) != len(p.distinct) {
+			t.Errorf("%d messages, want %d", len(found), len(p.distinct))
+		}
+		h.parts(out)
+		return
+	}
+	t.Error("no export was interrupted")
+}
+
 // parts fails where something lies in the folder of an export that is none of its parts.
 func (h *house) parts(dir string) {
 	h.Helper()

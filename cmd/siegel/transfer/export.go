@@ -2,8 +2,6 @@ package transfer
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,10 +16,10 @@ import (
 	"golang.org/x/term"
 
 	"siegel/cmd/siegel/cli"
+	"siegel/cmd/siegel/transfer/part"
 	"siegel/internal/front/console"
 	"siegel/internal/front/console/client"
 	"siegel/internal/kit/durable"
-	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
 	"siegel/internal/proto/manifest"
 )
@@ -66,7 +64,8 @@ func (c Commands) Export() *cobra.Command {
 type state struct {
 	Format   string           `json:"format"`
 	Export   mail.ID          `json:"export"`
-	Command  string           `json:"command"` // hash of who exports what, and how
+	Command  []byte           `json:"command"`          // what the server calls who exports what, and how
+	Secret   []byte           `json:"secret,omitempty"` // tells the password in --secret-file from others
 	Before   time.Time        `json:"before"`
 	After    string           `json:"after"` // behind the last part
 	Parts    int              `json:"parts"` // that are whole
@@ -97,6 +96,7 @@ type outgoing struct {
 	state  state
 	secret string
 	to     []age.Recipient
+	undo   []func() error // takes away what was made for an export that did not begin
 	packer *packer
 	bar    bar
 }
@@ -109,6 +109,11 @@ func (c Commands) runExport(ctx context.Context, o exporting, query string) (err
 	if x.cred, err = c.Credentials(); err != nil {
 		return err
 	}
+	defer func() {
+		for _, f := range x.undo {
+			err = errors.Join(err, f())
+		}
+	}()
 	if err := x.folder(); err != nil {
 		return err
 	}
@@ -142,17 +147,16 @@ func (x *outgoing) check() error {
 	}
 }
 
-// name is the hash that tells whether a folder is of the same command.
-func (x *outgoing) name() string {
-	b := sha256.Sum256(tuple.Make("siegel/v1 export command", []byte(x.cred.As), []byte(x.cred.Tenant), []byte(x.query), []byte(x.o.format), []byte(x.o.encrypt)))
-	return hex.EncodeToString(b[:])
-}
-
-// folder makes the folder, or takes up the one of an interrupted export.
+// folder makes the folder, or takes up the one of an interrupted export. Whether that
+// is of the same command is for the server to say.
 func (x *outgoing) folder() error {
+	_, there := os.Lstat(x.o.to)
 	err := durable.Mkdir(x.o.to, 0o700)
 	if err != nil {
 		return x.unwritable()
+	}
+	if errors.Is(there, fs.ErrNotExist) {
+		x.undo = append(x.undo, func() error { return os.Remove(x.o.to) })
 	}
 	names, err := os.ReadDir(x.o.to)
 	if err != nil {
@@ -161,7 +165,7 @@ func (x *outgoing) folder() error {
 	b, err := os.ReadFile(x.path(nameState))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && len(names) == 0:
-		x.state = state{Format: stateFormat, Command: x.name()}
+		x.state = state{Format: stateFormat}
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
 		return x.conflict(x.Say("the folder %s is not empty; name another", x.o.to))
@@ -171,17 +175,11 @@ func (x *outgoing) folder() error {
 	if err := json.Unmarshal(b, &x.state); err != nil || x.state.Format != stateFormat || x.state.Parts < 0 {
 		return x.conflict(x.Say("what %s says of an export cannot be read; name another folder", x.path(nameState)))
 	}
-	switch {
-	case x.state.Command != x.name():
-		return x.conflict(x.Say("the folder %s has another export; name another", x.o.to))
-	case x.state.Done:
+	if x.state.Done {
 		return x.conflict(x.Say("the folder %s has a whole export already; name another", x.o.to))
-	default:
-		return sweep(x.o.to, partName(x.state.Parts+1))
 	}
+	return nil
 }
-
-func partName(part int) string { return fmt.Sprintf("part-%04d", part) }
 
 func (x *outgoing) path(name string) string { return filepath.Join(x.o.to, name) }
 
@@ -196,7 +194,7 @@ func (x *outgoing) run(ctx context.Context, client *client.Client) error {
 	x.packer = &packer{mbox: x.o.format == "mbox", begin: x.begin, finished: x.finished, tick: x.tick, most: x.o.part, octets: partOctets, part: x.state.Parts + 1}
 	ask := console.Export{
 		Credentials: x.cred, Query: x.query, Format: x.o.format, Encrypt: x.o.encrypt, Reason: x.o.reason,
-		Job: x.state.Export, Before: x.state.Before, After: x.state.After,
+		Job: x.state.Export, Name: x.state.Command, Before: x.state.Before, After: x.state.After,
 	}
 	err := client.Export(ctx, ask, x.begun, x.packer)
 	if err == nil {
@@ -229,31 +227,38 @@ func (x *outgoing) begun(e console.ExportBegun) error {
 		fmt.Fprintln(x.Err, x.Say("%d {message is|messages are} sealed to a former key of yours; a keeper can re-grant {it|them}", e.Former))
 	}
 	x.packer.export, x.packer.done.n, x.packer.count = e.Job.String(), x.state.Octets, x.state.Messages
-	x.state.Export, x.state.Before = e.Job, e.Before
-	return x.save()
+	x.state.Export, x.state.Command, x.state.Before = e.Job, e.Name, e.Before
+	if err := x.noteSecret(); err != nil {
+		return err
+	}
+	if err := errors.Join(part.Sweep(x.o.to, x.state.Parts+1), x.save()); err != nil {
+		return err
+	}
+	x.undo = nil
+	return nil
 }
 
 func (x *outgoing) tick(octets, messages int64) { x.bar.show(time.Now(), octets, messages) }
 
 // begin begins a part.
-func (x *outgoing) begin(part int) (tree, error) {
-	name := x.path(partName(part))
+func (x *outgoing) begin(number int) (part.Tree, error) {
+	name := x.path(part.Name(number))
 	switch {
 	case x.o.encrypt == "none":
-		return newFolder(name)
+		return part.Folder(name)
 	case x.o.encrypt == "zip":
-		return newZip(name+".zip", x.secret)
+		return part.Zip(name+".zip", x.secret)
 	default:
-		return newAge(name+".zip.age", x.to)
+		return part.Age(name+".zip.age", x.to)
 	}
 }
 
 // finished notes that a part is whole.
-func (x *outgoing) finished(part int, at string, e manifest.End) error {
+func (x *outgoing) finished(number int, at string, e manifest.End) error {
 	s := &x.state
-	s.Parts, s.After = part, at
+	s.Parts, s.After = number, at
 	s.Messages, s.Octets, s.Problems = s.Messages+e.Messages, s.Octets+e.Octets, s.Problems+e.Problems
-	s.Made = append(s.Made, manifestOfPart{part, e.SHA256})
+	s.Made = append(s.Made, manifestOfPart{number, e.SHA256})
 	return x.save()
 }
 

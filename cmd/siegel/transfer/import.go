@@ -34,7 +34,7 @@ func (c Commands) Import() *cobra.Command {
 	cmd := c.Person(&cobra.Command{
 		Use: "import PATH…", Args: c.some,
 		Short: c.Say("bring mail from files into the archive: EML, mbox, Maildir"),
-		Long: c.Say("A PATH is a message (.eml), an mbox, a Maildir, or a folder with any of them in it. Messages are archived octet for octet. What the archive has already is counted and not kept twice. An import that was interrupted goes on when the same command is given again. It needs a running server, and the role administrator or keeper.") +
+		Long: c.Say("A PATH is a message (.eml), an mbox, a Maildir, or a folder with any of them in it. Messages are archived octet for octet. What the archive has already is counted and not kept twice. An import that was interrupted goes on when the same command is given again. It needs a running server, and the role administrator or compliance.") +
 			"\n\n" + c.Say("Nothing is asked of the header about who received a message: --for names the mailbox that the files are of, and its owner finds all of them."),
 		Example: "  siegel import ~/Maildir --for anna@clinic.example --as keeper@clinic.example\n" +
 			"  siegel import archive-2019.mbox eml/ --as keeper@clinic.example --report import.jsonl",
@@ -125,6 +125,9 @@ func (r *run) real(client *client.Client, cred console.Credentials) error {
 		return err
 	}
 	r.stream = stream
+	if stream.Begun.Nobody {
+		fmt.Fprintln(r.Err, r.Say("Nobody has the address %s: this mail stays with the keepers until the address is assigned (siegel person addresses) and a keeper re-grants older mail (siegel person regrant).", r.options.owner))
+	}
 	if err := r.resume(stream.Begun); err != nil {
 		return errors.Join(err, stream.Break())
 	}
@@ -168,8 +171,7 @@ func (r *run) broken(why error) error {
 		fmt.Fprintln(r.Err, r.Say("The import goes on from here when the same command is given again."))
 		return r.ctx.Err()
 	}
-	var own *console.Error
-	if errors.As(why, &own) {
+	if _, ok := errors.AsType[*console.Error](why); ok {
 		return why
 	}
 	if ended == nil {
@@ -205,7 +207,19 @@ func (r *run) finish(t totals) error {
 	if err == nil && t.Refused > 0 {
 		err = &console.Error{Kind: "refused", Text: r.Say("%d {file or message was|files or messages were} refused", t.Refused)}
 	}
-	return err
+	return r.unreported(err)
+}
+
+// unreported returns an error, and with it that the report lacks lines.
+func (r *run) unreported(err error) error {
+	if r.reportErr == nil {
+		return err
+	}
+	missing := &console.Error{Kind: "report", Text: r.Say("the report cannot be written, and lines of it are missing: %v", r.reportErr)}
+	if own, ok := errors.AsType[*console.Error](err); ok {
+		missing.Text = own.Text + "\n" + missing.Text
+	}
+	return errors.Join(missing, err)
 }
 
 // maxShown bounds what is printed of what was refused.
@@ -232,14 +246,14 @@ func (r *run) reportOne(l reported) {
 		}
 		r.refused = append(r.refused, output.Clip(where, 300)+": "+l.Reason)
 	}
-	if r.report == nil {
+	if r.report == nil || r.reportErr != nil {
 		return
 	}
 	b, err := json.Marshal(l)
 	if err == nil {
 		_, err = r.report.Write(append(b, '\n'))
 	}
-	r.reportErr = errors.Join(r.reportErr, err)
+	r.reportErr = err
 }
 
 // importList is the command that lists imports.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"time"
 
+	"siegel/cmd/siegel/transfer/part"
 	"siegel/internal/front/console"
 	"siegel/internal/proto/manifest"
 	"siegel/internal/proto/mbox"
@@ -41,16 +42,16 @@ var errHash = errors.New("other octets came than the archive announced")
 // packer packs messages into parts. It implements [client.Letters].
 type packer struct {
 	mbox  bool
-	begin func(part int) (tree, error)
+	begin func(number int) (part.Tree, error)
 	// finished is called when a part is whole, with behind which message it ends.
-	finished func(part int, at string, e manifest.End) error
+	finished func(number int, at string, e manifest.End) error
 	tick     func(octets, messages int64)
 	export   string // id
 	most     int    // messages of a part
 	octets   int64  // octets of a part
 
 	part  int // that is being written, or the next one
-	tree  tree
+	tree  part.Tree
 	list  bytes.Buffer // manifest of the part
 	lines *manifest.Writer
 	at    string       // behind the last message

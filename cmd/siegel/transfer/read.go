@@ -5,10 +5,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
+	"siegel/cmd/siegel/transfer/dir"
 	"siegel/internal/proto/manifest"
 	"siegel/internal/proto/mbox"
 )
@@ -56,16 +56,23 @@ func (r *reader) file(f file) error {
 		return r.letter(f, opened)
 	}
 	v, why, err := mbox.Detect(opened, f.size)
+	if f.kind == hidden && errors.Is(err, mbox.ErrNoMbox) {
+		return nil
+	}
 	switch {
 	case err == nil:
 	case !errors.Is(err, mbox.ErrNoMbox):
 		return r.to.refuse(message{file: f}, cannot(err))
 	case f.size == 0, ours(opened):
 		return nil // a mailbox without messages; what an export says of itself
-	case f.kind == named:
-		return r.letter(f, opened)
-	default:
+	case isMailbox(f.path):
+		return r.to.refuse(message{file: f}, say("its first line is no From_ line, so it is no mbox"))
+	case f.kind != named:
 		return r.to.refuse(message{file: f}, say("it is no message by its name (.eml) and no mbox"))
+	case !isField(first(opened)):
+		return r.to.refuse(message{file: f}, say("it does not begin like a message, and its first line is no From_ line of an mbox"))
+	default:
+		return r.letter(f, opened)
 	}
 	if r.variant != "" {
 		v = r.variant
@@ -73,6 +80,37 @@ func (r *reader) file(f file) error {
 		r.noted(f.path, v, why)
 	}
 	return r.mailbox(f, opened, v)
+}
+
+// first is what a file begins with: a line may have 998 octets (RFC 5322 section 2.1.1).
+func first(f io.ReaderAt) []byte {
+	b := make([]byte, 998)
+	n, _ := f.ReadAt(b, 0) // what cannot be read is no header
+	return b[:n]
+}
+
+// isField reports whether octets begin with a header field: a name of printable
+// US-ASCII without a colon, and then a colon (RFC 5322 section 2.2).
+func isField(b []byte) bool {
+	for i, c := range b {
+		switch {
+		case c == ':':
+			return i > 0
+		case c <= ' ' || c >= 0x7f:
+			return false
+		}
+	}
+	return false
+}
+
+// isMailbox reports whether a file says by its name that it is an mbox.
+func isMailbox(path string) bool {
+	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	case ".mbox", ".mbx":
+		return true
+	default:
+		return strings.EqualFold(filepath.Base(path), "mbox")
+	}
 }
 
 // ours reports whether a file is one that an export wrote about itself.
@@ -83,19 +121,21 @@ func ours(f io.ReaderAt) bool {
 	return strings.HasPrefix(text, `{"manifest":"`+manifest.Format+`"`) || strings.HasPrefix(text, "{\n  \"format\": \""+stateFormat+"\"")
 }
 
-// open opens a file without waiting for anything, and never a link. A message of a
-// Maildir that was moved meanwhile is looked for.
+// open opens what the walk found and nothing else, without waiting for anything. A
+// message of a Maildir that was moved meanwhile is looked for.
 func open(f file) (*os.File, error) {
-	const flags = os.O_RDONLY | unix.O_NONBLOCK
-	opened, err := os.OpenFile(f.path, flags, 0)
-	if f.dir == "" || !errors.Is(err, fs.ErrNotExist) {
+	if f.in == nil {
+		return dir.File(f.path, f.found)
+	}
+	opened, err := f.in.Open(f.name, f.found)
+	if f.home == nil || !errors.Is(err, fs.ErrNotExist) {
 		return opened, err
 	}
-	path, _, err := moved(f.dir, f.path)
+	name, found, err := moved(f.home, f.name)
 	if err != nil {
 		return nil, err
 	}
-	return os.OpenFile(path, flags, 0)
+	return f.home.Open(name, found)
 }
 
 func (r *reader) letter(f file, opened *os.File) error {
@@ -127,7 +167,7 @@ func (s *steady) Read(b []byte) (int, error) {
 }
 
 // mailbox reads the entries of an mbox from where an earlier run ended.
-func (r *reader) mailbox(f file, opened *os.File, v mbox.Variant) error {
+func (r *reader) mailbox(f file, opened io.ReaderAt, v mbox.Variant) error {
 	at := max(0, f.spot.Offset)
 	entries := mbox.NewReader(opened, f.size, at, v)
 	if at > f.size || at > 0 && errors.Is(entries.Next(), mbox.ErrNoMbox) {
@@ -145,7 +185,8 @@ func (r *reader) mailbox(f file, opened *os.File, v mbox.Variant) error {
 		case err != nil:
 			return r.to.refuse(m, say("it cannot be read from offset %d on"), m.at)
 		}
-		if err := r.to.take(m, entries, entries.Offset); err != nil {
+		one := &entry{Reader: entries}
+		if err := r.to.take(m, one, one.behind); err != nil || one.broken {
 			return err
 		}
 	}

@@ -49,7 +49,7 @@ const clockTick = 10 * time.Millisecond
 
 // walk reads all files, and once more what changed in a Maildir while it was read.
 func (r *run) walk(to taker) error {
-	files := &reader{to: to, variant: r.variant, noted: r.note}
+	files := &reader{to: once{to}, variant: r.variant, noted: r.note}
 	w := &walker{say: r.Say, batch: namesAtOnce, cursor: r.cursor, shared: r.cursor != nil}
 	w.found = func(f file) error {
 		if err := r.ctx.Err(); err != nil {
@@ -62,8 +62,8 @@ func (r *run) walk(to taker) error {
 	}
 	for round := range 2 {
 		if round == 1 {
-			if !w.shared {
-				return nil
+			if !w.shared || r.options.dryRun {
+				return nil // what is only counted is not counted twice
 			}
 			w.since = time.Unix(0, r.since).Add(-clockTick)
 		}
@@ -149,7 +149,10 @@ func (r *run) refuse(m message, why string, args ...any) error {
 func (r *run) ended(err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return errors.Join(err, r.reportErr)
+	if r.reportErr != nil {
+		return r.goOn(r.unreported(err))
+	}
+	return err
 }
 
 // push notes an item before it is sent.
@@ -241,11 +244,11 @@ func (d *counter) take(m message, octets io.Reader, _ func() int64) error {
 	d.t.Accepted++
 	d.t.Octets += n
 	d.reportOne(reported{File: m.path, Offset: m.at, State: "accepted", Folder: m.folder, Flags: m.flags})
-	return d.reportErr
+	return d.unreported(nil)
 }
 
 func (d *counter) refuse(m message, why string, args ...any) error {
 	d.t.Refused++
 	d.reportOne(reported{File: m.path, Offset: m.at, State: "refused", Reason: d.Say(why, args...), Folder: m.folder, Flags: m.flags})
-	return d.reportErr
+	return d.unreported(nil)
 }

@@ -2,7 +2,9 @@ package transfer
 
 import (
 	"bytes"
+	"crypto/pbkdf2"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base32"
 	"errors"
 	"fmt"
@@ -16,6 +18,7 @@ import (
 
 	"siegel/cmd/siegel/cli"
 	"siegel/cmd/siegel/target"
+	"siegel/internal/kit/tuple"
 )
 
 // secretOctets is how many random octets a password is made of: more than 128 bits, so
@@ -75,6 +78,42 @@ func (x *outgoing) readRecipients() error {
 	return nil
 }
 
+// secretRounds is what one guess at a password costs who has the folder: more than the
+// ZIP file asks, since who brings a password may have chosen a weak one.
+const secretRounds = 600_000
+
+// secretMark tells a password from others.
+func (x *outgoing) secretMark() ([]byte, error) {
+	job := x.state.Export
+	return pbkdf2.Key(sha256.New, x.secret, tuple.Make("siegel/v1 export secret", job[:]), secretRounds, sha256.Size)
+}
+
+// noteSecret notes by what the password of the parts is told from others. One that was
+// only shown is not: the next run says itself that it has another.
+func (x *outgoing) noteSecret() (err error) {
+	switch {
+	case x.state.Parts > 0 && (x.o.secretFile == "" || x.state.Secret != nil):
+		return nil
+	case x.secret == "" || x.o.secretFile == "":
+		x.state.Secret = nil
+		return nil
+	}
+	x.state.Secret, err = x.secretMark()
+	return err
+}
+
+// sameSecret fails where the parts that are whole have another password.
+func (x *outgoing) sameSecret() error {
+	if x.state.Parts == 0 || x.state.Secret == nil {
+		return nil
+	}
+	mark, err := x.secretMark()
+	if err == nil && !bytes.Equal(mark, x.state.Secret) {
+		err = x.conflict(x.Say("the parts that are there have another password than %s: name the file with theirs, or begin in another folder", x.o.secretFile))
+	}
+	return err
+}
+
 // findSecret makes the password, or reads the one that an interrupted export has.
 func (x *outgoing) findSecret() error {
 	file := x.o.secretFile
@@ -89,8 +128,15 @@ func (x *outgoing) findSecret() error {
 	}
 	_, err := os.Lstat(file)
 	if errors.Is(err, fs.ErrNotExist) {
+		if x.state.Parts > 0 && x.state.Secret != nil {
+			return x.conflict(x.Say("the file %s is gone, and the parts that are there have its password: name the file with it, or begin in another folder", file))
+		}
 		x.secret = newSecret()
-		return target.Files{Say: x.Say}.Create(file, []byte(x.secret+"\n"))
+		err := target.Files{Say: x.Say}.Create(file, []byte(x.secret+"\n"))
+		if err == nil {
+			x.undo = append(x.undo, func() error { return os.Remove(file) })
+		}
+		return err
 	}
 	if x.secret, err = x.Secret("--secret-file", file, ""); err != nil {
 		return err
@@ -98,5 +144,5 @@ func (x *outgoing) findSecret() error {
 	if len(x.secret) < leastSecret {
 		return cli.Usage(x.Say("the password in %s has fewer than %d characters; name a file that is not there, and one is generated", file, leastSecret))
 	}
-	return nil
+	return x.sameSecret()
 }

@@ -17,6 +17,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"siegel/cmd/siegel/transfer/part"
 	"siegel/internal/front/console"
 	"siegel/internal/mail"
 	"siegel/internal/proto/manifest"
@@ -79,8 +80,8 @@ func TestWalk(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		".hidden.eml",
-		"M/new/1.h", "M/new/2.h", "M/cur/0.h:2,S ( S)", "M/cur/9.h:2,", "M/.Sent/cur/4.h:2,RS (Sent RS)", "M/.Work.2026/new/6.h (Work/2026 )",
+		".hidden", ".hidden.eml",
+		"M/new/1.h", "M/new/2.h", "M/cur/0.h:2,S ( S)", "M/cur/9.h:2,", "M/.Sent/cur/4.h:2,RS (Sent RS)", "M/.Work.2026/new/6.h (Work/2026 )", "M/.nothing/x",
 		"a/1.eml", "a/2.EML", "a/b/c/3.eml", "a-b.eml", "a.eml", "b.eml", "l.eml: it is a link; name what it leads to", "n/new/not a Maildir", "z.mbox",
 	}
 	for _, batch := range []int{1, 2, 3, 1000} {
@@ -105,9 +106,9 @@ func TestWalk(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(dir, "a")); err != nil {
 		t.Fatal(err)
 	}
-	s := spots[8]
+	s := spots[10]
 	s.Offset = done
-	if rest, _ := walked(t, dir, 2, &s); !slices.Equal(rest, want[10:]) {
+	if rest, _ := walked(t, dir, 2, &s); !slices.Equal(rest, want[12:]) {
 		t.Errorf("%q", rest)
 	}
 }
@@ -152,7 +153,7 @@ func (f *files) Abort() error { f.aborted = true; return nil }
 func packed(t interface{ Fatal(...any) }, list [][]byte, asMbox bool, most int) (parts []*files, ends []manifest.End) {
 	p := &packer{
 		mbox: asMbox, most: most, octets: 1 << 20, part: 1, tick: func(int64, int64) {}, export: mail.NewID().String(),
-		begin: func(n int) (tree, error) {
+		begin: func(n int) (part.Tree, error) {
 			if n != len(parts)+1 {
 				return nil, fmt.Errorf("part %d after %d", n, len(parts))
 			}
@@ -200,12 +201,12 @@ func TestPack(t *testing.T) {
 		asMbox := rapid.Bool().Draw(t, "mbox")
 		parts, ends := packed(t, list, asMbox, rapid.IntRange(1, 5).Draw(t, "most"))
 		at := 0
-		for i, part := range parts {
-			if part.names[len(part.names)-1] != nameManifest {
-				t.Fatalf("%q", part.names)
+		for i, one := range parts {
+			if one.names[len(one.names)-1] != nameManifest {
+				t.Fatalf("%q", one.names)
 			}
-			_, end, err := manifest.Read(bytes.NewReader(part.data[nameManifest].Bytes()), func(it manifest.Item) error {
-				got := part.data[it.File].Bytes()
+			_, end, err := manifest.Read(bytes.NewReader(one.data[nameManifest].Bytes()), func(it manifest.Item) error {
+				got := one.data[it.File].Bytes()
 				if it.Offset != nil {
 					r := mbox.NewReader(bytes.NewReader(got), int64(len(got)), *it.Offset, mbox.RD)
 					if err := r.Next(); err != nil {
@@ -234,8 +235,8 @@ func TestPack(t *testing.T) {
 
 // Other octets than were announced end the export, and nothing of the part stays.
 func TestPackOtherOctets(t *testing.T) {
-	part := &files{data: make(map[string]*bytes.Buffer)}
-	p := &packer{most: 10, octets: 100, begin: func(int) (tree, error) { return part, nil }, tick: func(int64, int64) {}}
+	whole := &files{data: make(map[string]*bytes.Buffer)}
+	p := &packer{most: 10, octets: 100, begin: func(int) (part.Tree, error) { return whole, nil }, tick: func(int64, int64) {}}
 	if err := p.Begin(console.Letter{ID: mail.NewID(), SHA256: strings.Repeat("00", 32), Size: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -245,62 +246,8 @@ func TestPackOtherOctets(t *testing.T) {
 	if err := p.End(); !errors.Is(err, errHash) {
 		t.Error(err)
 	}
-	if err := p.abort(); err != nil || !part.aborted {
-		t.Error(err, part.aborted)
-	}
-}
-
-// Parts appear when they are whole, never in the place of another, and what an
-// interrupted run left goes.
-func TestParts(t *testing.T) {
-	for name, begin := range map[string]func(path string) (tree, error){
-		"folder": newFolder,
-		"zip":    func(path string) (tree, error) { return newZip(path+".zip", "secret") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			path := filepath.Join(dir, partName(1))
-			part, err := begin(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			w, err := part.Create("messages/x.eml")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := w.Write([]byte("x")); err != nil {
-				t.Fatal(err)
-			}
-			if list, _ := filepath.Glob(path + "*"); len(list) != 0 {
-				t.Errorf("%q before it is whole", list)
-			}
-			if err := part.Close(); err != nil {
-				t.Fatal(err)
-			}
-			if list, _ := filepath.Glob(path + "*"); len(list) != 1 {
-				t.Errorf("%q", list)
-			}
-			second, err := begin(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := second.Close(); !errors.Is(err, os.ErrExist) {
-				t.Errorf("a part takes the place of another: %v", err)
-			}
-			if err := second.Abort(); err != nil {
-				t.Error(err)
-			}
-			if _, err := begin(filepath.Join(dir, partName(2))); err != nil {
-				t.Fatal(err)
-			}
-			if err := sweep(dir, partName(2)); err != nil {
-				t.Fatal(err)
-			}
-			entries, err := os.ReadDir(dir)
-			if err != nil || len(entries) != 1 {
-				t.Errorf("%v, %v", entries, err)
-			}
-		})
+	if err := p.abort(); err != nil || !whole.aborted {
+		t.Error(err, whole.aborted)
 	}
 }
 
@@ -387,7 +334,11 @@ func TestMailboxGoesOn(t *testing.T) {
 	read := func(offset int64) *listed {
 		l := new(listed)
 		r := &reader{to: l}
-		if err := r.file(file{path: path, spot: spot{Offset: offset}}); err != nil {
+		found, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.file(file{path: path, spot: spot{Offset: offset}, found: found}); err != nil {
 			t.Fatal(err)
 		}
 		return l
@@ -415,6 +366,43 @@ func TestMailboxGoesOn(t *testing.T) {
 	write("no mbox any more")
 	if got := read(all.offsets[1]).found; len(got) != 1 || !strings.HasPrefix(got[0], "refused: ") {
 		t.Errorf("%q", got)
+	}
+}
+
+// What was named itself is a message where its name or its first line says so, an mbox
+// where that is a From_ line, and otherwise nothing: what is sealed stays sealed.
+func TestNamedIsLookedAt(t *testing.T) {
+	const (
+		from   = "From a@example.com Thu Nov 26 09:30:00 2026\nSubject: x\n\none\n"
+		letter = "Received: from x\n\tby y\n\none\n"
+		noMbox = "refused: its first line is no From_ line, so it is no mbox"
+		noMail = "refused: it does not begin like a message, and its first line is no From_ line of an mbox"
+	)
+	noise := strings.Repeat("\x8f\x00:\xff\n", 1000)
+	for _, c := range []struct{ name, octets, want string }{
+		{"mail.pst", noise, noMail},
+		{"x.pdf", "-----BEGIN CERTIFICATE-----\nMIIB\n", noMail},
+		{"hello", "hello world: one\n", noMail},
+		{"colon", ": x\n", noMail},
+		{"line", strings.Repeat("x", 998) + ": y\n", noMail},
+		{"notmbox.mbox", "hello world\n", noMbox},
+		{"bad.MBOX", "garbage\nmore\n" + strings.Repeat(from+"\n", 5), noMbox},
+		{"header.mbx", letter, noMbox},
+		{"mbox", letter, noMbox},
+		{"good.mbox", from, "Subject: x\n\none\n"},
+		{"good", from, "Subject: x\n\none\n"},
+		{"letter", letter, letter},
+		{"any.eml", noise, noise},
+	} {
+		path := filepath.Join(t.TempDir(), c.name)
+		if err := os.WriteFile(path, []byte(c.octets), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l := new(listed)
+		w := &walker{say: english, batch: 1, found: (&reader{to: l}).file}
+		if err := w.argument(0, path, 0); err != nil || !slices.Equal(l.found, []string{c.want}) {
+			t.Errorf("%s: %.100q, %v", c.name, l.found, err)
+		}
 	}
 }
 

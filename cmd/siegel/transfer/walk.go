@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"siegel/cmd/siegel/transfer/dir"
 	"siegel/internal/proto/maildir"
 )
 
@@ -32,8 +32,9 @@ type kind int
 
 const (
 	unknown kind = iota // an mbox, or nothing that is known
-	named               // an mbox, or else a message, since it was named itself
+	named               // an mbox, or else what begins like a message, since it was named itself
 	letter              // one message
+	hidden              // an mbox, or what programs keep beside mail
 )
 
 // file is something that the walk found.
@@ -42,9 +43,13 @@ type file struct {
 	path   string // where it lies
 	size   int64
 	kind   kind
-	dir    string // the Maildir that it is in; empty where it is in none
 	folder string // of that; empty for the inbox
 	flags  string // of a Maildir's message
+
+	found fs.FileInfo // what the walk found there
+	in    *dir.Dir    // the folder that it is in; nil where it was named itself
+	name  string      // in that
+	home  *dir.Dir    // the Maildir that it is a message of; nil for none
 
 	refused string // why it is no file to read; a sentence
 }
@@ -73,11 +78,19 @@ type place struct {
 	path string
 	spot spot
 	on   bool // the cursor is this place or below it
+
+	in   *dir.Dir // the folder that it is in; nil for an argument
+	name string   // in that
+	self *dir.Dir // the open folder that it is; nil for what is none, or is not open
+	home *dir.Dir // the Maildir that it is a message of; nil for none
+
+	mail   bool     // a Maildir, or below one
+	folder []string // path below the Maildir that lies outermost, as its programs name it
 }
 
 // argument walks over one argument of the command, behind the cursor.
 func (w *walker) argument(number int, path string, round int) error {
-	at := place{path, spot{Path: number, Round: round}, w.cursor != nil && w.cursor.Path == number && w.cursor.Round == round}
+	at := place{path: path, spot: spot{Path: number, Round: round}, on: w.cursor != nil && w.cursor.Path == number && w.cursor.Round == round}
 	if at.on && len(w.cursor.Names) == 0 {
 		at.spot.Offset = w.cursor.Offset
 	}
@@ -86,7 +99,7 @@ func (w *walker) argument(number int, path string, round int) error {
 	case err != nil:
 		return w.refuse(at, err)
 	case info.IsDir():
-		return w.folder(at)
+		return w.folder(at, info)
 	case isLetter(path):
 		return w.give(at, file{kind: letter}, info)
 	default:
@@ -97,126 +110,59 @@ func (w *walker) argument(number int, path string, round int) error {
 func isLetter(path string) bool { return strings.EqualFold(filepath.Ext(path), ".eml") }
 
 // folder walks over a folder.
-func (w *walker) folder(at place) error {
+func (w *walker) folder(at place, found fs.FileInfo) error {
 	if len(at.spot.Names) > maxDepth {
 		return w.tell("folders lie too deep in one another", at)
 	}
-	is, err := isMaildir(at.path)
+	return w.inside(at, found, func(at place) error {
+		is, err := at.self.Has(maildir.Messages())
+		if err != nil {
+			return w.refuse(at, err)
+		}
+		if is {
+			return w.maildir(at)
+		}
+		return w.each(at, w.first(at), func(name string) error {
+			if at.mail && maildir.Index(name) {
+				return nil // what programs keep beside mail
+			}
+			return w.entry(w.below(at, name))
+		})
+	})
+}
+
+// inside calls f with a folder open.
+func (w *walker) inside(at place, found fs.FileInfo, f func(at place) error) (err error) {
+	if at.in == nil {
+		at.self, err = dir.Open(at.path)
+	} else {
+		at.self, err = at.in.Enter(at.name, found)
+	}
 	if err != nil {
 		return w.refuse(at, err)
 	}
-	if is {
-		return w.maildir(at, "")
-	}
-	return w.each(at, w.first(at), func(name string) error {
-		below := w.below(at, name)
-		info, err := os.Lstat(below.path)
-		switch {
-		case err != nil:
-			return w.refuse(below, err)
-		case info.IsDir():
-			return w.folder(below)
-		case isLetter(name):
-			return w.give(below, file{kind: letter}, info)
-		case strings.HasPrefix(name, "."):
-			return nil // what programs keep beside mail
-		default:
-			return w.give(below, file{kind: unknown}, info)
-		}
-	})
+	defer func() { _ = at.self.Close() }() // it was only read
+	return f(at)
 }
 
-func isMaildir(dir string) (bool, error) {
-	for _, sub := range maildir.Messages() {
-		info, err := os.Lstat(filepath.Join(dir, sub))
-		if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
+// entry walks over what has a name in a folder.
+func (w *walker) entry(at place) error {
+	info, err := at.in.Lstat(at.name)
+	switch {
+	case err != nil:
+		return w.refuse(at, err)
+	case info.IsDir():
+		at.folder = append(slices.Clone(at.folder), maildirFolder(at.name)...)
+		return w.folder(at, info)
+	case isLetter(at.name):
+		return w.give(at, file{kind: letter}, info)
+	case !strings.HasPrefix(at.name, "."):
+		return w.give(at, file{kind: unknown}, info)
+	case info.Mode().IsRegular() || info.Mode()&fs.ModeSymlink != 0:
+		return w.give(at, file{kind: hidden}, info)
+	default:
+		return nil // a socket or a pipe, which programs keep beside mail
 	}
-	return true, nil
-}
-
-// maildir walks over a Maildir and the folders of Maildir++ in it: first what is in
-// it itself, new before cur, since messages move that way.
-func (w *walker) maildir(at place, folder string) error {
-	w.shared = true
-	own := maildir.Messages()
-	start := max(0, slices.Index(own, w.first(at)))
-	behind := w.first(at) != "" && !slices.Contains(own, w.first(at))
-	for _, sub := range own[start:] {
-		if behind {
-			break // the cursor is in a folder beside them
-		}
-		if err := w.messages(w.below(at, sub), at.path, folder); err != nil {
-			return err
-		}
-	}
-	if folder != "" {
-		return nil // folders lie beside each other, not in one another
-	}
-	from := ""
-	if behind {
-		from = w.first(at)
-	}
-	return w.each(at, from, func(name string) error {
-		below := w.below(at, name)
-		parts, ok := maildir.Folder(name)
-		if is, err := isMaildir(below.path); !ok || err == nil && !is {
-			return nil // what programs keep beside mail
-		} else if err != nil {
-			return w.refuse(below, err)
-		}
-		return w.maildir(below, strings.Join(parts, "/"))
-	})
-}
-
-// messages walks over new or cur of a Maildir.
-func (w *walker) messages(at place, dir, folder string) error {
-	return w.each(at, w.first(at), func(name string) error {
-		if maildir.Hidden(name) {
-			return nil
-		}
-		below := w.below(at, name)
-		info, err := os.Lstat(below.path)
-		if errors.Is(err, fs.ErrNotExist) {
-			below.path, info, err = moved(dir, below.path)
-		}
-		if err != nil {
-			return w.refuse(below, err)
-		}
-		return w.give(below, file{kind: letter, folder: folder, dir: dir, flags: maildir.ParseName(filepath.Base(below.path)).Flags}, info)
-	})
-}
-
-// moved looks in a Maildir for a message whose flags have changed, or that was moved
-// to cur. Where it is gone it returns the path that it was given.
-func moved(dir, path string) (_ string, _ fs.FileInfo, err error) {
-	unique := maildir.ParseName(filepath.Base(path)).Unique
-	for _, sub := range maildir.Messages() {
-		d, err := os.Open(filepath.Join(dir, sub))
-		if err != nil {
-			return path, nil, err
-		}
-		now := ""
-		for err == nil {
-			var list []string
-			list, err = d.Readdirnames(1024)
-			for _, other := range list {
-				if maildir.ParseName(other).Unique == unique {
-					now = filepath.Join(dir, sub, other)
-				}
-			}
-		}
-		_ = d.Close() // it was only read
-		if now != "" {
-			info, err := os.Lstat(now)
-			return now, info, err
-		}
-	}
-	return path, nil, fs.ErrNotExist
 }
 
 // give hands a file over, unless an earlier run has read it.
@@ -231,7 +177,7 @@ func (w *walker) give(at place, f file, info fs.FileInfo) error {
 	case !mode.IsRegular():
 		return w.tell("it is a device, a pipe or a socket and no file", at)
 	}
-	f.spot, f.path, f.size = at.spot, at.path, info.Size()
+	f.spot, f.path, f.size, f.found, f.in, f.name, f.home = at.spot, at.path, info.Size(), info, at.in, at.name, at.home
 	return w.found(f)
 }
 
@@ -245,7 +191,7 @@ func changedSince(info fs.FileInfo, since time.Time) bool {
 func (w *walker) each(at place, from string, f func(name string) error) error {
 	inclusive := true
 	for {
-		list, more, err := w.names(at.path, from, inclusive)
+		list, more, err := at.self.Names(from, inclusive, w.batch)
 		if err != nil {
 			return w.refuse(at, err)
 		}
@@ -262,45 +208,18 @@ func (w *walker) each(at place, from string, f func(name string) error) error {
 	}
 }
 
-// names returns the first names of a folder that are not before one, in order, and
-// whether there are more.
-func (w *walker) names(dir, from string, inclusive bool) (list []string, more bool, err error) {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, false, err
-	}
-	defer func() { _ = d.Close() }() // it was only read
-	for err == nil {
-		var some []string
-		some, err = d.Readdirnames(1024)
-		for _, name := range some {
-			if name > from || inclusive && name == from {
-				list = append(list, name)
-			}
-		}
-		if len(list) > 2*w.batch {
-			slices.Sort(list)
-			list, more = slices.Delete(list, w.batch, len(list)), true
-		}
-	}
-	if !errors.Is(err, io.EOF) {
-		return nil, false, err
-	}
-	slices.Sort(list)
-	if len(list) > w.batch {
-		list, more = list[:w.batch], true
-	}
-	return list, more, nil
-}
-
 // refuse reports what cannot be read.
 func (w *walker) refuse(at place, err error) error { return w.tell(cannot(err), at) }
 
 // cannot says why something cannot be read.
 func cannot(err error) string {
 	switch {
+	case errors.Is(err, errRest):
+		return say("it cannot be read from here on")
 	case errors.Is(err, fs.ErrPermission):
 		return say("you may not read it")
+	case errors.Is(err, dir.ErrChanged):
+		return changed()
 	case errors.Is(err, fs.ErrNotExist):
 		return say("it is not there, or vanished while the import ran")
 	default:
@@ -313,14 +232,15 @@ func (w *walker) tell(why string, at place) error {
 	if at.spot.Offset == done {
 		return nil
 	}
-	return w.found(file{spot: at.spot, path: at.path, refused: why})
+	return w.found(file{spot: at.spot, path: at.path, home: at.home, refused: why})
 }
 
 // below is the place of a name in a folder, with the offset of the cursor where that
 // is it.
 func (w *walker) below(at place, name string) place {
 	depth := len(at.spot.Names)
-	b := place{path: filepath.Join(at.path, name), spot: at.spot}
+	b := at
+	b.path, b.in, b.name, b.self = filepath.Join(at.path, name), at.self, name, nil
 	b.spot.Names = append(slices.Clone(at.spot.Names), []byte(name))
 	b.spot.Offset = 0
 	b.on = at.on && depth < len(w.cursor.Names) && string(w.cursor.Names[depth]) == name

@@ -13,6 +13,7 @@ package export
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
 	"errors"
 	"io"
 	"strings"
@@ -23,6 +24,7 @@ import (
 	"siegel/internal/archive"
 	"siegel/internal/audit"
 	"siegel/internal/kit/fault"
+	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
 	"siegel/internal/proto/mbox"
 	"siegel/internal/vault/db"
@@ -54,10 +56,16 @@ type Trail interface {
 	Record(ctx context.Context, t db.Tenant, archive mail.HolderID, e audit.Event) error
 }
 
+// Keys names exports: master.Key.
+type Keys interface {
+	MAC(tenant mail.TenantID, b []byte) [32]byte
+}
+
 // Deps is what the room works with.
 type Deps struct {
 	Archive *archive.Archive
 	Trail   Trail
+	Keys    Keys
 	Now     func() time.Time
 	// MaxMessages and MaxOctets bound one export.
 	MaxMessages, MaxOctets int64
@@ -85,8 +93,10 @@ type Request struct {
 	Format string // AsEML or AsMbox
 	Cipher string // ByZip, ByAge, Plain
 	Reason string
-	// Of an export that goes on: its id, up to when it takes messages, and behind which.
+	// Of an export that goes on: its id and name, up to when it takes messages, and
+	// behind which.
 	Job    mail.ID
+	Name   []byte
 	Before time.Time
 	After  string
 }
@@ -94,6 +104,7 @@ type Request struct {
 // Export is one that was begun.
 type Export struct {
 	Job    mail.ID
+	Name   []byte // tells whether a command is the same: of who exports what, and how
 	Before time.Time
 	Measured
 
@@ -116,8 +127,9 @@ const maxNote = 990
 
 // Begin checks what is wanted, counts it and enters it in the audit log. It fails with
 // kind Invalid where something is missing or malformed, such as the reason for a plain
-// export or for mail that is not one's own, and with kind Exhausted where the export
-// would have more than it may.
+// export or for mail that is not one's own, with kind Conflict where the export that is
+// to go on was begun by another command, and with kind Exhausted where the export would
+// have more than it may.
 func (r *Room) Begin(ctx context.Context, s archive.Reader, find Finder, q Request) (_ *Export, err error) {
 	defer fault.Wrap(&err, "export")
 	q.Reason = strings.TrimSpace(q.Reason)
@@ -128,7 +140,10 @@ func (r *Room) Begin(ctx context.Context, s archive.Reader, find Finder, q Reque
 	if !resumed {
 		q.Job, q.Before, q.After = mail.NewID(), mail.Time(r.Now()), ""
 	}
-	e := &Export{Job: q.Job, Before: q.Before, room: r, find: find, s: s, r: q}
+	e := &Export{Job: q.Job, Name: q.name(r.Keys, s), Before: q.Before, room: r, find: find, s: s, r: q}
+	if resumed && !hmac.Equal(e.Name, q.Name) {
+		return nil, fault.New(fault.Conflict, "the folder has an export that another command began; give the same one, or name another folder")
+	}
 	if e.Measured, err = find.Measure(ctx, q.Query, q.Before); err != nil {
 		return nil, err
 	}
@@ -143,6 +158,14 @@ func (r *Room) Begin(ctx context.Context, s archive.Reader, find Finder, q Reque
 		What: "export.begin", Who: s.Person().String(), Object: q.Job.String(), Detail: detail, Note: q.note(),
 	})
 	return e, errors.Join(err, refused)
+}
+
+// name is what an export is recognised by when it goes on. It lies in a folder of the
+// person's: without the server's key no guess of a search can be compared with it.
+func (q Request) name(k Keys, s archive.Reader) []byte {
+	person := s.Person()
+	m := k.MAC(s.Tenant().ID(), tuple.Make("siegel/v1 export command", person[:], q.Job[:], []byte(q.Query), []byte(q.Format), []byte(q.Cipher)))
+	return m[:]
 }
 
 func (r *Room) bounded(m Measured) error {

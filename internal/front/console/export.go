@@ -24,6 +24,7 @@ type Export struct {
 	Reason  string `json:"reason,omitempty"`
 	// Of an export that goes on, as ExportBegun and Letter had them.
 	Job    mail.ID   `json:"job,omitzero"`
+	Name   []byte    `json:"name,omitempty"`
 	Before time.Time `json:"before,omitzero"`
 	After  string    `json:"after,omitempty"`
 }
@@ -31,6 +32,7 @@ type Export struct {
 // ExportBegun is what is known of an export before its messages come.
 type ExportBegun struct {
 	Job      mail.ID   `json:"job"`
+	Name     []byte    `json:"name"`   // the same for the same command of the same person
 	Before   time.Time `json:"before"` // messages that arrived from then on are not in it
 	Messages int64     `json:"messages"`
 	Octets   int64     `json:"octets"`
@@ -65,12 +67,12 @@ func (c *Console) export(ctx context.Context, k *call) (any, error) {
 			return nil, fault.New(fault.Denied, "the role administrator reads nothing, so there is nothing to export")
 		}
 		e, err := c.Exports.Begin(ctx, s, finder{c.Index, s}, export.Request{
-			Query: r.Query, Format: r.Format, Cipher: r.Encrypt, Reason: r.Reason, Job: r.Job, Before: r.Before, After: r.After,
+			Query: r.Query, Format: r.Format, Cipher: r.Encrypt, Reason: r.Reason, Job: r.Job, Name: r.Name, Before: r.Before, After: r.After,
 		})
 		if err != nil {
 			return nil, err
 		}
-		err = k.octets(ExportBegun{e.Job, e.Before, e.Messages, e.Octets, e.Damaged, e.Former})
+		err = k.octets(ExportBegun{e.Job, e.Name, e.Before, e.Messages, e.Octets, e.Damaged, e.Former})
 		if err != nil {
 			return nil, err
 		}

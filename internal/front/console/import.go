@@ -31,6 +31,7 @@ type Begun struct {
 	Resumed bool    `json:"resumed"`
 	Cursor  []byte  `json:"cursor,omitempty"` // behind the last item of an earlier run
 	Most    int64   `json:"most"`             // octets of a message
+	Nobody  bool    `json:"nobody,omitempty"` // has the address in For
 	ingest.Counts
 }
 
@@ -108,6 +109,7 @@ type importCall struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	lang    text.Lang
+	nobody  bool // has the address of the mailbox
 	flushed time.Time
 }
 
@@ -131,7 +133,7 @@ func (i *importCall) run(ctx context.Context, frames *frame.Reader) (err error) 
 		return err
 	}
 	whole := false
-	if err = i.line(ImportLine{Begun: &Begun{job.ID, job.Resumed, job.Cursor, job.MaxSize(), job.Before}}); err == nil {
+	if err = i.line(ImportLine{Begun: &Begun{job.ID, job.Resumed, job.Cursor, job.MaxSize(), i.nobody, job.Before}}); err == nil {
 		i.flush()
 		whole, err = i.items(job, frames)
 	}
@@ -156,6 +158,13 @@ func (i *importCall) begin(ctx context.Context, r Import) (job *ingest.Job, err 
 		}
 		if err := c.Identity.MayImport(ctx, s, owner); err != nil {
 			return nil, err
+		}
+		if owner != "" {
+			assigned, err := c.Identity.Assigned(ctx, s, owner)
+			if err != nil {
+				return nil, err
+			}
+			i.nobody = !assigned
 		}
 		start := ingest.Start{
 			Tenant: s.Tenant(), Archive: s.Archive(), Person: s.Person(), For: owner, Tell: i.tell,

@@ -52,3 +52,19 @@ func Folder(name string) ([]string, bool) {
 
 // Hidden reports whether a file in new or cur is none of the messages.
 func Hidden(file string) bool { return strings.HasPrefix(file, ".") }
+
+// Index reports whether a name beside cur and new is of what programs keep there to
+// find mail again, and no mail: Dovecot, Courier, Maildir++ and mbsync do. So is tmp,
+// where messages lie that were not delivered.
+func Index(name string) bool {
+	switch name {
+	case "tmp", "maildirfolder", "maildirsize", "subscriptions", ".subscriptions", ".uidvalidity", ".isyncuidmap.db":
+		return true
+	}
+	for _, begin := range []string{"dovecot.", "dovecot-", ".dovecot.", "courierimap", "courierpop3", ".mbsyncstate"} {
+		if strings.HasPrefix(name, begin) {
+			return true
+		}
+	}
+	return false
+}

@@ -39,6 +39,18 @@ func TestFolder(t *testing.T) {
 	}
 }
 
+func TestIndex(t *testing.T) {
+	for name, want := range map[string]bool{
+		"tmp": true, "dovecot-uidlist": true, "dovecot.index.cache": true, "courierimapkeywords": true, "courierpop3dsizelist": true, "maildirsize": true,
+		"subscriptions": true, ".mbsyncstate.lock": true, ".uidvalidity": true,
+		"cur": false, "new": false, "Work": false, ".Sent": false, ".dovecot": false, "dovecot": false, "courier": false, "subscriptions.mbox": false,
+	} {
+		if maildir.Index(name) != want {
+			t.Errorf("%q: %v", name, !want)
+		}
+	}
+}
+
 // Any file name has one reading, and a name with flags is written as it was.
 func FuzzParseName(f *testing.F) {
 	for _, s := range []string{"1.host:2,RS", "a:b", ":2,", ""} {

@@ -61,6 +61,14 @@ func (c *Client) Close() error {
 // errBroken says that an answer ended early.
 var errBroken = errors.New("the answer broke off; nothing of it counts")
 
+// broken returns why an answer ended early: the server, or who asked and asks no more.
+func broken(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return errBroken
+}
+
 // Call gives a command and decodes its result into result, which may be nil. A
 // fault comes back as an [*Error] in the client's language.
 func (c *Client) Call(ctx context.Context, command string, body, result any, progress func(console.Progress)) error {
@@ -69,7 +77,7 @@ func (c *Client) Call(ctx context.Context, command string, body, result any, pro
 		return err
 	}
 	defer func() { _ = r.Body.Close() }() // read to its end, or given up
-	return readLines(r.Body, result, progress)
+	return readLines(ctx, r.Body, result, progress)
 }
 
 func (c *Client) post(ctx context.Context, command string, body any) (*http.Response, error) {
@@ -95,12 +103,12 @@ func (c *Client) post(ctx context.Context, command string, body any) (*http.Resp
 	return r, nil
 }
 
-func readLines(r io.Reader, result any, progress func(console.Progress)) error {
+func readLines(ctx context.Context, r io.Reader, result any, progress func(console.Progress)) error {
 	lines := bufio.NewReader(r)
 	for {
 		b, err := lines.ReadBytes('\n')
 		if err != nil {
-			return errBroken
+			return broken(ctx)
 		}
 		var l console.Line
 		if err := json.Unmarshal(b, &l); err != nil {
@@ -134,14 +142,14 @@ func (c *Client) Octets(ctx context.Context, command string, body, result any, w
 	defer func() { _ = r.Body.Close() }() // read to its end, or given up
 	head := r.Header.Get(console.ResultHeader)
 	if head == "" {
-		return readLines(r.Body, nil, nil)
+		return readLines(ctx, r.Body, nil, nil)
 	}
 	if err := json.Unmarshal([]byte(head), result); err != nil {
 		return err
 	}
 	if _, err := io.Copy(w, r.Body); err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return errBroken
+			return broken(ctx)
 		}
 		return err
 	}

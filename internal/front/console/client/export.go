@@ -29,7 +29,7 @@ func (c *Client) Export(ctx context.Context, r console.Export, begun func(consol
 	defer func() { _ = answer.Body.Close() }() // read to its end, or given up
 	head := answer.Header.Get(console.ResultHeader)
 	if head == "" {
-		return readLines(answer.Body, nil, nil)
+		return readLines(ctx, answer.Body, nil, nil)
 	}
 	var e console.ExportBegun
 	if err := json.Unmarshal([]byte(head), &e); err != nil {
@@ -42,7 +42,7 @@ func (c *Client) Export(ctx context.Context, r console.Export, begun func(consol
 	for {
 		kind, b, err := frames.Read()
 		if err != nil {
-			return errBroken
+			return broken(ctx)
 		}
 		if kind == frame.Finish {
 			return nil

@@ -1,9 +1,12 @@
-package transfer
+// Package part writes the parts of an export: folders, encrypted ZIP files, ZIP files
+// within age files. It is part of the command siegel.
+package part
 
 import (
 	"archive/zip"
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -17,9 +20,9 @@ import (
 	"siegel/internal/proto/aezip"
 )
 
-// tree takes the files of one part, one after the other. Nothing of the part is under
+// Tree takes the files of one part, one after the other. Nothing of the part is under
 // its name before Close has returned nil: then it survives a power cut.
-type tree interface {
+type Tree interface {
 	// Create begins a file, after the one before is whole.
 	Create(name string) (io.Writer, error)
 	Close() error
@@ -31,20 +34,23 @@ type tree interface {
 // them.
 const temp = durable.TempPrefix
 
-// sweep deletes what an interrupted run left in the folder: parts that are not whole,
-// and the one that became whole when nobody could note it any more.
-func sweep(dir, next string) error {
-	var names []string
-	for _, pattern := range []string{temp + "part-*", next, next + ".zip", next + ".zip.age"} {
-		list, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			return err
-		}
-		names = append(names, list...)
+// Name is the name of a part, without the ending that a file has.
+func Name(part int) string { return fmt.Sprintf("part-%04d", part) }
+
+// Sweep deletes what an interrupted run left in the folder: parts that are not whole,
+// and the next one, which became whole when nobody could note it any more.
+func Sweep(dir string, part int) error {
+	next := Name(part)
+	entries, err := os.ReadDir(dir) // the folder's name is no pattern
+	if err != nil {
+		return err
 	}
-	for _, name := range names {
-		if err := os.RemoveAll(name); err != nil {
-			return err
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case name == next, name == next+".zip", name == next+".zip.age", strings.HasPrefix(name, temp+"part-"):
+			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -67,8 +73,8 @@ func newContainer(path string) (*container, error) {
 	return &container{path: path, file: f, buffer: bufio.NewWriterSize(f, 1<<20)}, nil
 }
 
-// newZip begins a part that is a ZIP file encrypted by AES-256.
-func newZip(path, password string) (tree, error) {
+// Zip begins a part that is a ZIP file encrypted by AES-256.
+func Zip(path, password string) (Tree, error) {
 	c, err := newContainer(path)
 	if err != nil {
 		return nil, err
@@ -79,8 +85,8 @@ func newZip(path, password string) (tree, error) {
 	return c, nil
 }
 
-// newAge begins a part that is a ZIP file within an age file.
-func newAge(path string, to []age.Recipient) (tree, error) {
+// Age begins a part that is a ZIP file within an age file.
+func Age(path string, to []age.Recipient) (Tree, error) {
 	c, err := newContainer(path)
 	if err != nil {
 		return nil, err
@@ -142,7 +148,8 @@ type folder struct {
 	buffer     *bufio.Writer
 }
 
-func newFolder(path string) (tree, error) {
+// Folder begins a part that is a folder.
+func Folder(path string) (Tree, error) {
 	f := &folder{path: path, temp: filepath.Join(filepath.Dir(path), temp+filepath.Base(path)), made: make(map[string]bool)}
 	return f, os.Mkdir(f.temp, 0o700)
 }
