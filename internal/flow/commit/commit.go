@@ -83,7 +83,7 @@ type Room struct {
 
 	update func(context.Context, func(*db.Batch) error) error // of DB; tests lose its answer
 	ready  chan *group                                        // groups whose packs are durable; a line waits until its group is taken
-	hurry  chan struct{}                                      // closed by Hurry
+	late   chan struct{}                                      // closed when transactions are given up
 	packed atomic.Int64                                       // groups that wait so
 
 	mu    sync.Mutex
@@ -112,7 +112,7 @@ func New(d Deps) *Room {
 	if d.Watch == nil {
 		d.Watch = func(string, bool, time.Duration) {}
 	}
-	return &Room{hurry: make(chan struct{}), Deps: d, update: d.DB.Update, ready: make(chan *group), lines: make(map[mail.TenantID]*line)}
+	return &Room{late: make(chan struct{}), Deps: d, update: d.DB.Update, ready: make(chan *group), lines: make(map[mail.TenantID]*line)}
 }
 
 // Group commits one message together with others that arrive at the same time,
@@ -208,14 +208,14 @@ func (r *Room) take(tenant mail.TenantID, l *line) *group {
 	return g
 }
 
-// hurryFor is how long a transaction may take once the server is asked to stop. A
+// hurryFor is how long transactions may take once the server is asked to stop. A
 // database that does not answer, or whose standby is gone, must not keep it from ending.
 const hurryFor = 15 * time.Second
 
-// Hurry bounds transactions from now on, the one in progress too. What the database
-// has not answered by then is given up; its senders come again and are recognised. Call
-// it once.
-func (r *Room) Hurry() { close(r.hurry) }
+// Hurry gives the database that long for all transactions, the one in progress too.
+// What it has not answered by then is given up; its senders come again and are
+// recognised. Call it once.
+func (r *Room) Hurry() { time.AfterFunc(hurryFor, func() { close(r.late) }) }
 
 // bounded returns a context for a transaction.
 func (r *Room) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -223,14 +223,7 @@ func (r *Room) bounded(ctx context.Context) (context.Context, context.CancelFunc
 	go func() {
 		select {
 		case <-own.Done():
-			return
-		case <-r.hurry:
-		}
-		late := time.NewTimer(hurryFor)
-		defer late.Stop()
-		select {
-		case <-own.Done():
-		case <-late.C:
+		case <-r.late:
 			cancel()
 		}
 	}()
@@ -358,7 +351,7 @@ func (r *Room) lookUp(ctx context.Context, g *group, lost error, until time.Time
 		if errors.Is(err, db.ErrNoRows) {
 			return lost
 		}
-		if time.Now().After(until) {
+		if time.Now().After(until) || ctx.Err() != nil {
 			return lost
 		}
 		time.Sleep(lookPause)
