@@ -73,7 +73,7 @@ func (a *Archive) Page(ctx context.Context, s Reader, of PageOf) (list []*Paged,
 	}
 	return list, a.Trail.Record(ctx, s.Tenant(), s.Archive(), audit.Event{
 		What: of.What, Who: s.Person().String(), Object: of.Object.String(),
-		Detail: map[string]any{"messages": names, "own": owned},
+		Detail: map[string]any{"messages": names, "own": owned}, Note: of.Reason,
 	})
 }
 

@@ -34,7 +34,7 @@ func (c Commands) Import() *cobra.Command {
 	cmd := c.Person(&cobra.Command{
 		Use: "import PATH…", Args: c.some,
 		Short: c.Say("bring mail from files into the archive: EML, mbox, Maildir"),
-		Long: c.Say("A PATH is a message (.eml), an mbox, a Maildir, or a folder with any of them in it. Messages are archived octet for octet. What the archive has already is counted and not kept twice. An import that was interrupted goes on when the same command is given again. It needs a running server, and the role administrator or compliance.") +
+		Long: c.Say("A PATH is a message (.eml), an mbox, a Maildir, or a folder with any of them in it. Messages are archived octet for octet. What the archive has already is counted and not kept twice. An import that was interrupted goes on when the same command is given again. It needs a running server, and the role compliance.") +
 			"\n\n" + c.Say("Nothing is asked of the header about who received a message: --for names the mailbox that the files are of, and its owner finds all of them."),
 		Example: "  siegel import ~/Maildir --for anna@clinic.example --as keeper@clinic.example\n" +
 			"  siegel import archive-2019.mbox eml/ --as keeper@clinic.example --report import.jsonl",

@@ -169,10 +169,16 @@ func (r *Room) Begin(ctx context.Context, s Start) (_ *Job, err error) {
 		room: r, start: s, memory: semaphore.NewWeighted(maxMemory), slots: make(chan struct{}, maxFlight),
 		queue: make(chan *item, maxFlight), ended: make(chan struct{}),
 	}
+	// First the place, then the look: who was running until now may just have saved.
+	if err := r.enter(j.reserved()); err != nil {
+		return nil, err
+	}
 	if err := r.find(ctx, j); err != nil {
+		r.leave(j.reserved())
 		return nil, err
 	}
 	if err := r.enter(j.ID); err != nil {
+		r.leave(j.reserved())
 		return nil, err
 	}
 	j.ctx, j.cancel = context.WithCancelCause(ctx)
@@ -180,6 +186,7 @@ func (r *Room) Begin(ctx context.Context, s Start) (_ *Job, err error) {
 	j.place = j.settled.place
 	if err := r.Trail.Record(ctx, s.Tenant, s.Archive, j.event("import.begin", map[string]any{"resumed": j.Resumed})); err != nil {
 		r.leave(j.ID)
+		r.leave(j.reserved())
 		return nil, err
 	}
 	go j.settle()
@@ -210,6 +217,12 @@ func octetsOf(list []string) [][]byte {
 		out[i] = []byte(s)
 	}
 	return out
+}
+
+// reserved names what is imported among the jobs that run: no job has that id.
+func (j *Job) reserved() (id mail.ID) {
+	copy(id[:], j.start.name(j.room.Keys))
+	return id
 }
 
 func (r *Room) enter(id mail.ID) error {

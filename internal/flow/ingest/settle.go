@@ -212,6 +212,7 @@ func (j *Job) count(it *item) error {
 func (j *Job) End(ctx context.Context, whole bool) (Counts, error) {
 	close(j.queue)
 	<-j.ended
+	defer j.room.leave(j.reserved())
 	defer j.room.leave(j.ID)
 	defer j.cancel(errEnded)
 	s := &j.settled
