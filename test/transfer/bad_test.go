@@ -44,7 +44,7 @@ func TestBadMbox(t *testing.T) {
 	if got != (totals{7, 0, 2}) || status != 1 {
 		t.Errorf("%+v, status %d: %s", got, status, diag)
 	}
-	for _, say := range []string{"none.mbox: it is no message by its name", "large.eml: the message has more than the 2000000 octets"} {
+	for _, say := range []string{"none.mbox: its first line is no From_ line", "large.eml: the message has more than the 2000000 octets"} {
 		if !strings.Contains(diag, say) {
 			t.Errorf("%q is not said: %s", say, diag)
 		}

@@ -62,18 +62,23 @@ func (c Commands) Export() *cobra.Command {
 
 // state is what the folder of an export says of it: nothing of what was searched for.
 type state struct {
-	Format   string           `json:"format"`
-	Export   mail.ID          `json:"export"`
-	Command  []byte           `json:"command"`          // what the server calls who exports what, and how
-	Secret   []byte           `json:"secret,omitempty"` // tells the password in --secret-file from others
-	Before   time.Time        `json:"before"`
-	After    string           `json:"after"` // behind the last part
-	Parts    int              `json:"parts"` // that are whole
-	Messages int64            `json:"messages"`
-	Octets   int64            `json:"octets"`
-	Problems int64            `json:"problems"`
-	Done     bool             `json:"done"`
-	Made     []manifestOfPart `json:"made"`
+	Format   string    `json:"format"`
+	Export   mail.ID   `json:"export"`
+	Command  []byte    `json:"command"`          // what the server calls who exports what, and how
+	Secret   []byte    `json:"secret,omitempty"` // tells the password in --secret-file from others
+	Before   time.Time `json:"before"`
+	After    string    `json:"after"` // behind the last part
+	Parts    int       `json:"parts"` // that are whole
+	Messages int64     `json:"messages"`
+	Octets   int64     `json:"octets"`
+	Problems int64     `json:"problems"`
+	// What the search could not look at, and what the person cannot open: neither is in
+	// the parts.
+	NotSearched int64 `json:"not_searched"`
+	Former      int64 `json:"former"`
+
+	Done bool             `json:"done"`
+	Made []manifestOfPart `json:"made"`
 }
 
 // manifestOfPart ties a part to the state: the SHA-256 that its manifest ends with.
@@ -221,8 +226,10 @@ func (x *outgoing) begun(e console.ExportBegun) error {
 		x.bar = bar{w: x.Out, say: x.Say, total: e.Octets, before: x.state.Octets, begun: time.Now()}
 	}
 	if e.Damaged > 0 && x.query != "" {
-		fmt.Fprintln(x.Err, x.Say("%d {message was|messages were} not searched, since the index {record|records} did not open; run siegel ledger verify", e.Damaged))
+		x.state.NotSearched = max(x.state.NotSearched, e.Damaged)
+		fmt.Fprintln(x.Err, x.notSearched())
 	}
+	x.state.Former = max(x.state.Former, e.Former)
 	if e.Former > 0 {
 		fmt.Fprintln(x.Err, x.Say("%d {message is|messages are} sealed to a former key of yours; a keeper can re-grant {it|them}", e.Former))
 	}
@@ -275,8 +282,23 @@ func (x *outgoing) report() error {
 	err := x.Result(s, func() {
 		x.Print("%d {message|messages} in %d {part|parts} in %s (%s)", s.Messages, s.Parts, x.o.to, size(s.Octets))
 	})
-	if err == nil && s.Problems > 0 {
-		err = &console.Error{Kind: "damaged", Text: x.Say("%d {message|messages} could not be opened; the manifest names {it|them}", s.Problems)}
+	if err != nil {
+		return err
 	}
-	return err
+	var bad []string
+	if s.Problems > 0 {
+		bad = append(bad, x.Say("%d {message|messages} could not be opened; the manifest names {it|them}", s.Problems))
+	}
+	if s.NotSearched > 0 {
+		bad = append(bad, x.notSearched())
+	}
+	if len(bad) == 0 {
+		return nil
+	}
+	return &console.Error{Kind: "damaged", Text: strings.Join(bad, "\n")}
+}
+
+// notSearched says that what was searched for may be more than what the parts have.
+func (x *outgoing) notSearched() string {
+	return x.Say("%d {message was|messages were} not searched, since the index {record|records} did not open; run siegel ledger verify", x.state.NotSearched)
 }

@@ -17,7 +17,7 @@ func TestNestedMaildir(t *testing.T) {
 		"M/Work/new/2.h", "M/Work/cur/", "M/Work/Deep/new/3.h", "M/Work/Deep/cur/",
 		"M/.A/new/", "M/.A/cur/4.h:2,", "M/.A/Sub/new/", "M/.A/Sub/cur/5.h:2,R", "M/.A/.B.C/cur/6.h:2,", "M/.A/.B.C/new/", "M/.A/7.eml", "M/.A/maildirfolder",
 		"M/.inbox.directory/K/new/8.h", "M/.inbox.directory/K/cur/", "M/Plain/9.eml", "M/Plain/dovecot.index", "M/Plain/cur/10.h:2,",
-		"M/.no", "M/.11.eml", "M/12.eml", "M/dovecot-uidlist", "M/.mbsyncstate", "M/maildirsize", "M/odd.txt",
+		"M/.no", "M/.no.mbox", "M/.11.eml", "M/12.eml", "M/dovecot-uidlist", "M/.mbsyncstate", "M/maildirsize", "M/odd.txt",
 		"plain/.no", "plain/.13.eml", "plain/courierimapuiddb", "plain/.dir/14.eml",
 	)
 	for _, name := range []string{"M/old.mbox", "M/.hidden.mbox", "M/.A/old", "plain/.hidden.mbox", "plain/.dir/x"} {
@@ -52,7 +52,7 @@ func TestNestedMaildir(t *testing.T) {
 	want := []string{
 		"M/cur/1.h:2,S", "M/.11.eml",
 		"M/.A/cur/4.h:2, in A", "M/.A/.B.C/cur/6.h:2, in A/B/C", "M/.A/7.eml", "M/.A/Sub/cur/5.h:2,R in A/Sub", "M/.A/old",
-		"M/.hidden.mbox", "M/.inbox.directory/K/new/8.h in inbox/directory/K", "M/12.eml",
+		"M/.hidden.mbox", "M/.inbox.directory/K/new/8.h in inbox/directory/K", "M/.no.mbox is refused", "M/12.eml",
 		"M/Plain/9.eml", "M/Plain/cur/10.h:2, is refused", "M/Work/new/2.h in Work", "M/Work/Deep/new/3.h in Work/Deep",
 		"M/odd.txt is refused", "M/old.mbox",
 		"plain/.13.eml", "plain/.dir/14.eml", "plain/.dir/x", "plain/.hidden.mbox", "plain/courierimapuiddb is refused",

@@ -90,12 +90,7 @@ func (p *position) Write(b []byte) (int, error) {
 
 // Begin implements [client.Letters].
 func (p *packer) Begin(l console.Letter) error {
-	if p.n >= p.most || p.size >= p.octets || p.full(l) {
-		if err := p.close(); err != nil {
-			return err
-		}
-	}
-	if err := p.open(); err != nil {
+	if err := p.next(p.full(l)); err != nil {
 		return err
 	}
 	p.letter, p.hash, p.wait = l, sha256.New(), nil
@@ -183,12 +178,23 @@ func errNot(exact bool) error {
 
 // Missing implements [client.Letters].
 func (p *packer) Missing(m console.Missing) error {
-	if err := p.open(); err != nil {
+	if err := p.next(false); err != nil {
 		return err
 	}
 	p.n++
 	p.at = m.At
 	return p.lines.Add(manifest.Item{ID: m.ID.String(), Problem: m.Why})
+}
+
+// next sees to it that a part is open that takes one more, and another one where the
+// message has to lie in another.
+func (p *packer) next(another bool) error {
+	if another || p.n >= p.most || p.size >= p.octets {
+		if err := p.close(); err != nil {
+			return err
+		}
+	}
+	return p.open()
 }
 
 // open begins a part where none is open.

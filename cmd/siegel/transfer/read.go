@@ -56,7 +56,7 @@ func (r *reader) file(f file) error {
 		return r.letter(f, opened)
 	}
 	v, why, err := mbox.Detect(opened, f.size)
-	if f.kind == hidden && errors.Is(err, mbox.ErrNoMbox) {
+	if f.kind == hidden && errors.Is(err, mbox.ErrNoMbox) && !isMailbox(f.path) {
 		return nil
 	}
 	switch {
