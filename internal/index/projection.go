@@ -178,12 +178,15 @@ func (x *Index) begin(ctx context.Context, s Session, k projectionKey, term int,
 // removeFiles deletes this node's files of a projection. What cannot be deleted
 // now goes the next time, and is unreadable where its salt is gone.
 func (x *Index) removeFiles(k projectionKey) {
-	old, err := filepath.Glob(filepath.Join(x.Dir, k.tenant.String(), k.holder.String(), fmt.Sprintf("%06d-*", k.month)))
+	dir := filepath.Join(x.Dir, k.tenant.String(), k.holder.String())
+	files, err := os.ReadDir(dir) // no pattern: the data directory may have [ in its name
 	if err != nil {
 		return
 	}
-	for _, f := range old {
-		_ = os.Remove(f)
+	for _, f := range files {
+		if strings.HasPrefix(f.Name(), fmt.Sprintf("%06d-", k.month)) {
+			_ = os.Remove(filepath.Join(dir, f.Name()))
+		}
 	}
 }
 

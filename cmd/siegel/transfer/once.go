@@ -8,7 +8,7 @@ import (
 	"siegel/internal/proto/mbox"
 )
 
-// once is a taker that hears in the second round only of messages of a Maildir that
+// once is a taker that hears in later rounds only of messages of a Maildir that
 // are refused: what else is refused was so in the first round.
 type once struct{ taker }
 

@@ -47,33 +47,54 @@ type sent struct {
 // clockTick bounds how far the time of a change lies behind the clock.
 const clockTick = 10 * time.Millisecond
 
-// walk reads all files, and once more what changed in a Maildir while it was read.
+// maxRounds bounds how often a Maildir is read in which messages keep moving.
+const maxRounds = 10
+
+// walk reads all files, and then what changed in a Maildir while it was read, until
+// nothing did: a message that moves from a folder not yet read to one that has been
+// would else be missed.
 func (r *run) walk(to taker) error {
 	files := &reader{to: once{to}, variant: r.variant, noted: r.note}
 	w := &walker{say: r.Say, batch: namesAtOnce, cursor: r.cursor, shared: r.cursor != nil}
+	moving := 0 // files of this round, and messages that were gone
 	w.found = func(f file) error {
 		if err := r.ctx.Err(); err != nil {
 			return err
+		}
+		if f.refused == "" || f.home != nil {
+			moving++
 		}
 		f.spot.Since = r.since
 		err := files.file(f)
 		r.base += f.size
 		return err
 	}
-	for round := range 2 {
-		if round == 1 {
+	first := 0 // the round that an earlier run ended in
+	if r.cursor != nil {
+		first = r.cursor.Round
+	}
+	began := time.Unix(0, r.since) // when the last round did
+	for round := first; round < maxRounds; round++ {
+		if round > 0 {
 			if !w.shared || r.options.dryRun {
 				return nil // what is only counted is not counted twice
 			}
-			w.since = time.Unix(0, r.since).Add(-clockTick)
+			w.since = began.Add(-clockTick)
 		}
+		if round > first {
+			began = time.Now()
+		}
+		moving = 0
 		for i, path := range r.paths {
-			if r.cursor != nil && (r.cursor.Round > round || r.cursor.Round == round && r.cursor.Path > i) {
+			if r.cursor != nil && r.cursor.Round == round && r.cursor.Path > i {
 				continue // an earlier run has read it
 			}
 			if err := w.argument(i, path, round); err != nil {
 				return err
 			}
+		}
+		if round > first && moving == 0 {
+			return nil
 		}
 	}
 	return nil

@@ -17,7 +17,7 @@ import (
 // spot is where in its files an import is: what the server keeps sealed as the cursor.
 type spot struct {
 	Path   int      `json:"path"`            // number of the argument, from 0
-	Round  int      `json:"round,omitempty"` // 1: what changed in a Maildir while it was read
+	Round  int      `json:"round,omitempty"` // from 1: what changed in a Maildir while it was read
 	Names  [][]byte `json:"names,omitempty"` // from the argument down to the file; none where it is the argument
 	Offset int64    `json:"offset"`          // in an mbox: where the next entry begins; done: behind the file
 	Octets int64    `json:"octets"`          // of files that are done
