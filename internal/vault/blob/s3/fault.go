@@ -25,6 +25,8 @@ func classify(err error) error {
 	}
 	cause := fmt.Errorf("s3: %d %s", r.StatusCode, r.Code)
 	switch {
+	case r.Code == "NoSuchBucket": // not an object that is gone
+		return fault.Because(fault.Internal, "the object store has no such bucket", cause)
 	case r.StatusCode == http.StatusNotFound:
 		return fault.Because(fault.NotFound, "there is no such object", cause)
 	case r.StatusCode == http.StatusPreconditionFailed:
@@ -36,6 +38,12 @@ func classify(err error) error {
 	case r.StatusCode == http.StatusConflict, r.StatusCode == http.StatusTooManyRequests, r.StatusCode == http.StatusRequestTimeout, r.StatusCode >= 500:
 		// 409: another write with a condition is under way.
 		return fault.Because(fault.Busy, "the object store is busy", cause)
+	case r.Code == "RequestTimeTooSkewed":
+		return fault.Because(fault.Internal, "the object store refuses the request, because the clock of this machine differs from its own", cause)
+	case r.StatusCode == http.StatusUnauthorized, r.StatusCode == http.StatusForbidden:
+		return fault.Because(fault.Internal, "the object store refuses access; look at objects.s3.access, objects.s3.secret and the rights on the bucket", cause)
+	case r.StatusCode == http.StatusMovedPermanently, r.StatusCode == http.StatusTemporaryRedirect, r.Code == "AuthorizationHeaderMalformed":
+		return fault.Because(fault.Internal, "the bucket is in another region; set objects.s3.region", cause)
 	default:
 		return fault.Because(fault.Internal, "the object store cannot be used", cause)
 	}

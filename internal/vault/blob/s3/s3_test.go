@@ -267,6 +267,56 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// What a store refuses is said as what it is, so that its keeper knows where to look.
+func TestRefusals(t *testing.T) {
+	c := config(t)
+	to, err := url.Parse("http://" + c.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type refusal struct {
+		status int
+		code   string
+	}
+	var says atomic.Pointer[refusal] // nil: as the store says
+	through := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to); r.Out.Host = r.In.Host }}
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a := says.Load(); a != nil {
+			w.Header().Set("Content-Type", "application/xml")
+			w.WriteHeader(a.status)
+			_, _ = fmt.Fprintf(w, "<Error><Code>%s</Code><Message>canary</Message></Error>", a.code)
+			return
+		}
+		through.ServeHTTP(w, r)
+	}))
+	defer front.Close()
+	c.Endpoint = strings.TrimPrefix(front.URL, "http://")
+	s := open(t, c)
+	for answer, want := range map[refusal]struct {
+		kind fault.Kind
+		text string
+	}{
+		{404, "NoSuchKey"}:                    {fault.NotFound, "there is no such object"},
+		{404, "NoSuchBucket"}:                 {fault.Internal, "the object store has no such bucket"},
+		{403, "SignatureDoesNotMatch"}:        {fault.Internal, "refuses access"},
+		{403, "AccessDenied"}:                 {fault.Internal, "refuses access"},
+		{403, "RequestTimeTooSkewed"}:         {fault.Internal, "the clock of this machine"},
+		{403, "QuotaExceeded"}:                {fault.Exhausted, "is full"},
+		{400, "AuthorizationHeaderMalformed"}: {fault.Internal, "objects.s3.region"},
+		{400, "InvalidArgument"}:              {fault.Internal, "cannot be used"},
+	} {
+		says.Store(&answer)
+		r, err := s.Get(t.Context(), "a/b", 0, -1)
+		if err == nil {
+			_, err = io.ReadAll(r)
+			_ = r.Close()
+		}
+		if fault.Of(err) != want.kind || !strings.Contains(fmt.Sprint(err), want.text) || strings.Contains(fmt.Sprint(err), "canary") {
+			t.Errorf("%v: %v, want kind %v and %q", answer, err, want.kind, want.text)
+		}
+	}
+}
+
 // A large object takes little memory and comes back whole; one whose sender goes
 // leaves nothing.
 func TestLarge(t *testing.T) {
