@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"siegel/internal/kit/text"
 )
 
 // bar shows on a terminal how far a transfer is.
@@ -65,15 +67,15 @@ func (b *bar) clear() {
 }
 
 // size is a number of octets as people read it.
-func size(n int64) string {
+func size(n int64) text.Decimal {
 	const units = "kMGTPE"
 	if n < 1000 {
-		return fmt.Sprintf("%d B", n)
+		return text.Decimal(fmt.Sprintf("%d B", n))
 	}
 	f, unit := float64(n)/1000, 0
 	for f >= 999.95 && unit < len(units)-1 {
 		f /= 1000
 		unit++
 	}
-	return fmt.Sprintf("%.1f %cB", f, units[unit])
+	return text.Decimal(fmt.Sprintf("%.1f %cB", f, units[unit]))
 }

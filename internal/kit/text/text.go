@@ -5,6 +5,9 @@ package text
 
 import (
 	_ "embed"
+	"fmt"
+	"io"
+	"slices"
 	"strings"
 
 	"siegel/internal/kit/plural"
@@ -85,15 +88,42 @@ func (c *Catalog) All(f func(english, german string)) {
 	}
 }
 
-// Say formats a sentence in a language, as kit/plural does.
+// Say formats a sentence in a language, as kit/plural does. In German, numbers of type
+// float64 and [Decimal] have a comma.
 func (c *Catalog) Say(l Lang, sentence string, args ...any) string {
 	if l == German {
 		if t, ok := c.german[sentence]; ok {
 			sentence = t
 		}
+		args = commas(args)
 	}
 	if len(args) == 0 {
 		return sentence
 	}
 	return plural.Format(sentence, args...)
+}
+
+// Decimal is a number with a decimal point, and perhaps a unit: "1.5 MB".
+type Decimal string
+
+// commas returns arguments as German writes them.
+func commas(args []any) []any {
+	args = slices.Clone(args)
+	for i, a := range args {
+		switch a := a.(type) {
+		case float64:
+			args[i] = comma(a)
+		case Decimal:
+			args[i] = strings.Replace(string(a), ".", ",", 1)
+		}
+	}
+	return args
+}
+
+// comma is a number that is written with a decimal comma.
+type comma float64
+
+// Format implements [fmt.Formatter].
+func (c comma) Format(s fmt.State, verb rune) {
+	_, _ = io.WriteString(s, strings.Replace(fmt.Sprintf(fmt.FormatString(s, verb), float64(c)), ".", ",", 1)) // the state keeps the error
 }

@@ -37,6 +37,12 @@ func TestSay(t *testing.T) {
 	if got := c.Say(text.German, "100% of nothing"); got != "100% of nothing" {
 		t.Error(got)
 	}
+	// German has decimal commas, and English points.
+	for l, want := range map[text.Lang]string{text.German: "  1,50 GiB, 2,5 MB, 0.1.2", text.English: "  1.50 GiB, 2.5 MB, 0.1.2"} {
+		if got := c.Say(l, "%6.2f GiB, %s, %s", 1.5, text.Decimal("2.5 MB"), "0.1.2"); got != want {
+			t.Errorf("%v: %q, want %q", l, got, want)
+		}
+	}
 	// Blanks at both ends of a sentence count.
 	if got := c.Say(text.German, " [not searchable inside]"); got != " [innen nicht durchsuchbar]" {
 		t.Errorf("%q", got)
