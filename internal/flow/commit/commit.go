@@ -89,7 +89,7 @@ type Room struct {
 	mu    sync.Mutex
 	lines map[mail.TenantID]*line // tenants with messages waiting; guarded by mu
 	stop  bool                    // no further messages; guarded by mu
-	since time.Time               // when the transaction in progress began; zero for none; guarded by mu
+	stall stall                   // guarded by mu
 	wait  sync.WaitGroup          // lines at work
 }
 
@@ -230,21 +230,24 @@ func (r *Room) bounded(ctx context.Context) (context.Context, context.CancelFunc
 	return own, cancel
 }
 
-// Busy returns how long the transaction in progress has been waited for, zero
-// where there is none.
+// Busy returns how long the database has not made a transaction true, be it one or
+// several that failed because it was busy; zero where the last succeeded.
 func (r *Room) Busy() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.since.IsZero() {
-		return 0
-	}
-	return time.Since(r.since)
+	return r.stall.at(time.Now())
 }
 
-func (r *Room) begun(at time.Time) {
+func (r *Room) begun() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.since = at
+	r.stall.begin(time.Now())
+}
+
+func (r *Room) ended(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stall.end(time.Now(), err)
 }
 
 // Run makes groups true until ctx is done and every message that was taken on

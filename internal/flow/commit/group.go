@@ -222,8 +222,7 @@ func (r *Room) retryMAC(p *flow.Passage) [32]byte {
 // the tenants' ids, and the logs' heads last.
 func (r *Room) transact(ctx context.Context, groups []*group) error {
 	start := time.Now()
-	r.begun(start)
-	defer r.begun(time.Time{})
+	r.begun()
 	groups = slices.SortedStableFunc(slices.Values(groups), func(a, b *group) int { return byTenant(a.tenant.ID(), b.tenant.ID()) })
 	err := r.update(ctx, func(b *db.Batch) error {
 		for _, pass := range []func(context.Context, *db.Batch, []*group) error{r.references, r.keys, r.leaves} {
@@ -234,6 +233,7 @@ func (r *Room) transact(ctx context.Context, groups []*group) error {
 		r.Watch(stepDurable, false, 0)
 		return nil
 	})
+	r.ended(err)
 	r.Watch(stepDurable, true, time.Since(start))
 	return err
 }
