@@ -1,7 +1,6 @@
 package interop_test
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -48,18 +47,7 @@ func serveJournal(t *testing.T) (a *app.App, plain, implicit, socket, cert strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-		if err := a.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	runs(t, a, s)
 	// Other accounts do not get through to the data directory.
 	cert = filepath.Join(door, "ca.pem")
 	b, err := os.ReadFile(a.Config.TLS.Certificate)

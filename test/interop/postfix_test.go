@@ -206,6 +206,22 @@ func wait(t *testing.T, what string, there func() bool) {
 	t.Fatalf("%s does not come", what)
 }
 
+// runs runs a server until the test ends.
+func runs(t *testing.T, a *app.App, s *app.Server) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // serve runs a server with a door for Postfix, a socket and a port, until the test
 // ends, and returns both as Postfix writes them.
 func serve(t *testing.T, host string) (socket, port string, a *app.App) {
@@ -238,18 +254,7 @@ func serve(t *testing.T, host string) (socket, port string, a *app.App) {
 	if err := os.Chown(socket, -1, gid); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-		if err := a.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	runs(t, a, s)
 	return "unix:" + socket, "inet:127.0.0.1:" + port, a
 }
 

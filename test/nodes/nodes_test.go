@@ -100,6 +100,25 @@ func ready(t *testing.T, c *victim.Child) bool {
 	return r.StatusCode == http.StatusOK
 }
 
+// settled returns what a crowd was told is kept, once each of its senders has an answer.
+func settled(t *testing.T, c *crowd) []*stand.Mail {
+	t.Helper()
+	kept, err := c.settle(time.Minute)
+	if err != nil {
+		t.Fatalf("%v; %s", err, c)
+	}
+	return kept
+}
+
+// ends stops nodes and checks what was kept.
+func ends(t *testing.T, dir string, kept []*stand.Mail, nodes ...*victim.Child) {
+	t.Helper()
+	for _, n := range nodes {
+		must(t, n.Stop())
+	}
+	check(t, dir, kept)
+}
+
 func eventually(t *testing.T, within time.Duration, what string, f func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(within); !f(); time.Sleep(50 * time.Millisecond) {
@@ -154,15 +173,9 @@ func TestKills(t *testing.T) {
 			nodes[i] = start(t, dirs[i], "", 0)
 		}
 	}
-	kept, err := crowd.settle(time.Minute)
-	if err != nil {
-		t.Fatalf("%v; %s", err, crowd)
-	}
+	kept := settled(t, crowd)
 	t.Logf("%d rounds of kills in %v; %s", total, time.Since(begun).Round(time.Second), crowd)
-	for _, n := range nodes {
-		must(t, n.Stop())
-	}
-	check(t, b, kept)
+	ends(t, b, kept, nodes...)
 }
 
 // OP-05: each node is replaced in turn while senders deliver, as an upgrade does.
@@ -185,14 +198,8 @@ func TestRolling(t *testing.T) {
 		must(t, nodes[i].Stop())
 		nodes[i] = start(t, dirs[i], "", 0)
 	}
-	kept, err := crowd.settle(time.Minute)
-	if err != nil {
-		t.Fatalf("%v; %s", err, crowd)
-	}
-	for _, n := range nodes {
-		must(t, n.Stop())
-	}
-	check(t, a, kept)
+	kept := settled(t, crowd)
+	ends(t, a, kept, nodes...)
 }
 
 // A node that hangs with the lead and a transaction open keeps the others from
@@ -214,17 +221,9 @@ func TestPaused(t *testing.T) {
 	time.Sleep(12 * time.Second)
 	must(t, one.Resume())
 	eventually(t, 20*time.Second, "it takes mail again", func() bool { return ready(t, one) })
-	kept, err := crowd.settle(time.Minute)
-	if err != nil {
-		t.Fatalf("%v; %s", err, crowd)
-	}
-	more, err := others.settle(time.Minute)
-	if err != nil {
-		t.Fatalf("%v; %s", err, others)
-	}
-	must(t, one.Stop())
-	must(t, two.Stop())
-	check(t, a, append(kept, more...))
+	kept := settled(t, crowd)
+	more := settled(t, others)
+	ends(t, a, append(kept, more...), one, two)
 }
 
 // OP-09: the primary's machine fails, the standby, which every commit waited for,
@@ -245,14 +244,8 @@ func TestFailover(t *testing.T) {
 	begun := time.Now()
 	eventually(t, time.Minute, "mail is taken again", func() bool { return crowd.count() > before+300 })
 	t.Logf("mail was taken again after %v; %s", time.Since(begun).Round(time.Second), crowd)
-	kept, err := crowd.settle(time.Minute)
-	if err != nil {
-		t.Fatalf("%v; %s", err, crowd)
-	}
-	for _, n := range nodes {
-		must(t, n.Stop())
-	}
-	check(t, a, kept)
+	kept := settled(t, crowd)
+	ends(t, a, kept, nodes...)
 }
 
 // The standby is promoted while the old primary goes on, and one node reaches only
@@ -268,8 +261,7 @@ func TestSplit(t *testing.T) {
 	only := newCrowd(4, false, a)
 	defer only.end()
 	eventually(t, time.Minute, "mail is taken", func() bool { return only.count() > 100 })
-	kept, err := only.settle(time.Minute)
-	must(t, err)
+	kept := settled(t, only)
 	// Replication is asynchronous here: it gets what was acknowledged, then all splits.
 	eventually(t, time.Minute, "the standby has all, and all is signed", func() bool {
 		const question = `SELECT (SELECT SUM(size) FROM ledger_log)::text || (SELECT SUM(size) FROM ledger_checkpoint)::text || (SELECT COUNT(*) FROM ledger_stamp WHERE state = 'waiting')::text`
@@ -287,8 +279,7 @@ func TestSplit(t *testing.T) {
 	others := newCrowd(4, false, b)
 	defer others.end()
 	eventually(t, time.Minute, "the node on the new primary takes mail", func() bool { return others.count() > 100 })
-	more, err := others.settle(time.Minute)
-	must(t, err)
+	more := settled(t, others)
 	must(t, left.Stop())
 	must(t, right.Stop())
 	if n := only.count(); n != len(kept) {

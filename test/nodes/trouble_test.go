@@ -75,11 +75,6 @@ func TestTrouble(t *testing.T) {
 	if store.lostAnswers() == 0 || database.lostAnswers() == 0 {
 		t.Errorf("%d answers of the store and %d of the database were lost", store.lostAnswers(), database.lostAnswers())
 	}
-	kept, err := crowd.settle(time.Minute)
-	if err != nil {
-		t.Fatalf("%v; %s", err, crowd)
-	}
-	must(t, one.Stop())
-	must(t, two.Stop())
-	check(t, a, kept)
+	kept := settled(t, crowd)
+	ends(t, a, kept, one, two)
 }

@@ -121,7 +121,44 @@ func (h *house) command(args ...string) *exec.Cmd {
 	args = append(args, "--data", h.dir, "--as", stand.Keeper, "--password-file", h.password)
 	cmd := exec.CommandContext(h.Context(), h.bin, args...)
 	cmd.Env = append(os.Environ(), "LANG=C")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
+}
+
+// trial is a command that may be killed, or its server.
+type trial struct {
+	cmd       *exec.Cmd
+	out, diag bytes.Buffer
+	done      chan error
+}
+
+// try begins a command.
+func (h *house) try(args ...string) *trial {
+	h.Helper()
+	r := &trial{cmd: h.command(args...), done: make(chan error, 1)}
+	r.cmd.Stdout, r.cmd.Stderr = &r.out, &r.diag
+	// One that outlives its server is told from one that a kill ended by its stacks.
+	r.cmd.Env = append(r.cmd.Env, "GOTRACEBACK=all")
+	h.ok(r.cmd.Start())
+	go func() { r.done <- r.cmd.Wait() }()
+	return r
+}
+
+// harm kills a command or its server, and sees that the command ends.
+func (h *house) harm(r *trial) {
+	h.Helper()
+	if stand.Random(2) == 0 {
+		_ = r.cmd.Process.Kill()
+	} else {
+		h.kill()
+	}
+	select {
+	case <-r.done: //nolint:errcheck // it was killed
+	case <-time.After(time.Minute):
+		_ = r.cmd.Process.Signal(syscall.SIGQUIT)
+		<-r.done //nolint:errcheck // it was killed
+		h.Fatalf("a command outlives its server:\n%s", r.diag.String())
+	}
 }
 
 // do runs a command and returns its standard output, standard error and status.

@@ -131,21 +131,16 @@ func TestKilled(t *testing.T) {
 		if rounds++; rounds > 200 {
 			t.Fatal("the import does not come to its end")
 		}
-		cmd := h.command("import", p.dir, "--json")
-		var out bytes.Buffer
-		cmd.Stdout = &out
-		h.ok(cmd.Start())
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
+		r := h.try("import", p.dir, "--json")
 		// Signing in takes a while; the whole import takes a few seconds.
 		wait := time.Duration(350+stand.Random(500)) * time.Millisecond
 		if kills >= most {
 			wait = 5 * time.Minute
 		}
 		select {
-		case <-done: //nolint:errcheck // what it printed says whether it ended well
-			if strings.Contains(out.String(), `"accepted"`) {
-				h.settled(p, out.String())
+		case <-r.done: //nolint:errcheck // what it printed says whether it ended well
+			if strings.Contains(r.out.String(), `"accepted"`) {
+				h.settled(p, r.out.String())
 				t.Logf("%d kills", kills)
 				if kills < most/4 {
 					t.Errorf("only %d kills before the end: the test proves little", kills)
@@ -154,12 +149,7 @@ func TestKilled(t *testing.T) {
 			}
 		case <-time.After(wait):
 			kills++
-			if stand.Random(2) == 0 {
-				_ = cmd.Process.Kill()
-			} else {
-				h.kill()
-			}
-			<-done //nolint:errcheck // it was killed
+			h.harm(r)
 		}
 		if h.server == nil {
 			h.serve()

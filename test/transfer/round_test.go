@@ -218,16 +218,13 @@ func TestExportKilled(t *testing.T) {
 		if round > 100 {
 			t.Fatal("the export does not come to its end")
 		}
-		cmd := h.command("export", "--to", out, "--encrypt", "none", "--reason", "a test", "--part", "150", "--json")
-		h.ok(cmd.Start())
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
+		r := h.try("export", "--to", out, "--encrypt", "none", "--reason", "a test", "--part", "150", "--json")
 		wait := time.Duration(250+stand.Random(500)) * time.Millisecond
 		if kills >= most {
 			wait = 5 * time.Minute
 		}
 		select {
-		case err := <-done:
+		case err := <-r.done:
 			if err == nil {
 				h.stop()
 				found := h.listed(out)
@@ -245,12 +242,7 @@ func TestExportKilled(t *testing.T) {
 			}
 		case <-time.After(wait):
 			kills++
-			if stand.Random(2) == 0 {
-				_ = cmd.Process.Kill()
-			} else {
-				h.kill()
-			}
-			<-done //nolint:errcheck // it was killed
+			h.harm(r)
 		}
 		if h.server == nil {
 			h.serve()

@@ -22,27 +22,36 @@ import (
 // Empty lines and lines that begin with # are for people.
 func TestDialogue(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/dialogue/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no dialogues", err)
-	}
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".txt")
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for name, script := range dialogues(t, "testdata/dialogue") {
 		t.Run("tcp/"+name, func(t *testing.T) {
 			t.Parallel()
 			h, address := onTCP(t, small())
-			talk(t, h, dial(t, "tcp", address), string(b))
+			talk(t, h, dial(t, "tcp", address), script)
 		})
 		t.Run("unix/"+name, func(t *testing.T) {
 			t.Parallel()
 			h, path := onUnix(t, small())
-			talk(t, h, dial(t, "unix", path), string(b))
+			talk(t, h, dial(t, "unix", path), script)
 		})
 	}
+}
+
+// dialogues returns the scripts in a folder by name.
+func dialogues(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(dir + "/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no dialogues", err)
+	}
+	scripts := make(map[string]string)
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scripts[strings.TrimSuffix(filepath.Base(file), ".txt")] = string(b)
+	}
+	return scripts
 }
 
 func talk(t *testing.T, h *house, p *peer, script string) {

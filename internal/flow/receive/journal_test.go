@@ -8,8 +8,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -143,16 +141,7 @@ func onJournal(t testing.TB, c receive.Config) (h *house, plain, implicit string
 // client begins in plain text, those named tls-… to the other.
 func TestJournalDialogue(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/journal/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no dialogues", err)
-	}
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".txt")
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for name, script := range dialogues(t, "testdata/journal") {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			leaks(t)
@@ -162,7 +151,7 @@ func TestJournalDialogue(t *testing.T) {
 			if strings.HasPrefix(name, "tls-") {
 				plain = implicit
 			}
-			talk(t, h, dial(t, "tcp", plain), string(b))
+			talk(t, h, dial(t, "tcp", plain), script)
 			if strings.Contains(h.log.String(), "c2VjcmV0") {
 				t.Error("a secret is in the log")
 			}

@@ -158,15 +158,8 @@ type Found struct {
 // ErrNone where he is none, with ErrSignIn, and with kind Damaged where it cannot
 // be known: his mail waits with him then.
 func (r *Register) Match(ctx context.Context, to mail.Address, p Proof) (f Found, err error) {
-	f.Tenant, err = r.Routes.Owner(ctx, to.Domain())
-	if fault.Of(err) == fault.NotFound {
-		return f, ErrNone
-	}
-	if err != nil {
-		return f, err
-	}
-	v, err := r.view(ctx, f.Tenant)
-	if err != nil {
+	var v *view
+	if f.Tenant, v, err = r.of(ctx, to); err != nil {
 		return f, err
 	}
 	best := v.damaged
@@ -192,20 +185,27 @@ func (r *Register) Match(ctx context.Context, to mail.Address, p Proof) (f Found
 	return f, best
 }
 
+// of returns whose domain an address is in, also where it then fails, and his sources.
+// It fails with ErrNone where it is nobody's.
+func (r *Register) of(ctx context.Context, a mail.Address) (t mail.TenantID, v *view, err error) {
+	t, err = r.Routes.Owner(ctx, a.Domain())
+	if fault.Of(err) == fault.NotFound {
+		return t, nil, ErrNone
+	}
+	if err != nil {
+		return t, nil, err
+	}
+	v, err = r.view(ctx, t)
+	return t, v, err
+}
+
 // SignIn returns the source of that user name and secret. It fails with ErrNone
 // where either is wrong, and with kind Damaged where that cannot be known.
 func (r *Register) SignIn(ctx context.Context, user string, secret []byte) (f Found, err error) {
 	name, _, _ := strings.Cut(user, "@")
 	address := mail.NewAddress(user)
-	f.Tenant, err = r.Routes.Owner(ctx, address.Domain())
-	if fault.Of(err) == fault.NotFound {
-		return f, ErrNone
-	}
-	if err != nil {
-		return f, err
-	}
-	v, err := r.view(ctx, f.Tenant)
-	if err != nil {
+	var v *view
+	if f.Tenant, v, err = r.of(ctx, address); err != nil {
 		return f, err
 	}
 	for _, s := range v.sources {

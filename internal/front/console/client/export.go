@@ -53,26 +53,27 @@ func (c *Client) Export(ctx context.Context, r console.Export, begun func(consol
 	}
 }
 
+// with calls f with what a frame says.
+func with[T any](b []byte, f func(T) error) error {
+	var v T
+	if err := json.Unmarshal(b, &v); err != nil {
+		return err
+	}
+	return f(v)
+}
+
 // letter hands one frame over.
 func letter(kind frame.Kind, b []byte, to Letters) error {
 	switch kind {
 	case frame.Message:
-		var l console.Letter
-		if err := json.Unmarshal(b, &l); err != nil {
-			return err
-		}
-		return to.Begin(l)
+		return with(b, to.Begin)
 	case frame.Data:
 		_, err := to.Write(b)
 		return err
 	case frame.End:
 		return to.End()
 	case frame.Skip:
-		var m console.Missing
-		if err := json.Unmarshal(b, &m); err != nil {
-			return err
-		}
-		return to.Missing(m)
+		return with(b, to.Missing)
 	case frame.Fault:
 		e := new(console.Error)
 		if err := json.Unmarshal(b, e); err != nil {

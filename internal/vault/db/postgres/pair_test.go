@@ -24,6 +24,18 @@ CREATE TABLE thing_row (tenant BYTEA NOT NULL, id BIGINT NOT NULL, PRIMARY KEY (
 	return d.Tenant(mail.NewID())
 }
 
+// opened is a database on a pair, with a tenant's things.
+func opened(t *testing.T, pair *dbtest.Pair) (*postgres.Server, *db.DB, db.Tenant) {
+	t.Helper()
+	s := at(t, pair.Address)
+	d, err := s.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	return s, d, things(t, d)
+}
+
 func put(t *testing.T, h db.Tenant, id int) error {
 	t.Helper()
 	return h.Update(t.Context(), func(tx *db.Tx) error {
@@ -48,13 +60,7 @@ func newest(t *testing.T, p *postgres.Probe, oldest int64) postgres.Primary {
 func TestPromotion(t *testing.T) {
 	t.Parallel()
 	pair := dbtest.NewPair(t, false)
-	s := at(t, pair.Address)
-	d, err := s.Open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	h := things(t, d)
+	s, _, h := opened(t, pair)
 	if err := put(t, h, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -91,13 +97,7 @@ func TestPromotion(t *testing.T) {
 func TestCommitAlone(t *testing.T) {
 	t.Parallel()
 	pair := dbtest.NewPair(t, true)
-	s := at(t, pair.Address)
-	d, err := s.Open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	h := things(t, d)
+	_, _, h := opened(t, pair)
 	if err := put(t, h, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -111,6 +111,7 @@ func TestCommitAlone(t *testing.T) {
 	}
 	// The operator lets it go, or the session is cancelled.
 	pair.Do(t, 0, `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
+	var err error
 	select {
 	case err = <-done:
 	case <-time.After(20 * time.Second):
@@ -126,13 +127,7 @@ func TestCommitAlone(t *testing.T) {
 func TestCommitOnTheOldPrimary(t *testing.T) {
 	t.Parallel()
 	pair := dbtest.NewPair(t, true)
-	s := at(t, pair.Address)
-	d, err := s.Open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	h := things(t, d)
+	s, d, h := opened(t, pair)
 	probe := s.Probe()
 	defer probe.Close()
 	s.Require(newest(t, probe, 0))
@@ -144,6 +139,7 @@ func TestCommitOnTheOldPrimary(t *testing.T) {
 	go func() { done <- put(t, h, 2) }()
 	time.Sleep(time.Second)
 	s.Require(newest(t, probe, 0))
+	var err error
 	select {
 	case err = <-done:
 	case <-time.After(10 * time.Second):
