@@ -157,10 +157,10 @@ func (d *DB) claim(ctx context.Context, f func(*Batch) error) error {
 	defer func() { _ = tx.Rollback() }()
 	b := &Batch{db: d, tx: tx, turns: make(map[mail.TenantID]bool)}
 	if err := f(b); err != nil {
-		return errors.Join(b.lost, d.driver.Classify(err), ignoreDone(tx.Rollback()))
+		return errors.Join(b.lost, d.driver.Classify(err), d.driver.Classify(ignoreDone(tx.Rollback())))
 	}
 	if err := tx.Commit(); err != nil {
-		return errors.Join(ErrUnknown, d.driver.Classify(err), ignoreDone(tx.Rollback()))
+		return errors.Join(ErrUnknown, d.driver.Classify(err), d.driver.Classify(ignoreDone(tx.Rollback())))
 	}
 	return nil
 }

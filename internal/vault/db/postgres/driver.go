@@ -209,6 +209,15 @@ func classify(err error) error {
 	return err
 }
 
+// outward gives an error a kind that comes from database/sql, after which nobody
+// tries another connection any more: inside a transaction there is none.
+func outward(err error) error {
+	if _, ok := errors.AsType[*fault.Error](err); !ok && errors.Is(err, driver.ErrBadConn) {
+		return fault.Because(fault.Busy, "the control database cannot be reached", driver.ErrBadConn)
+	}
+	return classify(err)
+}
+
 // byCode gives an error of the server a kind (PostgreSQL manual, appendix A).
 // Message and detail may quote a row, so only those about our own SQL are kept.
 func byCode(e *pgconn.PgError) error {
@@ -229,7 +238,7 @@ func byCode(e *pgconn.PgError) error {
 		return fault.Because(fault.Exhausted, "the disk of the control database is full", cause)
 	case is("40", "55P03", "53", "57014"): // rollbacks, lock_not_available, resources, query_canceled
 		return fault.Because(fault.Busy, "the control database is busy", cause)
-	case is("08", "57P", "25006", "28", "3D000"): // connections, shutdown, a standby, somebody refused, no such database
+	case is("08", "57P", "25006", "25P03", "28", "3D000"): // connections, shutdown, a standby, a transaction that did nothing for long, somebody refused, no such database
 		return fault.Because(fault.Busy, "the control database cannot be reached", cause)
 	case is("XX001", "XX002"): // data_corrupted, index_corrupted
 		return fault.Because(fault.Damaged, "the control database is damaged", cause)

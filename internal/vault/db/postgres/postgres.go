@@ -85,14 +85,14 @@ func (s *Server) Open(ctx context.Context) (_ *db.DB, err error) {
 		return nil, err
 	}
 	d := db.New(db.Driver{
-		Dialect: goose.DialectPostgres, Write: write, Read: read, Inside: inside, Classify: classify,
+		Dialect: goose.DialectPostgres, Write: write, Read: read, Inside: inside, Classify: outward,
 		Turn:    `SELECT pg_advisory_xact_lock($1)`,
 		Alone:   `SELECT pg_advisory_xact_lock($1::int, $2::int)`,
 		Barrier: `SELECT pg_logical_emit_message(true, 'siegel', '')`,    // it is read by nobody
 		Options: []goose.ProviderOption{goose.WithSessionLocker(locker)}, // nodes that start together migrate once
 	})
 	if err := check(ctx, write); err != nil {
-		return nil, errors.Join(atStart(classify(err)), d.Close())
+		return nil, errors.Join(atStart(outward(err)), d.Close())
 	}
 	return d, nil
 }

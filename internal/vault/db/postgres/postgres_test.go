@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"siegel/internal/kit/fault"
+	"siegel/internal/vault/db"
 	"siegel/internal/vault/db/dbtest"
 	"siegel/internal/vault/db/postgres"
 )
@@ -78,6 +80,40 @@ func TestStart(t *testing.T) {
 	}
 	if err := postgres.CheckAddress(address); err != nil {
 		t.Error(err)
+	}
+}
+
+// Whatever ends the connection of a transaction, and whichever statement comes after
+// it, the caller hears that the database cannot be reached and tries again.
+func TestBrokenInside(t *testing.T) {
+	d, err := postgres.Open(t.Context(), dbtest.Postgres(t).Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	var answer string
+	for what, statement := range map[string]string{
+		"ended":     `SELECT pg_terminate_backend(pg_backend_pid()) WHERE $1::bytea IS NOT NULL`,
+		"idle":      `SELECT set_config('idle_in_transaction_session_timeout', '50', true) WHERE $1::bytea IS NOT NULL`,
+		"not ended": `SELECT 1 WHERE $1::bytea IS NOT NULL`,
+	} {
+		for later := range 3 {
+			err := d.Instance().Update(t.Context(), func(tx *db.Tx) error {
+				_, err := tx.Exec(t.Context(), statement)
+				time.Sleep(200 * time.Millisecond)
+				for range later {
+					err = tx.QueryRow(t.Context(), `SELECT 'here' WHERE $1::bytea IS NOT NULL`).Scan(&answer)
+				}
+				return err
+			})
+			// The first is told nothing when only the time runs out, and commits.
+			if want := what == "not ended"; (err == nil) != want || !want && fault.Of(err) != fault.Busy {
+				t.Errorf("%s, statement %d after it: %v", what, later, err)
+			}
+		}
+	}
+	if answer != "here" {
+		t.Error("nothing was answered")
 	}
 }
 
