@@ -225,11 +225,15 @@ func (a *Archive) describe(ctx context.Context, p *flow.Passage, key *seal.Pendi
 	u.Leaves = []flow.Leaf{{Log: "message", Entry: text, Sealed: u.Objects[0].SHA256}}
 	data := key.Data()
 	opening, sealedEvidence := data.SealOpening(content.Encode()), data.SealEvidence(evidence.Encode())
-	u.Rows = func(ctx context.Context, tx flow.Tx, at flow.Place) error {
-		_, err := tx.Exec(ctx, `INSERT INTO archive_message (tenant, id, leaf, pack, start, length, size, arrived, opening, evidence, report)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, p.ID.Bytes(), at.Leaves[0], at.Pack.Bytes(),
-			at.Objects[0].Offset, at.Objects[0].Length, p.Body.Size(), mail.Micros(p.Arrived), opening, sealedEvidence, report)
-		return err
+	u.Rows = func(at flow.Place) []flow.Row {
+		return []flow.Row{{
+			Query: `INSERT INTO archive_message (tenant, id, leaf, pack, start, length, size, arrived, opening, evidence, report)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+			Values: []any{
+				p.ID.Bytes(), at.Leaves[0], at.Pack.Bytes(), at.Objects[0].Offset, at.Objects[0].Length,
+				p.Body.Size(), mail.Micros(p.Arrived), opening, sealedEvidence, report,
+			},
+		}}
 	}
 	return nil
 }

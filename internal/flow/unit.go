@@ -1,8 +1,6 @@
 package flow
 
 import (
-	"context"
-	"database/sql"
 	"io"
 
 	"siegel/internal/mail"
@@ -17,9 +15,10 @@ type Unit struct {
 	Keys    []Key
 	Leaves  []Leaf
 
-	// Rows writes the room's rows inside the commit transaction. It must not do
-	// anything else: a transaction may be tried again.
-	Rows func(ctx context.Context, tx Tx, at Place) error
+	// Rows returns the room's rows once it is known where its parts lie. The commit
+	// writes them in its transaction, rows of several messages with one statement. It
+	// may be asked again, where a transaction is tried again. It may be nil.
+	Rows func(at Place) []Row
 
 	// Release gives back what Prepare took; commit calls it exactly once,
 	// whatever the outcome. It may be nil.
@@ -80,12 +79,12 @@ type Extent struct {
 	Offset, Length int64
 }
 
-// Tx is a transaction bound to one tenant: $1 of every query is the tenant and
-// is put there by the handle.
-type Tx interface {
-	Exec(ctx context.Context, query string, args ...any) (sql.Result, error)
-	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
+// Row is a row that a transaction inserts.
+type Row struct {
+	// Query inserts one: "INSERT INTO … VALUES ($1, $2, …)", where $1 is the tenant,
+	// and perhaps what to do ON CONFLICT, without placeholders of its own.
+	Query  string
+	Values []any // from $2 on
 }
 
 // Counted is what a transaction makes true of one source.

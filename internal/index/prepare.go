@@ -53,10 +53,11 @@ func (x *Index) Prepare(_ context.Context, p *flow.Passage) error {
 			ID: p.ID, Kind: flow.ObjectIndex, Size: int64(len(sealed)), SHA256: sha256.Sum256(sealed),
 			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(sealed)), nil },
 		}},
-		Rows: func(ctx context.Context, tx flow.Tx, at flow.Place) error {
-			_, err := tx.Exec(ctx, `INSERT INTO index_record (tenant, message, pack, start, length) VALUES ($1, $2, $3, $4, $5)`,
-				p.ID.Bytes(), at.Pack.Bytes(), at.Objects[0].Offset, at.Objects[0].Length)
-			return err
+		Rows: func(at flow.Place) []flow.Row {
+			return []flow.Row{{
+				Query:  `INSERT INTO index_record (tenant, message, pack, start, length) VALUES ($1, $2, $3, $4, $5)`,
+				Values: []any{p.ID.Bytes(), at.Pack.Bytes(), at.Objects[0].Offset, at.Objects[0].Length},
+			}}
 		},
 	})
 	return nil

@@ -99,10 +99,13 @@ type line struct {
 	waiting []*waiter // guarded by Room.mu
 }
 
+// retryName is the MAC by which a retry of a transaction is recognised.
+type retryName [32]byte
+
 // waiter is a message and who waits for it.
 type waiter struct {
 	p    *flow.Passage
-	mac  [32]byte
+	mac  retryName
 	kept octets
 	done chan error // cap 1
 }

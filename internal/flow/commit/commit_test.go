@@ -93,11 +93,8 @@ func TestCommitFails(t *testing.T) {
 	tenant := m.tenant()
 	p := m.passage(tenant, "x", func(p *flow.Passage) {
 		rows := p.Units[0].Rows
-		p.Units[0].Rows = func(ctx context.Context, tx flow.Tx, at flow.Place) error {
-			if _, err := tx.Exec(ctx, `INSERT INTO thing_deferred (tenant, id, other) VALUES ($1, 1, 99)`); err != nil {
-				return err
-			}
-			return rows(ctx, tx, at)
+		p.Units[0].Rows = func(at flow.Place) []flow.Row {
+			return append(rows(at), flow.Row{Query: `INSERT INTO thing_deferred (tenant, id, other) VALUES ($1, 1, 99)`})
 		}
 	})
 	if err := m.send(p); !errors.Is(err, db.ErrUnknown) || fault.Of(err) == fault.Conflict {
@@ -141,13 +138,11 @@ func TestPoisonousMessage(t *testing.T) {
 	broken := errors.New("poison")
 	for name, poison := range map[string]func(*mill, *flow.Passage){
 		"its rows fail": func(_ *mill, p *flow.Passage) {
-			p.Units[0].Rows = func(context.Context, flow.Tx, flow.Place) error { return broken }
+			p.Units[0].Rows = func(flow.Place) []flow.Row { return []flow.Row{{Query: insertThing, Values: make([]any, 6)}} }
 		},
 		"its rows exist": func(_ *mill, p *flow.Passage) {
-			p.Units[0].Rows = func(ctx context.Context, tx flow.Tx, _ flow.Place) error {
-				_, err := tx.Exec(ctx, `INSERT INTO thing_message (tenant, id, leaf, pack, start, length, body) VALUES ($1, $2, 0, $3, 0, 0, '')`, p.ID.Bytes(), p.ID.Bytes())
-				return err
-			}
+			rows := p.Units[0].Rows
+			p.Units[0].Rows = func(at flow.Place) []flow.Row { return append(rows(at), rows(at)...) }
 		},
 		"its object cannot be opened": func(_ *mill, p *flow.Passage) {
 			p.Units[0].Objects[0].Open = func() (io.ReadCloser, error) { return nil, broken }
@@ -386,7 +381,7 @@ func TestTenantsShareATransaction(t *testing.T) {
 	bad := make(chan error, 1)
 	go func() {
 		bad <- m.send(m.passage(c, "bad", func(p *flow.Passage) {
-			p.Units[0].Rows = func(context.Context, flow.Tx, flow.Place) error { return errStep }
+			p.Units[0].Rows = func(flow.Place) []flow.Row { return []flow.Row{{Query: insertThing, Values: make([]any, 6)}} }
 		}))
 	}()
 	m.until("three groups are ready", func() bool { _, groups := m.room.Waiting(); return groups == 3 })
@@ -396,7 +391,7 @@ func TestTenantsShareATransaction(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := <-bad; !errors.Is(err, errStep) {
+	if err := <-bad; fault.Of(err) != fault.Internal {
 		t.Errorf("the poisonous one: %v", err)
 	}
 	// One for the first, one for three together, then each of the three.

@@ -162,6 +162,8 @@ func (l *logs) Append(ctx context.Context, tx *db.Tx, log string, leaves []flow.
 	return first, l.do(func() error { first, err = l.Ledger.Append(ctx, tx, log, leaves); return err })
 }
 
+const insertThing = `INSERT INTO thing_message (tenant, id, leaf, pack, start, length, body) VALUES ($1, $2, $3, $4, $5, $6, $7)`
+
 var tables = fstest.MapFS{"migrations/00001_thing.sql": {Data: []byte(`-- +goose Up
 CREATE TABLE thing_message (tenant BYTEA NOT NULL, id BYTEA NOT NULL, leaf BIGINT NOT NULL, pack BYTEA NOT NULL,
   start BIGINT NOT NULL, length BIGINT NOT NULL, body BYTEA NOT NULL, PRIMARY KEY (tenant, leaf));
@@ -342,10 +344,10 @@ func (m *mill) passage(tenant mail.TenantID, text string, change ...func(*flow.P
 			return io.NopCloser(bytes.NewReader(sealed)), nil
 		}}},
 		Keys: []flow.Key{key}, Leaves: []flow.Leaf{{Log: "message", Entry: e, Sealed: sum}},
-		Rows: func(ctx context.Context, tx flow.Tx, at flow.Place) error {
-			_, err := tx.Exec(ctx, `INSERT INTO thing_message (tenant, id, leaf, pack, start, length, body) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-				p.ID.Bytes(), at.Leaves[0], at.Pack.Bytes(), at.Objects[0].Offset, at.Objects[0].Length, []byte(text))
-			return err
+		Rows: func(at flow.Place) []flow.Row {
+			return []flow.Row{{Query: insertThing, Values: []any{
+				p.ID.Bytes(), at.Leaves[0], at.Pack.Bytes(), at.Objects[0].Offset, at.Objects[0].Length, []byte(text),
+			}}}
 		},
 		Release: func() { m.released.Add(1) },
 	}}

@@ -2,7 +2,6 @@ package commit
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -243,7 +242,7 @@ func byTenant(a, b mail.TenantID) int { return bytes.Compare(a[:], b[:]) }
 // references enters the groups and their transactions.
 func (r *Room) references(ctx context.Context, b *db.Batch, groups []*group) error {
 	now := r.Now()
-	var all []*waiter
+	by := make(map[mail.TenantID][]*waiter)
 	for _, g := range groups {
 		r.Watch(stepRows, false, 0)
 		_, err := b.Tenant(g.tenant.ID()).Exec(ctx, `INSERT INTO commit_group (tenant, id, pack, size, created) VALUES ($1, $2, $3, $4, $5)`,
@@ -251,13 +250,10 @@ func (r *Room) references(ctx context.Context, b *db.Batch, groups []*group) err
 		if err != nil {
 			return err
 		}
-		all = append(all, g.waiters...)
+		by[g.tenant.ID()] = append(by[g.tenant.ID()], g.waiters...)
 	}
-	slices.SortStableFunc(all, func(a, b *waiter) int {
-		return cmp.Or(byTenant(a.p.Tenant, b.p.Tenant), bytes.Compare(a.mac[:], b.mac[:]))
-	})
-	for _, w := range all {
-		if err := r.refer(ctx, b.Tenant(w.p.Tenant), w, now); err != nil {
+	for _, tenant := range slices.SortedFunc(maps.Keys(by), byTenant) {
+		if err := r.refer(ctx, b.Tenant(tenant), by[tenant], now); err != nil {
 			return err
 		}
 	}
@@ -339,23 +335,6 @@ func (g *group) counted(from int64) []flow.Counted {
 	return list
 }
 
-// reference enters the transaction, or counts a retry of one that was accepted.
-func (r *Room) reference(ctx context.Context, tx *db.Tx, w *waiter, now time.Time) (flow.Receipt, error) {
-	var first []byte
-	err := tx.QueryRow(ctx, `INSERT INTO commit_retry (tenant, mac, message, times, expires) VALUES ($1, $2, $3, 1, $4)
-		ON CONFLICT (tenant, mac) DO UPDATE SET
-			message = CASE WHEN commit_retry.expires < $5 THEN excluded.message ELSE commit_retry.message END,
-			times = CASE WHEN commit_retry.expires < $5 THEN 1 ELSE commit_retry.times + 1 END,
-			expires = CASE WHEN commit_retry.expires < $5 THEN excluded.expires ELSE commit_retry.expires END
-		RETURNING message`,
-		w.mac[:], w.p.ID.Bytes(), mail.Micros(now.Add(retryFor)), mail.Micros(now)).Scan(&first)
-	if err != nil {
-		return flow.Receipt{}, err
-	}
-	id, err := mail.IDFrom(first)
-	return flow.Receipt{Message: id, Duplicate: id != w.p.ID}, err
-}
-
 // enter appends the group's leaves, the message log before the audit log, and
 // then writes the rows that name them. It returns the first index in the message
 // log, -1 where the group has no entry there.
@@ -387,7 +366,15 @@ func (r *Room) enter(ctx context.Context, tx *db.Tx, g *group) (from int64, err 
 			from = at
 		}
 	}
-	return from, g.each(func(w *waiter, i int, u flow.Unit) error {
+	return from, g.rows(ctx, tx, first)
+}
+
+// rows writes the rows of the units, those of one query together. first has the index of the
+// group's first leaf in each log.
+func (g *group) rows(ctx context.Context, tx *db.Tx, first map[string]int64) error {
+	var queries []string // in the order in which they come
+	by := make(map[string][][]any)
+	err := g.each(func(w *waiter, i int, u flow.Unit) error {
 		place := flow.Place{Group: g.id, Pack: g.pack, Objects: g.extents[w][i]}
 		for _, leaf := range u.Leaves {
 			place.Leaves = append(place.Leaves, first[leaf.Log])
@@ -396,8 +383,23 @@ func (r *Room) enter(ctx context.Context, tx *db.Tx, g *group) (from int64, err 
 		if u.Rows == nil {
 			return nil
 		}
-		return u.Rows(ctx, tx, place)
+		for _, row := range u.Rows(place) {
+			if by[row.Query] == nil {
+				queries = append(queries, row.Query)
+			}
+			by[row.Query] = append(by[row.Query], row.Values)
+		}
+		return nil
 	})
+	if err != nil {
+		return err
+	}
+	for _, query := range queries {
+		if err := tx.Insert(ctx, query, by[query]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // each calls f with every unit of the messages that are new, in order.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"siegel/internal/flow"
@@ -84,20 +85,98 @@ func known(ctx context.Context, q querier, o octets) (id mail.ID, ok bool, err e
 	return id, false, rows.Err()
 }
 
-// refer enters what a message will be recognised by, and sets its receipt: that of an
-// earlier one where it is recognised itself.
-func (r *Room) refer(ctx context.Context, tx *db.Tx, w *waiter, now time.Time) (err error) {
-	w.p.Receipt = flow.Receipt{Message: w.p.ID}
-	if w.p.Once {
-		id, there, err := known(ctx, tx, w.kept)
-		if err != nil || there {
-			w.p.Receipt = flow.Receipt{Message: id, Duplicate: there}
-			return err
+// refer enters what the messages of one tenant will be recognised by, and sets their
+// receipts: that of an earlier one where one is recognised itself.
+func (r *Room) refer(ctx context.Context, tx *db.Tx, list []*waiter, now time.Time) error {
+	var once, again []*waiter
+	for _, w := range list {
+		w.p.Receipt = flow.Receipt{Message: w.p.ID}
+		if w.p.Once {
+			once = append(once, w)
+		} else {
+			again = append(again, w)
 		}
-	} else if w.p.Receipt, err = r.reference(ctx, tx, w, now); err != nil || w.p.Receipt.Duplicate {
+	}
+	if err := retried(ctx, tx, again, now); err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO commit_octets (tenant, mac, message, recipients) VALUES ($1, $2, $3, $4)`,
-		w.kept.name, w.p.ID.Bytes(), w.kept.recipients)
-	return err
+	var rows [][]any
+	for _, w := range again {
+		if !w.p.Receipt.Duplicate {
+			rows = append(rows, w.octetsRow())
+		}
+	}
+	if err := tx.Insert(ctx, insertOctets, rows); err != nil {
+		return err
+	}
+	for _, w := range once { // each sees those before it
+		id, there, err := known(ctx, tx, w.kept)
+		if err != nil {
+			return err
+		}
+		if there {
+			w.p.Receipt = flow.Receipt{Message: id, Duplicate: true}
+			continue
+		}
+		if _, err := tx.Exec(ctx, insertOctets, w.octetsRow()...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+const insertOctets = `INSERT INTO commit_octets (tenant, mac, message, recipients) VALUES ($1, $2, $3, $4)`
+
+func (w *waiter) octetsRow() []any { return []any{w.kept.name, w.p.ID.Bytes(), w.kept.recipients} }
+
+// insertRetry enters a transaction, or counts a retry of one that was accepted and
+// whose row has not expired: 24 hours, in microseconds, before the new one will.
+const insertRetry = `INSERT INTO commit_retry (tenant, mac, message, times, expires) VALUES ($1, $2, $3, 1, $4)
+	ON CONFLICT (tenant, mac) DO UPDATE SET
+		message = CASE WHEN commit_retry.expires < excluded.expires - 86400000000 THEN excluded.message ELSE commit_retry.message END,
+		times = CASE WHEN commit_retry.expires < excluded.expires - 86400000000 THEN 1 ELSE commit_retry.times + 1 END,
+		expires = CASE WHEN commit_retry.expires < excluded.expires - 86400000000 THEN excluded.expires ELSE commit_retry.expires END
+	RETURNING mac, message`
+
+// retried enters transactions, and sets the receipts of those that were accepted
+// before. One statement takes a row once, so who came twice at the same time comes in the next.
+func retried(ctx context.Context, tx *db.Tx, list []*waiter, now time.Time) error {
+	slices.SortStableFunc(list, func(a, b *waiter) int { return bytes.Compare(a.mac[:], b.mac[:]) })
+	for len(list) > 0 {
+		var rows [][]any
+		var twice []*waiter
+		by := make(map[retryName]*waiter, len(list))
+		for _, w := range list {
+			if by[w.mac] != nil {
+				twice = append(twice, w)
+				continue
+			}
+			by[w.mac] = w
+			rows = append(rows, []any{w.mac[:], w.p.ID.Bytes(), mail.Micros(now.Add(retryFor))})
+		}
+		err := tx.InsertReturning(ctx, insertRetry, rows, func(r *sql.Rows) error {
+			var mac, first []byte
+			if err := r.Scan(&mac, &first); err != nil {
+				return err
+			}
+			id, err := mail.IDFrom(first)
+			if err != nil || len(mac) != len(retryName{}) || by[retryName(mac)] == nil {
+				return errors.Join(errReturned, err)
+			}
+			w := by[retryName(mac)]
+			w.p.Receipt = flow.Receipt{Message: id, Duplicate: id != w.p.ID}
+			delete(by, retryName(mac))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if len(by) > 0 {
+			return errReturned
+		}
+		list = twice
+	}
+	return nil
+}
+
+var errReturned = errors.New("commit: the database returned other rows than those that were written")

@@ -149,8 +149,10 @@ func (p *pier) Incoming(ctx context.Context, m *flow.Passage) error {
 	}
 	err := p.tenant.Update(ctx, func(tx *db.Tx) error {
 		for _, u := range m.Units {
-			if err := u.Rows(ctx, tx, flow.Place{}); err != nil {
-				return err
+			for _, row := range u.Rows(flow.Place{}) {
+				if err := tx.Insert(ctx, row.Query, [][]any{row.Values}); err != nil {
+					return err
+				}
 			}
 		}
 		return nil

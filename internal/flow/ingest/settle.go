@@ -90,9 +90,7 @@ func (j *Job) bring(it *item, body flow.Body) error {
 	}
 	id, there, err := j.room.Known.Known(j.ctx, p)
 	if err == nil && !there {
-		p.Units = append(p.Units, flow.Unit{Rows: func(ctx context.Context, tx flow.Tx, _ flow.Place) error {
-			return j.take(ctx, tx, it.place, p.ID)
-		}})
+		p.Units = append(p.Units, flow.Unit{Rows: func(flow.Place) []flow.Row { return []flow.Row{j.taken(it.place, p.ID)} }})
 		if err = j.room.Path.Incoming(j.ctx, p); err == nil {
 			id, there, it.counted = p.Receipt.Message, p.Receipt.Duplicate, true
 		}

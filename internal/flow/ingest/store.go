@@ -107,11 +107,14 @@ func (j *Job) save(ctx context.Context, state string) error {
 	return nil
 }
 
-// take notes in the transaction that keeps a message that this job brought it.
-func (j *Job) take(ctx context.Context, tx flow.Tx, place int64, message mail.ID) error {
-	_, err := tx.Exec(ctx, `INSERT INTO ingest_taken (tenant, job, place, message) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (tenant, job, place) DO UPDATE SET message = excluded.message`, j.ID.Bytes(), place, message.Bytes())
-	return err
+// taken notes in the transaction that keeps a message that this job brought it. A job
+// brings the message of a place to one commit at a time, so no group has two such rows.
+func (j *Job) taken(place int64, message mail.ID) flow.Row {
+	return flow.Row{
+		Query: `INSERT INTO ingest_taken (tenant, job, place, message) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (tenant, job, place) DO UPDATE SET message = excluded.message`,
+		Values: []any{j.ID.Bytes(), place, message.Bytes()},
+	}
 }
 
 // again tells whether a message that is there was brought by an earlier run of this

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -116,6 +117,7 @@ func manyRows(t *testing.T, d *db.DB) {
 		if got := get(t, h, n); got != "none" {
 			t.Errorf("%d rows: one more, %q", n, got)
 		}
+		returned(t, h, rows)
 		if n == 0 {
 			continue
 		}
@@ -125,6 +127,56 @@ func manyRows(t *testing.T, d *db.DB) {
 		}
 		if got := get(t, h, n); got != "none" {
 			t.Errorf("%d rows: a part of what failed is there", n)
+		}
+	}
+}
+
+// returned inserts rows that are there, and some that are not, and looks at what comes
+// back for each.
+func returned(t *testing.T, h db.Tenant, there [][]any) {
+	t.Helper()
+	const insert = `INSERT INTO db_thing (tenant, id, value) VALUES ($1, $2, $3 || '!')
+		ON CONFLICT (tenant, id) DO UPDATE SET value = db_thing.value || '?' RETURNING id, value`
+	rows := slices.Clone(there)
+	for i := range 5 {
+		rows = append(rows, []any{1000 + i, fmt.Sprint("late ", i)})
+	}
+	got := make(map[string]string)
+	err := h.Update(t.Context(), func(tx *db.Tx) error {
+		err := tx.InsertReturning(t.Context(), insert, rows, func(r *sql.Rows) error {
+			var id int
+			var value string
+			err := r.Scan(&id, &value)
+			got[fmt.Sprint(id)] = value
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		stop := errors.New("stop")
+		err = tx.InsertReturning(t.Context(), insert, rows[:1], func(*sql.Rows) error { return stop })
+		if !errors.Is(err, stop) {
+			t.Errorf("what each returned is lost: %v", err)
+		}
+		// As it was, so that the caller finds what it wrote.
+		for _, row := range there {
+			if _, err := tx.Exec(t.Context(), `UPDATE db_thing SET tenant = $1, value = $2 WHERE tenant = $1 AND id = $3`, row[1], row[0]); err != nil {
+				return err
+			}
+		}
+		_, err = tx.Exec(t.Context(), `DELETE FROM db_thing WHERE tenant = $1 AND id >= 1000`)
+		return err
+	})
+	if err != nil || len(got) != len(rows) {
+		t.Fatalf("%d of %d rows came back: %v", len(got), len(rows), err)
+	}
+	for i, row := range rows {
+		want := fmt.Sprint(row[1], "?")
+		if i >= len(there) {
+			want = fmt.Sprint(row[1], "!")
+		}
+		if value := got[fmt.Sprint(row[0])]; value != want {
+			t.Errorf("row %v came back as %q, want %q", row[0], value, want)
 		}
 	}
 }

@@ -108,7 +108,7 @@ func open(path string, key secret.Key, options, first string) *sql.DB {
 		var b strings.Builder
 		b.WriteString("file:")
 		b.WriteString((&url.URL{Path: path}).EscapedPath())
-		b.WriteString("?_secure_delete=ON&_busy_timeout=10000&_foreign_keys=ON&_stmt_cache_size=64&cipher=chacha20&key=raw:")
+		b.WriteString("?_secure_delete=ON&_busy_timeout=10000&_foreign_keys=ON&_stmt_cache_size=128&cipher=chacha20&key=raw:")
 		key.Use(func(k []byte) { b.WriteString(hex.EncodeToString(k)) })
 		b.WriteString(options)
 		opened, err := (&sqlite3.SQLiteDriver{}).Open(b.String())
