@@ -28,8 +28,17 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// deps are those of a node at an address; objects is the directory that all share.
-func deps(t *testing.T, address, objects string) node.Deps {
+// objects is an empty store. Nodes share it: who opens a directory sweeps what another
+// is writing there, so a directory has one store.
+func objects(t *testing.T) *disk.Store {
+	t.Helper()
+	store, err := disk.Open(t.TempDir())
+	must(t, err)
+	return store
+}
+
+// deps are those of a node at an address, with the store that all share.
+func deps(t *testing.T, address string, store *disk.Store) node.Deps {
 	t.Helper()
 	s, err := postgres.At(address)
 	must(t, err)
@@ -37,8 +46,6 @@ func deps(t *testing.T, address, objects string) node.Deps {
 	must(t, err)
 	t.Cleanup(func() { _ = d.Close() })
 	must(t, d.Migrate(t.Context(), "node", node.Migrations()))
-	store, err := disk.Open(objects)
-	must(t, err)
 	return node.Deps{DB: d, Server: s, Register: store, MAC: hash{}, Instance: "a.example", Name: "here", Version: "1", Log: slog.New(slog.DiscardHandler)}
 }
 
@@ -76,14 +83,14 @@ func eventually(t *testing.T, within time.Duration, what string, f func() bool) 
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	pair := dbtest.NewPair(t, false)
-	objects := t.TempDir()
-	a := deps(t, pair.Only(0), objects) // it will not reach the new one
+	store := objects(t)
+	a := deps(t, pair.Only(0), store) // it will not reach the new one
 	left := join(t, a)
 	must(t, write(a))
 
 	pair.Promote(t)
 	must(t, write(a)) // nobody knows of it yet
-	b := deps(t, pair.Swapped(), objects)
+	b := deps(t, pair.Swapped(), store)
 	opened := make(chan error, 1)
 	go func() {
 		n, err := node.Open(context.Background(), b)
@@ -114,16 +121,16 @@ func TestFailover(t *testing.T) {
 func TestFindsPromotion(t *testing.T) {
 	t.Parallel()
 	pair := dbtest.NewPair(t, false)
-	objects := t.TempDir()
+	store := objects(t)
 	var moved atomic.Int64
-	a := deps(t, pair.Address, objects)
+	a := deps(t, pair.Address, store)
 	a.Moved = func() { moved.Add(1) }
 	n := join(t, a)
 	must(t, write(a))
 	pair.Promote(t)
 	opened := make(chan error, 4)
 	for range 4 {
-		d := deps(t, pair.Swapped(), objects)
+		d := deps(t, pair.Swapped(), store)
 		go func() {
 			n, err := node.Open(context.Background(), d)
 			if err == nil {
@@ -148,20 +155,20 @@ func TestFindsPromotion(t *testing.T) {
 func TestLeftBehind(t *testing.T) {
 	t.Parallel()
 	pair := dbtest.NewPair(t, false)
-	objects := t.TempDir()
-	must(t, join(t, deps(t, pair.Address, objects)).Admitted())
+	store := objects(t)
+	must(t, join(t, deps(t, pair.Address, store)).Admitted())
 	pair.Promote(t)
-	next := join(t, deps(t, pair.Swapped(), objects))
-	if err := node.Adopt(t.Context(), deps(t, pair.Swapped(), objects)); fault.Of(err) != fault.Busy {
+	next := join(t, deps(t, pair.Swapped(), store))
+	if err := node.Adopt(t.Context(), deps(t, pair.Swapped(), store)); fault.Of(err) != fault.Busy {
 		t.Errorf("adopted while a server works: %v", err)
 	}
 	pair.Kill(1)
 	eventually(t, 20*time.Second, "nothing is admitted without the new primary", func() bool { return next.Admitted() != nil })
-	if _, err := node.Open(t.Context(), deps(t, pair.Address, objects)); fault.Of(err) != fault.Busy {
+	if _, err := node.Open(t.Context(), deps(t, pair.Address, store)); fault.Of(err) != fault.Busy {
 		t.Errorf("a node that begins on the old primary: %v", err)
 	}
 	// The operator decides that the old one counts again, with all nodes stopped.
-	d := deps(t, pair.Address, objects)
+	d := deps(t, pair.Address, store)
 	must(t, d.DB.Instance().Claim(t.Context(), func(tx *db.Tx) error { // half a minute passes
 		_, err := tx.Exec(t.Context(), `UPDATE node_seen SET tenant = $1, seen = seen - 40000000 WHERE tenant = $1`)
 		return err
@@ -177,8 +184,8 @@ func TestLeftBehind(t *testing.T) {
 // an empty one are told apart.
 func TestAnotherDatabase(t *testing.T) {
 	t.Parallel()
-	objects := t.TempDir()
-	first := deps(t, dbtest.Postgres(t).Address, objects)
+	store := objects(t)
+	first := deps(t, dbtest.Postgres(t).Address, store)
 	must(t, join(t, first).Admitted())
 	refused := func(what string, d node.Deps, kind fault.Kind) {
 		t.Helper()
@@ -189,17 +196,17 @@ func TestAnotherDatabase(t *testing.T) {
 			t.Errorf("%s was written: %v", what, err)
 		}
 	}
-	empty := deps(t, dbtest.Postgres(t).Address, objects)
+	empty := deps(t, dbtest.Postgres(t).Address, store)
 	refused("an empty database", empty, fault.Damaged)
 	pair := dbtest.NewPair(t, false)
-	refused("another cluster", deps(t, pair.Address, objects), fault.Invalid)
-	theirs := deps(t, dbtest.Postgres(t).Address, t.TempDir())
+	refused("another cluster", deps(t, pair.Address, store), fault.Invalid)
+	theirs := deps(t, dbtest.Postgres(t).Address, objects(t))
 	theirs.Instance = "theirs.example"
 	must(t, join(t, theirs).Admitted())
 	taken := theirs
 	taken.Instance, taken.Register = first.Instance, first.Register
 	refused("another instance's", taken, fault.Invalid)
-	twin := deps(t, dbtest.Postgres(t).Address, t.TempDir())
+	twin := deps(t, dbtest.Postgres(t).Address, objects(t))
 	must(t, join(t, twin).Admitted())
 	twin.Register = first.Register
 	refused("one with a token of its own", twin, fault.Invalid)
@@ -209,7 +216,7 @@ func TestAnotherDatabase(t *testing.T) {
 // hand when it does.
 func TestStoreIsGone(t *testing.T) {
 	t.Parallel()
-	d := deps(t, dbtest.Postgres(t).Address, t.TempDir())
+	d := deps(t, dbtest.Postgres(t).Address, objects(t))
 	r := &moody{Register: d.Register}
 	d.Register = r
 	n := join(t, d)
@@ -228,8 +235,8 @@ func TestStoreIsGone(t *testing.T) {
 // One node leads; when it stops, fails or falls silent, another one does.
 func TestLead(t *testing.T) {
 	t.Parallel()
-	address, objects := dbtest.Postgres(t).Address, t.TempDir()
-	a, b := join(t, deps(t, address, objects)), join(t, deps(t, address, objects))
+	address, store := dbtest.Postgres(t).Address, objects(t)
+	a, b := join(t, deps(t, address, store)), join(t, deps(t, address, store))
 	leads := make(chan string)
 	work := func(name string) func(context.Context) error {
 		return func(ctx context.Context) error {
@@ -276,8 +283,8 @@ func TestLead(t *testing.T) {
 // Who drains says so to the others.
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	address, objects := dbtest.Postgres(t).Address, t.TempDir()
-	a, b := join(t, deps(t, address, objects)), join(t, deps(t, address, objects))
+	address, store := dbtest.Postgres(t).Address, objects(t)
+	a, b := join(t, deps(t, address, store)), join(t, deps(t, address, store))
 	if state, err := a.State(); err != nil || state != node.Ready {
 		t.Errorf("%s, %v", state, err)
 	}
