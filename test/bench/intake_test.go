@@ -64,7 +64,7 @@ func corpus(b *testing.B) [][]byte {
 
 // load sends all messages over parallel connections, which the servers share, and
 // returns how long that took.
-func load(b *testing.B, list [][]byte, addresses ...string) time.Duration {
+func load(b *testing.B, list [][]byte, connections int, addresses ...string) time.Duration {
 	b.Helper()
 	var next atomic.Int64
 	var wait sync.WaitGroup
@@ -149,11 +149,11 @@ func BenchmarkIntake(b *testing.B) {
 	var table []step
 	for range rounds {
 		s := startSiegel(b, false)
-		took := load(b, list, s.address)
+		took := load(b, list, connections, s.address)
 		cpu, r := s.stop(b)
 		ours, table = append(ours, result{n / took.Seconds(), cpu.Seconds() / n * 1000, r.Peak}), r.Steps
 		d := startDovecot(b)
-		took = load(b, list, d.address)
+		took = load(b, list, connections, d.address)
 		theirs = append(theirs, result{rate: n / took.Seconds(), cpu: d.stop(b).Seconds() / n * 1000})
 	}
 	rate, cpu := func(r result) float64 { return r.rate }, func(r result) float64 { return r.cpu }
@@ -185,7 +185,7 @@ func BenchmarkIntakeScaled(b *testing.B) {
 	var table []step
 	for range rounds {
 		s := startSiegel(b, true)
-		took := load(b, list, s.address)
+		took := load(b, list, connections, s.address)
 		cpu, r := s.stop(b)
 		ours, table = append(ours, result{n / took.Seconds(), cpu.Seconds() / n * 1000, r.Peak}), r.Steps
 	}

@@ -147,7 +147,7 @@ func BenchmarkVerify(b *testing.B) {
 	dir := filepath.Join(b.TempDir(), "data")
 	found(b, dir, false)
 	s := startAt(b, dir)
-	load(b, list, s.address)
+	load(b, list, connections, s.address)
 	s.stop(b)
 	a, t := openAt(b, dir)
 	start := time.Now()

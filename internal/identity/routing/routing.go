@@ -13,6 +13,7 @@ import (
 	"siegel/internal/flow"
 	"siegel/internal/identity/standing"
 	"siegel/internal/kit/fault"
+	"siegel/internal/kit/joint"
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
@@ -95,6 +96,8 @@ type Log interface {
 type Router struct {
 	Book *standing.Book
 	Log  Log
+
+	asking joint.Asking[mail.Domain, domain]
 }
 
 func (r *Router) instance() db.Tenant { return r.Book.DB.Instance() }
@@ -167,8 +170,12 @@ func (r *Router) Named(ctx context.Context, name string) (Tenant, error) {
 	return Tenant{}, fault.New(fault.NotFound, "there is no such tenant")
 }
 
+// domain reads the row of a domain. Recipients of the same one who come at the same time
+// share the answer.
 func (r *Router) domain(ctx context.Context, d mail.Domain) (domain, error) {
-	return scanDomain(r.instance().QueryRow(ctx, selectDomain+` AND domain = $2`, d.String()))
+	return r.asking.Ask(ctx, d, func(ctx context.Context) (domain, error) {
+		return scanDomain(r.instance().QueryRow(ctx, selectDomain+` AND domain = $2`, d.String()))
+	})
 }
 
 // Owner returns the tenant that takes mail for a domain. It fails with kind

@@ -14,6 +14,7 @@ import (
 
 	"siegel/internal/flow"
 	"siegel/internal/kit/fault"
+	"siegel/internal/kit/joint"
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
 	"siegel/internal/proto/checkpoint"
@@ -57,6 +58,8 @@ type Ledger struct {
 	signer   *signing.Signer
 	guard    guard
 	mac      MAC
+
+	sizes joint.Asking[sizeOf, int64]
 
 	mu         sync.Mutex
 	heads      map[logName]*head       // guarded by mu

@@ -75,11 +75,21 @@ func (l *Ledger) Owners(ctx context.Context, instance db.Tenant) (ids []mail.Ten
 	})
 }
 
+// sizeOf asks for the size of a log through a handle: who has a transaction open reads
+// by other connections than who has not, and waits for none of theirs.
+type sizeOf struct {
+	t   db.Tenant
+	log string
+}
+
 // registered calls f with the register of the log's committed state.
 func (l *Ledger) registered(ctx context.Context, t db.Tenant, log string, f func(*register)) (err error) {
 	defer fault.Wrap(&err, "ledger %s", log)
-	var size int64
-	err = t.QueryRow(ctx, `SELECT size FROM ledger_log WHERE tenant = $1 AND name = $2`, log).Scan(&size)
+	// Every message asks this several times: who asks at the same time shares an answer.
+	size, err := l.sizes.Ask(ctx, sizeOf{t, log}, func(ctx context.Context) (size int64, err error) {
+		err = t.QueryRow(ctx, `SELECT size FROM ledger_log WHERE tenant = $1 AND name = $2`, log).Scan(&size)
+		return size, err
+	})
 	if errors.Is(err, db.ErrNoRows) {
 		return l.missing(ctx, t, log)
 	}
