@@ -29,6 +29,8 @@ const (
 	purposeEntry   secret.Purpose = "siegel/v1 ledger entry"
 	purposeFence   secret.Purpose = "siegel/v1 fence"
 	purposeImport  secret.Purpose = "siegel/v1 import"
+	purposeTickets secret.Purpose = "siegel/v1 tickets"
+	purposeTicket  secret.Purpose = "siegel/v1 ticket"
 )
 
 // Key is the master key, in locked memory. Use it from many goroutines.
@@ -118,6 +120,16 @@ func importAAD(tenant mail.TenantID, job mail.ID, what string) []byte {
 // SignInMAC authenticates octets under the instance's key for what was typed at
 // a sign-in: kept instead of it.
 func (m *Key) SignInMAC(b []byte) [32]byte { return mac(m.key.Derive(purposeSignIn, nil), b) }
+
+// TicketKey is the key of a ticket: it takes the cookie that a browser has and the
+// secret of the nodes. name is the ticket's. Wipe it afterwards.
+func (m *Key) TicketKey(cookie secret.Key, name [32]byte) secret.Key {
+	salt := m.key.Derive(purposeTickets, nil)
+	defer salt.Wipe()
+	var k secret.Key
+	salt.Use(func(raw []byte) { k = cookie.Derive(purposeTicket, raw, name[:]) })
+	return k
+}
 
 // EntryMAC authenticates octets under the instance's key for entries of its
 // logs: what this instance entered itself has one, what a hand put into the
