@@ -22,6 +22,9 @@ import (
 	"siegel/internal/flow/tally"
 	"siegel/internal/flow/unwrap"
 	"siegel/internal/identity"
+	"siegel/internal/identity/brake"
+	"siegel/internal/identity/ticket"
+	"siegel/internal/identity/visit"
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/secret"
@@ -67,6 +70,7 @@ type App struct {
 	Ledger   *ledger.Ledger
 	Trail    *audit.Trail
 	Identity *identity.Identity
+	Visits   *visit.Room
 	Archive  *archive.Archive
 	Index    *index.Index
 	Commit   *commit.Room
@@ -176,6 +180,11 @@ func emptyDir(dir string) error {
 func (a *App) buildRooms(ctx context.Context) error {
 	a.Trail = audit.New(a.Ledger, a.Master, a.Vault, a.Now)
 	a.Identity = identity.New(identity.Deps{DB: a.DB, Vault: a.Vault, Log: a.Ledger, Trail: a.Trail, MAC: a.Master, Now: a.Now, Alarm: a.alarms.raise})
+	a.Visits = visit.New(visit.Deps{
+		Identity: a.Identity, Trail: a.Trail, Most: a.Config.Sessions.Browsers,
+		Tickets: ticket.New(ticket.Deps{DB: a.DB, Keys: a.Master, Now: a.Now}), Brake: brake.New(brake.Deps{DB: a.DB, MAC: a.Master, Now: a.Now}),
+	})
+	a.closers = append(a.closers, closing(a.Visits.Close))
 	if err := a.openEvidence(ctx); err != nil {
 		return err
 	}
@@ -199,6 +208,12 @@ func (a *App) buildRooms(ctx context.Context) error {
 	})
 	return nil
 }
+
+// closing is something that closes without an error.
+type closing func()
+
+// Close implements [io.Closer].
+func (c closing) Close() error { c(); return nil }
 
 // inMemory is how much of a message stays in memory while it is received, in
 // octets; more goes to the encrypted spool.

@@ -147,7 +147,7 @@ func (s *Server) endSessions(ctx context.Context) error {
 			return nil
 		case <-time.After(sweepEvery):
 		}
-		if err := s.Identity.Sweep(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(s.Identity.Sweep(ctx), s.Visits.Sweep(ctx)); err != nil && ctx.Err() == nil {
 			s.Log.Warn("open sessions could not be compared with their accounts", "err", err)
 		}
 	}
@@ -240,6 +240,9 @@ func (s *Server) settle(ctx context.Context) error {
 // expire deletes hourly what has expired.
 func (s *Server) expire(ctx context.Context) error {
 	for {
+		if err := s.Visits.Expire(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Warn("sessions that have expired were not deleted; the next try is in an hour", "error", err)
+		}
 		tenants, err := s.Identity.Tenants(ctx)
 		if err == nil {
 			for _, t := range tenants {

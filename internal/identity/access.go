@@ -6,6 +6,7 @@ import (
 
 	"siegel/internal/audit"
 	"siegel/internal/identity/bound"
+	"siegel/internal/identity/request"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
@@ -112,7 +113,7 @@ func (i *Identity) AddAddress(ctx context.Context, s *Session, email, address ma
 		return nil, err
 	}
 	if s.person.Role == Administrator {
-		r, err := i.request(ctx, s, email, forAddress, address.String())
+		r, err := i.request(ctx, s, email, request.Address, address.String())
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"siegel/internal/identity/bound"
 	"siegel/internal/identity/credential"
 	"siegel/internal/identity/recovery"
+	"siegel/internal/identity/request"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
@@ -227,7 +228,7 @@ func (i *Identity) recover(ctx context.Context, handle db.Tenant, t Tenant, id m
 	if err != nil {
 		return err
 	}
-	if r.Kind != forRole || Role(r.Value) != Keeper {
+	if r.Kind != request.Role || Role(r.Value) != Keeper {
 		return fault.New(fault.Invalid, "the recovery kit serves requests for the role compliance only")
 	}
 	s := &Session{tenant: handle, name: t.Name, archive: t.Archive, unlocked: unlocked, person: Person{Role: Keeper}, recovery: true}

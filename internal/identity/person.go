@@ -8,6 +8,7 @@ import (
 	"siegel/internal/identity/bound"
 	"siegel/internal/identity/credential"
 	"siegel/internal/identity/opened"
+	"siegel/internal/identity/ticket"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
@@ -161,7 +162,11 @@ func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (o
 		return out, err
 	}
 	out.Code = code
-	err = s.tenant.Update(ctx, func(tx *db.Tx) error {
+	err = i.DB.Update(ctx, func(b *db.Batch) error {
+		if err := ticket.EndAll(ctx, b, s.tenant.ID(), p.ID, mail.ID{}); err != nil {
+			return err
+		}
+		tx := b.Tenant(s.tenant.ID())
 		if err := i.still(ctx, tx, &p); err != nil {
 			return err
 		}
@@ -225,6 +230,9 @@ func (i *Identity) Remove(ctx context.Context, s *Session, email mail.Address) e
 
 func (i *Identity) remove(ctx context.Context, b *db.Batch, s *Session, p *Person) error {
 	// The instance's rows come before a tenant's.
+	if err := ticket.EndAll(ctx, b, s.tenant.ID(), p.ID, mail.ID{}); err != nil {
+		return err
+	}
 	if _, err := b.Tenant(mail.TenantID{}).Exec(ctx, `DELETE FROM identity_login WHERE tenant = $1 AND email = $2 AND owner = $3`,
 		p.Email.String(), s.tenant.ID().Bytes()); err != nil {
 		return err

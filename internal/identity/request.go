@@ -7,79 +7,15 @@ import (
 
 	"siegel/internal/audit"
 	"siegel/internal/identity/account"
+	"siegel/internal/identity/request"
 	"siegel/internal/identity/standing"
 	"siegel/internal/kit/fault"
-	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
 )
 
-// Request is what an administrator asks a keeper to do: a role that reads the
-// archive, or an address whose mail shall be sealed to a person.
-type Request struct {
-	ID        mail.ID   `json:"id"`
-	Person    mail.ID   `json:"person"`
-	Requester mail.ID   `json:"requester"`
-	Kind      string    `json:"kind"` // role, address
-	Value     string    `json:"value"`
-	State     string    `json:"state"` // open, approved, rejected, withdrawn; damaged where the ledger has it otherwise
-	Created   time.Time `json:"created"`
-
-	Email          mail.Address `json:"email"`                   // of the person
-	RequesterEmail mail.Address `json:"requester_email"`         // of who asked
-	DeciderEmail   mail.Address `json:"decider_email,omitempty"` // of who decided; empty while it is open, and for the recovery kit
-	Decided        *time.Time   `json:"decided,omitempty"`       // nil while it is open
-	NotBefore      *time.Time   `json:"not_before,omitempty"`    // when the seven days of an open request end; nil where they do not apply
-	Keepers        int          `json:"keepers,omitempty"`       // that are left after approving, where there is one less
-
-	tenant    mail.TenantID
-	decided   int64
-	decidedBy mail.ID // zero while it is open, and for the recovery kit
-	stamp     standing.Stamp
-}
-
-// Row implements [standing.Rower].
-func (r Request) Row() standing.Row {
-	return standing.Row{
-		Stamp: r.stamp, Tenant: r.tenant, Kind: standing.Request, ID: r.ID,
-		Value: tuple.Make("siegel/v1 request", r.Person[:], r.Requester[:], []byte(r.Kind), []byte(r.Value),
-			tuple.Uint64(uint64(mail.Micros(r.Created))), []byte(r.State), tuple.Uint64(uint64(r.decided)), r.decidedBy[:]),
-	}
-}
-
-// Kinds of requests.
-const (
-	forRole    = "role"
-	forAddress = "address"
-)
-
-// States of requests.
-const (
-	open      = "open"
-	approved  = "approved"
-	rejected  = "rejected"
-	withdrawn = "withdrawn"
-)
-
-const selectRequest = `SELECT tenant, id, person, requester, kind, value, state, created, decided, decided_by, salt, entered
-	FROM identity_request WHERE tenant = $1`
-
-func scanRequest(row db.Scanner) (r Request, err error) {
-	var tenant, id, person, requester, decidedBy, salt []byte
-	var created int64
-	if err := row.Scan(&tenant, &id, &person, &requester, &r.Kind, &r.Value, &r.State, &created, &r.decided, &decidedBy, &salt, &r.stamp.At); err != nil {
-		return r, err
-	}
-	var errs [5]error
-	r.tenant, errs[0] = mail.IDFrom(tenant)
-	r.ID, errs[1] = mail.IDFrom(id)
-	r.Person, errs[2] = mail.IDFrom(person)
-	r.Requester, errs[3] = mail.IDFrom(requester)
-	r.decidedBy, errs[4] = mail.IDFrom(decidedBy)
-	r.Created = mail.FromMicros(created)
-	r.stamp.ScanSalt(salt)
-	return r, errors.Join(errs[:]...)
-}
+// Request is what an administrator asks a keeper to do.
+type Request = request.Request
 
 // say puts into a request who it speaks of, and until when it waits. It reports
 // false where somebody of them is not as the ledger has him.
@@ -88,7 +24,7 @@ func (i *Identity) say(r *Request, look account.Lookup) (sound bool, err error) 
 	for _, one := range []struct {
 		id    mail.ID
 		email *mail.Address
-	}{{r.Person, &r.Email}, {r.Requester, &r.RequesterEmail}, {r.decidedBy, &r.DeciderEmail}} {
+	}{{r.Person, &r.Email}, {r.Requester, &r.RequesterEmail}, {r.DecidedBy, &r.DeciderEmail}} {
 		if one.id.IsZero() {
 			continue
 		}
@@ -99,8 +35,8 @@ func (i *Identity) say(r *Request, look account.Lookup) (sound bool, err error) 
 			return false, err
 		}
 	}
-	if r.State != open {
-		at := mail.FromMicros(r.decided)
+	if r.State != request.Open {
+		at := mail.FromMicros(r.DecidedAt)
 		r.Decided = &at
 		return sound, nil
 	}
@@ -132,11 +68,11 @@ func (i *Identity) Requests(ctx context.Context, s *Session) (list []Request, er
 	if err := i.must(ctx, s, Administrator, Keeper); err != nil {
 		return nil, err
 	}
-	rows, err := s.tenant.Query(ctx, selectRequest+` ORDER BY created DESC LIMIT 1000`)
+	rows, err := s.tenant.Query(ctx, request.Select+` ORDER BY created DESC LIMIT 1000`)
 	if err != nil {
 		return nil, err
 	}
-	if list, err = db.Collect(rows, scanRequest); err != nil {
+	if list, err = db.Collect(rows, request.Scan); err != nil {
 		return nil, err
 	}
 	look := i.people.Look(ctx, s.tenant)
@@ -163,7 +99,7 @@ func (i *Identity) RequestRole(ctx context.Context, s *Session, email mail.Addre
 	if !role.HoldsArchive() {
 		return Request{}, fault.New(fault.Invalid, "only the roles compliance and auditor are requested; others an administrator sets himself")
 	}
-	return i.request(ctx, s, email, forRole, string(role))
+	return i.request(ctx, s, email, request.Role, string(role))
 }
 
 func (i *Identity) request(ctx context.Context, s *Session, email mail.Address, kind, value string) (Request, error) {
@@ -178,8 +114,8 @@ func (i *Identity) request(ctx context.Context, s *Session, email mail.Address, 
 		return Request{}, errOwnRequest()
 	}
 	r := Request{
-		ID: mail.NewID(), Person: p.ID, Requester: s.person.ID, Kind: kind, Value: value, State: open, Created: mail.Time(i.Now()),
-		Email: p.Email, RequesterEmail: s.person.Email, tenant: s.tenant.ID(), stamp: i.book.NewStamp(),
+		ID: mail.NewID(), Person: p.ID, Requester: s.person.ID, Kind: kind, Value: value, State: request.Open, Created: mail.Time(i.Now()),
+		Email: p.Email, RequesterEmail: s.person.Email, Tenant: s.tenant.ID(), Stamp: i.book.NewStamp(),
 	}
 	if r.NotBefore, err = i.cooling(r.Requester, r.Person, i.people.Look(ctx, s.tenant)); err != nil {
 		return Request{}, err
@@ -190,7 +126,7 @@ func (i *Identity) request(ctx context.Context, s *Session, email mail.Address, 
 		}
 		_, err := tx.Exec(ctx, `INSERT INTO identity_request (tenant, id, person, requester, kind, value, state, created, decided, decided_by,
 			salt, entered) VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, 0, $8, $9, $10)`, r.ID.Bytes(), r.Person.Bytes(), r.Requester.Bytes(),
-			kind, value, mail.Micros(r.Created), r.decidedBy.Bytes(), r.stamp.Salt[:], r.stamp.At)
+			kind, value, mail.Micros(r.Created), r.DecidedBy.Bytes(), r.Stamp.Salt[:], r.Stamp.At)
 		if fault.Of(err) == fault.Conflict {
 			return fault.New(fault.Conflict, "you have asked for this already, and the request is open")
 		}
@@ -234,14 +170,14 @@ func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request
 		if err := i.mayApprove(s, &r, look); err != nil {
 			return err
 		}
-		if err := i.decide(ctx, tx, s, &r, approved); err != nil {
+		if err := i.decide(ctx, tx, s, &r, request.Approved); err != nil {
 			return err
 		}
 		if err := i.carryOut(ctx, tx, s, &r, p); err != nil {
 			return err
 		}
 		if s.recovery {
-			used := kitUse(id, approved)
+			used := kitUse(id, request.Approved)
 			used.Object = p.ID.String()
 			if err := i.Trail.RecordIn(ctx, tx, used); err != nil {
 				return err
@@ -252,7 +188,7 @@ func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request
 			Old: former(r, p), New: r.Value, Detail: map[string]any{"request": id.String(), "requester": r.Requester.String()},
 		})
 	})
-	if r.Kind == forRole {
+	if r.Kind == request.Role {
 		err = i.endIf(err, s, p)
 	}
 	return r, err
@@ -260,14 +196,14 @@ func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request
 
 // decide ends an open request that was read in the same transaction.
 func (i *Identity) decide(ctx context.Context, tx *db.Tx, s *Session, r *Request, state string) error {
-	if r.State != open {
+	if r.State != request.Open {
 		return errDecided()
 	}
-	was, now := r.stamp, mail.Time(i.Now())
-	r.stamp, r.State, r.decided, r.decidedBy = i.book.NewStamp(), state, mail.Micros(now), s.person.ID
+	was, now := r.Stamp, mail.Time(i.Now())
+	r.Stamp, r.State, r.DecidedAt, r.DecidedBy = i.book.NewStamp(), state, mail.Micros(now), s.person.ID
 	r.Decided, r.DeciderEmail, r.NotBefore = &now, s.person.Email, nil
 	res, err := tx.Exec(ctx, `UPDATE identity_request SET tenant = $1, state = $2, decided = $3, decided_by = $4, salt = $5, entered = $6
-		WHERE tenant = $1 AND id = $7 AND salt = $8`, r.State, r.decided, r.decidedBy.Bytes(), r.stamp.Salt[:], r.stamp.At, r.ID.Bytes(), was.Salt[:])
+		WHERE tenant = $1 AND id = $7 AND salt = $8`, r.State, r.DecidedAt, r.DecidedBy.Bytes(), r.Stamp.Salt[:], r.Stamp.At, r.ID.Bytes(), was.Salt[:])
 	if err != nil {
 		return err
 	}
@@ -288,7 +224,7 @@ func (i *Identity) Reject(ctx context.Context, s *Session, id mail.ID) (Request,
 	if err := i.must(ctx, s, Keeper); err != nil {
 		return Request{}, err
 	}
-	return i.end(ctx, s, id, rejected)
+	return i.end(ctx, s, id, request.Rejected)
 }
 
 // Withdraw ends an open request that the person made herself.
@@ -296,7 +232,7 @@ func (i *Identity) Withdraw(ctx context.Context, s *Session, id mail.ID) (Reques
 	if err := i.must(ctx, s, Administrator, Keeper); err != nil {
 		return Request{}, err
 	}
-	return i.end(ctx, s, id, withdrawn)
+	return i.end(ctx, s, id, request.Withdrawn)
 }
 
 func (i *Identity) end(ctx context.Context, s *Session, id mail.ID, state string) (r Request, err error) {
@@ -304,7 +240,7 @@ func (i *Identity) end(ctx context.Context, s *Session, id mail.ID, state string
 		if r, err = i.requestByID(ctx, tx, id); err != nil {
 			return err
 		}
-		if state == withdrawn && r.Requester != s.person.ID {
+		if state == request.Withdrawn && r.Requester != s.person.ID {
 			return fault.New(fault.Denied, "only who made a request withdraws it; a keeper can reject it")
 		}
 		// Who is damaged keeps nobody from ending what was asked for him.
@@ -322,7 +258,7 @@ func (i *Identity) end(ctx context.Context, s *Session, id mail.ID, state string
 // ended is the event of a request that was not carried out.
 func ended(r Request, who string) audit.Event {
 	what := "access.reject"
-	if r.State == withdrawn {
+	if r.State == request.Withdrawn {
 		what = "access.withdraw"
 	}
 	return audit.Event{What: what, Who: who, Object: r.Person.String(), Old: r.Value, Detail: map[string]any{"request": r.ID.String()}}
@@ -331,11 +267,11 @@ func ended(r Request, who string) audit.Event {
 // withdrawAll ends the open requests for somebody who is removed, and those that
 // she made. What the ledger does not know is left as it is.
 func (i *Identity) withdrawAll(ctx context.Context, tx *db.Tx, s *Session, p Person) error {
-	rows, err := tx.Query(ctx, selectRequest+` AND state = 'open' AND (person = $2 OR requester = $2) ORDER BY created`, p.ID.Bytes())
+	rows, err := tx.Query(ctx, request.Select+` AND state = 'open' AND (person = $2 OR requester = $2) ORDER BY created`, p.ID.Bytes())
 	if err != nil {
 		return err
 	}
-	list, err := db.Collect(rows, scanRequest)
+	list, err := db.Collect(rows, request.Scan)
 	if err != nil {
 		return err
 	}
@@ -345,7 +281,7 @@ func (i *Identity) withdrawAll(ctx context.Context, tx *db.Tx, s *Session, p Per
 		} else if !ok {
 			continue
 		}
-		if err := i.decide(ctx, tx, s, &r, withdrawn); err != nil {
+		if err := i.decide(ctx, tx, s, &r, request.Withdrawn); err != nil {
 			return err
 		}
 		if err := i.Trail.RecordIn(ctx, tx, ended(r, s.who())); err != nil {
@@ -359,7 +295,7 @@ func (i *Identity) withdrawAll(ctx context.Context, tx *db.Tx, s *Session, p Per
 // ledger (kind Damaged).
 func (i *Identity) requestByID(ctx context.Context, q account.Rower, id mail.ID) (Request, error) {
 	return standing.Read(ctx, i.book, func() (Request, error) {
-		r, err := scanRequest(q.QueryRow(ctx, selectRequest+` AND id = $2`, id.Bytes()))
+		r, err := request.Scan(q.QueryRow(ctx, request.Select+` AND id = $2`, id.Bytes()))
 		if errors.Is(err, db.ErrNoRows) {
 			return r, fault.New(fault.NotFound, "there is no such request")
 		}
@@ -369,7 +305,7 @@ func (i *Identity) requestByID(ctx context.Context, q account.Rower, id mail.ID)
 
 // former is what a request changes.
 func former(r Request, p Person) string {
-	if r.Kind == forRole {
+	if r.Kind == request.Role {
 		return string(p.Role)
 	}
 	return ""
@@ -386,7 +322,7 @@ func (i *Identity) mayApprove(s *Session, r *Request, look account.Lookup) error
 	}
 	r.Email, r.RequesterEmail = p.Email, asker.Email
 	switch {
-	case r.State != open:
+	case r.State != request.Open:
 		return errDecided()
 	case p.State == Removed:
 		return errRemoved()
@@ -411,7 +347,7 @@ func (i *Identity) mayApprove(s *Session, r *Request, look account.Lookup) error
 }
 
 func (i *Identity) carryOut(ctx context.Context, tx *db.Tx, s *Session, r *Request, p Person) error {
-	if r.Kind == forAddress {
+	if r.Kind == request.Address {
 		if err := i.localAddress(ctx, tx.ID(), mail.Address(r.Value)); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"siegel/internal/identity/attempt"
 	"siegel/internal/identity/bound"
 	"siegel/internal/identity/credential"
+	"siegel/internal/identity/ticket"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
@@ -24,7 +25,8 @@ type Session struct {
 	name     string // of the tenant
 	archive  mail.HolderID
 	person   Person
-	recovery bool // opened with the recovery kit, person is nobody
+	recovery bool    // opened with the recovery kit, person is nobody
+	ticket   mail.ID // that it came back with; zero where somebody has just signed in
 	unlocked *seal.Session
 	forget   func() // of the register; nil where the session is not in it
 }
@@ -239,6 +241,36 @@ func (i *Identity) enterSignIn(ctx context.Context, s *Session, kind seal.LockKi
 	})
 }
 
+// Resume opens a session with a ticket and the cookie with which somebody came back.
+// Nothing is recorded: the sign-in was. It fails with kind Locked where the account is not
+// any more what it was then.
+func (i *Identity) Resume(ctx context.Context, tickets *ticket.Shelf, t ticket.Ticket, cookie string) (*Session, error) {
+	owner, err := i.routes.One(ctx, t.Owner)
+	if err != nil {
+		return nil, err
+	}
+	handle := i.DB.Tenant(t.Owner)
+	p, err := i.people.ByID(ctx, handle, t.Person)
+	if fault.Of(err) == fault.NotFound || err == nil && (p.State != Active || p.Holder != t.Sealed.Holder || p.MadeAt.After(t.Made)) {
+		return nil, fault.New(fault.Locked, "your account has changed meanwhile, please sign in again")
+	}
+	if err != nil {
+		return nil, err
+	}
+	unlocked, err := tickets.Resume(ctx, i.Vault, t, cookie)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{tenant: handle, name: owner.Name, archive: owner.Archive, person: p, unlocked: unlocked, ticket: t.ID}
+	s.forget = func() { i.open.Remove(s) }
+	i.open.Add(s)
+	if err := i.checkSignIn(ctx, s, owner); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
 // login finds the account of a sign-in address. Where there is none, or none is
 // named of several, it returns nobody's, with a holder that has no lock, after
 // the same questions: an attempt that names no tenant opens nothing where there
@@ -336,7 +368,12 @@ func (i *Identity) lock(ctx context.Context, s *Session, password []byte, what s
 		return err
 	}
 	defer seed.Wipe()
-	return s.tenant.Update(ctx, func(tx *db.Tx) error {
+	return i.DB.Update(ctx, func(b *db.Batch) error {
+		// Who knew the old password is out everywhere else.
+		if err := ticket.EndAll(ctx, b, s.tenant.ID(), s.person.ID, s.ticket); err != nil {
+			return err
+		}
+		tx := b.Tenant(s.tenant.ID())
 		if err := i.Vault.Put(ctx, tx, lock, seed); err != nil {
 			return err
 		}

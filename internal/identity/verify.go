@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"siegel/internal/flow"
+	"siegel/internal/identity/request"
 	"siegel/internal/identity/standing"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
@@ -40,12 +41,12 @@ func (i *Identity) VerifyRows(ctx context.Context, t db.Tenant, entered map[mail
 
 // verifyRequests compares requests with the log.
 func (i *Identity) verifyRequests(ctx context.Context, t db.Tenant, entered map[mail.ID]flow.Entered) (changed, missing []error, err error) {
-	rows, err := t.Query(ctx, selectRequest)
+	rows, err := t.Query(ctx, request.Select)
 	if err != nil {
 		return nil, nil, err
 	}
 	list, err := db.Collect(rows, func(row db.Scanner) (standing.Row, error) {
-		r, err := scanRequest(row)
+		r, err := request.Scan(row)
 		return r.Row(), err
 	})
 	changed, missing = standing.Compare(standing.Request, list, entered)

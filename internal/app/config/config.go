@@ -95,6 +95,7 @@ type Timestamps struct {
 // Sessions bounds what open sessions may cost.
 type Sessions struct {
 	Open        int `yaml:"open"`
+	Browsers    int `yaml:"browsers"`
 	Derivations int `yaml:"derivations"`
 }
 
@@ -238,6 +239,7 @@ func (c Config) checkNumbers(problem func(field string, what, remedy Sentence)) 
 		{"limits.export_messages", c.Limits.ExportMessages, 1, 1 << 40},
 		{"limits.export_bytes", c.Limits.ExportBytes, 1, 1 << 50},
 		{"sessions.open", int64(c.Sessions.Open), 1, 100_000},
+		{"sessions.browsers", int64(c.Sessions.Browsers), 1, 100_000},
 		{"sessions.derivations", int64(c.Sessions.Derivations), 1, 64},
 	} {
 		if n.value < n.lo || n.value > n.hi {

@@ -196,6 +196,13 @@ func (s *Session) Close() {
 	s.release = nil
 }
 
+// Closed reports whether the session has ended.
+func (s *Session) Closed() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.closed
+}
+
 // Person returns the holder of the person.
 func (s *Session) Person() mail.HolderID { return s.person }
 
