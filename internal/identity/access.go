@@ -7,6 +7,7 @@ import (
 	"siegel/internal/audit"
 	"siegel/internal/identity/bound"
 	"siegel/internal/identity/request"
+	"siegel/internal/identity/setting"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
@@ -212,4 +213,19 @@ func (i *Identity) Audit(ctx context.Context, s *Session, limit int, f func(audi
 		return err
 	}
 	return i.Trail.List(ctx, s.tenant, s.unlocked, limit, f)
+}
+
+// Choose chooses a setting of the person's tenant, which takes an administrator. The
+// audit log has what it was and what it is (EV-05, EV-09).
+func (i *Identity) Choose(ctx context.Context, s *Session, name, value string) error {
+	if err := i.must(ctx, s, Administrator); err != nil {
+		return err
+	}
+	return s.tenant.Update(ctx, func(tx *db.Tx) error {
+		old, err := setting.Choose(ctx, tx, name, value)
+		if err != nil {
+			return err
+		}
+		return i.Trail.RecordIn(ctx, tx, audit.Event{What: "setting", Who: s.who(), Object: name, Old: old, New: value})
+	})
 }

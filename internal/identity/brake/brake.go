@@ -132,7 +132,7 @@ func (b *Brake) known(ctx context.Context, t Try) (bool, error) {
 	}
 	var one int
 	name := b.device(t)
-	err = b.DB.Instance().QueryRow(ctx, `SELECT 1 FROM identity_device WHERE tenant = $1 AND name = $2 AND seen >= $3`,
+	err := b.DB.Instance().QueryRow(ctx, `SELECT 1 FROM identity_device WHERE tenant = $1 AND name = $2 AND seen >= $3`,
 		name[:], mail.Micros(b.Now().Add(-deviceFor))).Scan(&one)
 	if errors.Is(err, db.ErrNoRows) {
 		return false, nil

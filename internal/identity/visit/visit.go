@@ -14,6 +14,7 @@ import (
 	"siegel/internal/audit"
 	"siegel/internal/identity"
 	"siegel/internal/identity/brake"
+	"siegel/internal/identity/setting"
 	"siegel/internal/identity/ticket"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
@@ -276,7 +277,7 @@ func (r *Room) End(ctx context.Context, v *Visit, id mail.ID) error {
 
 // Idle returns how long a tenant's tickets may rest.
 func (r *Room) Idle(ctx context.Context, owner mail.TenantID) (time.Duration, error) {
-	text, err := r.Identity.Setting(ctx, owner, identity.IdleMinutes)
+	text, err := setting.Of(ctx, r.Tickets.DB.Tenant(owner), setting.IdleMinutes)
 	if err != nil {
 		return 0, err
 	}
@@ -292,7 +293,7 @@ func (r *Room) SetIdle(ctx context.Context, s *identity.Session, idle time.Durat
 	if idle < ticket.MinIdle || idle > ticket.MaxIdle {
 		return fault.Newf(fault.Invalid, "choose between %d minutes and %d days", int(ticket.MinIdle/time.Minute), int(ticket.MaxIdle/(24*time.Hour)))
 	}
-	return r.Identity.SetSetting(ctx, s, identity.IdleMinutes, strconv.Itoa(int(idle/time.Minute)))
+	return r.Identity.Choose(ctx, s, setting.IdleMinutes, strconv.Itoa(int(idle/time.Minute)))
 }
 
 // Expire deletes what has ended. Call it now and then.

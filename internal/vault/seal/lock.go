@@ -2,125 +2,37 @@ package seal
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
-	"fmt"
 
-	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
-	"golang.org/x/text/secure/precis"
 
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/secret"
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal/derive"
 	"siegel/internal/vault/seal/stream"
 )
 
 // LockKind says what a person has that opens a lock.
-type LockKind string
+type LockKind = derive.Kind
 
 // The kinds of locks that are used so far (docs/formats/keys.md).
 const (
-	ByPassword   LockKind = "password"
-	ByInvitation LockKind = "invitation"
-	ByRecovery   LockKind = "recovery"
+	ByPassword   = derive.Password
+	ByInvitation = derive.Invitation
+	ByRecovery   = derive.Recovery
 )
 
 const (
-	purposeCode     secret.Purpose = "siegel/v1 code"
 	purposeLockKey  secret.Purpose = "siegel/v1 lock key"
 	purposeVerifier secret.Purpose = "siegel/v1 lock verifier"
 
-	argonTime   = 3
-	argonMemory = 64 << 10 // KiB
-	saltSize    = 16
-	// CodeSize is the length of an invitation code in octets: not to be guessed,
-	// so HKDF is enough.
-	CodeSize = 20
+	// CodeSize is the length of an invitation code in octets.
+	CodeSize = derive.CodeSize
 )
-
-// errSecret is the one answer to a wrong password, a wrong code and a person
-// who has no lock.
-func errSecret() error {
-	return fault.New(fault.Denied, "the address or the password is wrong")
-}
-
-// parameters of a derivation, as they stand in the lock and in its AAD.
-func (v *Vault) newParameters(kind LockKind) string {
-	salt := make([]byte, saltSize)
-	_, _ = rand.Read(salt) // never fails
-	if kind == ByPassword {
-		return fmt.Sprintf("argon2id v=%d m=%d t=%d p=1 salt=%x", argon2.Version, v.argon.Memory, v.argon.Passes, salt)
-	}
-	return fmt.Sprintf("hkdf salt=%x", salt)
-}
-
-// parseParameters reads what newParameters wrote, within bounds that keep a
-// changed row from taking the memory.
-func parseParameters(kind LockKind, text string) (memory, passes uint32, salt []byte, err error) {
-	var version int
-	var digits string
-	switch kind {
-	case ByPassword:
-		_, err = fmt.Sscanf(text, "argon2id v=%d m=%d t=%d p=1 salt=%s", &version, &memory, &passes, &digits)
-		if err == nil && (version != argon2.Version || memory < 8<<10 || memory > 1<<20 || passes < 1 || passes > 16) {
-			err = fmt.Errorf("parameters out of bounds")
-		}
-	case ByInvitation, ByRecovery:
-		_, err = fmt.Sscanf(text, "hkdf salt=%s", &digits)
-	default:
-		err = fmt.Errorf("unknown kind of lock")
-	}
-	if err == nil {
-		salt, err = hex.DecodeString(digits)
-	}
-	if err != nil || len(salt) != saltSize {
-		return 0, 0, nil, fault.Because(fault.Damaged, "a lock is malformed", fmt.Errorf("lock parameters: %w", err))
-	}
-	return memory, passes, salt, nil
-}
-
-// root derives what a lock's key and verifier come from. It waits while too
-// many derivations run, so that a flood of sign-ins cannot take the memory.
-func (v *Vault) root(ctx context.Context, kind LockKind, given []byte, text string) (secret.Key, error) {
-	memory, passes, salt, err := parseParameters(kind, text)
-	if err != nil {
-		return secret.Key{}, err
-	}
-	if kind != ByPassword {
-		code, err := secretOf(given)
-		if err != nil {
-			return secret.Key{}, err
-		}
-		defer code.Wipe()
-		return code.Derive(purposeCode, salt), nil
-	}
-	prepared, err := precis.OpaqueString.Bytes(given)
-	if err != nil {
-		return secret.Key{}, errSecret()
-	}
-	defer clear(prepared)
-	if err := v.derive.Acquire(ctx, 1); err != nil {
-		return secret.Key{}, fault.Because(fault.Busy, "too many sign-ins at once", err)
-	}
-	defer v.derive.Release(1)
-	return secret.From(argon2.IDKey(prepared, salt, passes, memory, 1, secret.Size))
-}
-
-// secretOf pads a code of 160 random bits with zeros to a key's length, as the
-// format says; the entropy is the code's.
-func secretOf(code []byte) (secret.Key, error) {
-	if len(code) != CodeSize {
-		return secret.Key{}, errSecret()
-	}
-	b := make([]byte, secret.Size)
-	copy(b, code)
-	return secret.From(b)
-}
 
 type lockRow struct {
 	id, holder mail.ID
@@ -158,8 +70,8 @@ type Lock struct {
 // work, so call it before the transaction that calls Put.
 func (v *Vault) PrepareLock(ctx context.Context, kind LockKind, given []byte) (Lock, error) {
 	l := lockRow{id: mail.NewID(), kind: kind}
-	l.parameters = v.newParameters(kind)
-	root, err := v.root(ctx, kind, given, l.parameters)
+	l.parameters = v.derive.Parameters(kind)
+	root, err := v.derive.Root(ctx, kind, given, l.parameters)
 	if err != nil {
 		return Lock{}, err
 	}
@@ -215,14 +127,14 @@ func (v *Vault) unlock(ctx context.Context, t db.Tenant, holder mail.HolderID, k
 		holder.Bytes(), string(kind)).Scan(&id, &l.term, &l.parameters, &l.verifier, &l.box)
 	missing := errors.Is(err, db.ErrNoRows)
 	if missing {
-		l.parameters = v.newParameters(kind)
+		l.parameters = v.derive.Parameters(kind)
 		l.verifier = v.dummy
 	} else if err != nil {
 		return Seed{}, err
 	} else if l.id, err = mail.IDFrom(id); err != nil {
 		return Seed{}, err
 	}
-	root, err := v.root(ctx, kind, given, l.parameters)
+	root, err := v.derive.Root(ctx, kind, given, l.parameters)
 	if err != nil {
 		return Seed{}, err
 	}
@@ -230,7 +142,7 @@ func (v *Vault) unlock(ctx context.Context, t db.Tenant, holder mail.HolderID, k
 	kek := l.kek(t.ID(), root)
 	defer kek.Wipe()
 	if err := bcrypt.CompareHashAndPassword([]byte(l.verifier), l.proof(root)); err != nil || missing {
-		return Seed{}, errSecret()
+		return Seed{}, derive.ErrSecret()
 	}
 	plain, err := stream.OpenBox("a lock", kek, l.box, l.aad(t.ID()))
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
-	"golang.org/x/sync/semaphore"
 
 	"siegel/internal/flow"
 	"siegel/internal/kit/fault"
@@ -19,6 +18,7 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal/derive"
 	"siegel/internal/vault/seal/hybrid"
 	"siegel/internal/vault/seal/standing"
 	"siegel/internal/vault/seal/stream"
@@ -52,9 +52,8 @@ type Vault struct {
 	log    Log
 	arena  *secret.Arena
 	now    func() time.Time
-	derive *semaphore.Weighted // key derivations at a time: 64 MiB each
-	argon  Argon               // work of new password locks
-	dummy  string              // a verifier that nothing fits, for people who do not exist
+	derive *derive.Deriver
+	dummy  string // a verifier that nothing fits, for people who do not exist
 
 	alarm func(mail.TenantID, error)
 
@@ -85,19 +84,13 @@ type Config struct {
 }
 
 // Argon is the parameters of Argon2id (RFC 9106).
-type Argon struct {
-	Passes uint32
-	Memory uint32 // KiB; at least 8192
-}
+type Argon = derive.Argon
 
 // New returns a vault.
 func New(c Config) (*Vault, error) {
 	codec, err := stream.NewCodec()
 	if err != nil {
 		return nil, err
-	}
-	if c.Argon == (Argon{}) {
-		c.Argon = Argon{Passes: argonTime, Memory: argonMemory}
 	}
 	if c.Alarm == nil {
 		c.Alarm = func(mail.TenantID, error) {}
@@ -109,8 +102,8 @@ func New(c Config) (*Vault, error) {
 		return nil, err
 	}
 	return &Vault{
-		Codec: codec, argon: c.Argon, dummy: string(dummy), log: c.Log, arena: c.Arena, now: c.Now, alarm: c.Alarm,
-		derive: semaphore.NewWeighted(int64(max(1, c.Derivations))),
+		Codec: codec, dummy: string(dummy), log: c.Log, arena: c.Arena, now: c.Now, alarm: c.Alarm,
+		derive: derive.New(c.Derivations, c.Argon),
 		known:  recent.New[knownKey, hpke.PublicKey](maxKnown),
 	}, nil
 }

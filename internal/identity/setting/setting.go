@@ -1,0 +1,40 @@
+// Package setting has what tenants have chosen instead of a default.
+package setting
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"siegel/internal/vault/db"
+)
+
+// Names of settings.
+const (
+	// IdleMinutes is how long a browser's session may rest, in minutes.
+	IdleMinutes = "session.idle-minutes"
+)
+
+// Asker is a tenant's handle or a transaction.
+type Asker interface {
+	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Of returns what a tenant has chosen, empty where it has not.
+func Of(ctx context.Context, q Asker, name string) (value string, err error) {
+	err = q.QueryRow(ctx, `SELECT value FROM identity_setting WHERE tenant = $1 AND name = $2`, name).Scan(&value)
+	if errors.Is(err, db.ErrNoRows) {
+		return "", nil
+	}
+	return value, err
+}
+
+// Choose writes what a tenant chooses and returns what it was.
+func Choose(ctx context.Context, tx *db.Tx, name, value string) (old string, err error) {
+	if old, err = Of(ctx, tx, name); err != nil {
+		return "", err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO identity_setting (tenant, name, value) VALUES ($1, $2, $3)
+		ON CONFLICT (tenant, name) DO UPDATE SET value = excluded.value`, name, value)
+	return old, err
+}

@@ -1,0 +1,139 @@
+// Package derive makes the root of a lock's keys out of what a person has: a password,
+// by Argon2id (RFC 9106) over its OpaqueString (RFC 8265 section 4.2), or a code of 160
+// random bits, by HKDF (RFC 5869). The parameters stand in the lock (docs/formats/keys.md).
+package derive
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/text/secure/precis"
+
+	"siegel/internal/kit/fault"
+	"siegel/internal/kit/secret"
+)
+
+// Kind says what a person has that opens a lock.
+type Kind string
+
+// The kinds that are used so far.
+const (
+	Password   Kind = "password"
+	Invitation Kind = "invitation"
+	Recovery   Kind = "recovery"
+)
+
+const (
+	purposeCode secret.Purpose = "siegel/v1 code"
+
+	argonTime   = 3
+	argonMemory = 64 << 10 // KiB
+	saltSize    = 16
+	// CodeSize is the length of a code in octets: not to be guessed, so HKDF is enough.
+	CodeSize = 20
+)
+
+// Argon is the parameters of Argon2id (RFC 9106).
+type Argon struct {
+	Passes uint32
+	Memory uint32 // KiB; at least 8192
+}
+
+// Deriver derives. Use it from many goroutines.
+type Deriver struct {
+	turns *semaphore.Weighted // derivations at a time: 64 MiB each
+	argon Argon               // work of new password locks
+}
+
+// New returns a deriver that derives so many at a time. The zero Argon is the real one.
+func New(atOnce int, argon Argon) *Deriver {
+	if argon == (Argon{}) {
+		argon = Argon{Passes: argonTime, Memory: argonMemory}
+	}
+	return &Deriver{turns: semaphore.NewWeighted(int64(max(1, atOnce))), argon: argon}
+}
+
+// ErrSecret is the one answer to a wrong password, a wrong code and a person who has no
+// lock. Its kind is Denied.
+func ErrSecret() error {
+	return fault.New(fault.Denied, "the address or the password is wrong")
+}
+
+// Parameters returns those of a new lock, as they stand in it and in its AAD.
+func (d *Deriver) Parameters(kind Kind) string {
+	salt := make([]byte, saltSize)
+	_, _ = rand.Read(salt) // never fails
+	if kind == Password {
+		return fmt.Sprintf("argon2id v=%d m=%d t=%d p=1 salt=%x", argon2.Version, d.argon.Memory, d.argon.Passes, salt)
+	}
+	return fmt.Sprintf("hkdf salt=%x", salt)
+}
+
+// parse reads what Parameters wrote, within bounds that keep a changed row from taking
+// the memory.
+func parse(kind Kind, text string) (memory, passes uint32, salt []byte, err error) {
+	var version int
+	var digits string
+	switch kind {
+	case Password:
+		_, err = fmt.Sscanf(text, "argon2id v=%d m=%d t=%d p=1 salt=%s", &version, &memory, &passes, &digits)
+		if err == nil && (version != argon2.Version || memory < 8<<10 || memory > 1<<20 || passes < 1 || passes > 16) {
+			err = fmt.Errorf("parameters out of bounds")
+		}
+	case Invitation, Recovery:
+		_, err = fmt.Sscanf(text, "hkdf salt=%s", &digits)
+	default:
+		err = fmt.Errorf("unknown kind of lock")
+	}
+	if err == nil {
+		salt, err = hex.DecodeString(digits)
+	}
+	if err != nil || len(salt) != saltSize {
+		return 0, 0, nil, fault.Because(fault.Damaged, "a lock is malformed", fmt.Errorf("lock parameters: %w", err))
+	}
+	return memory, passes, salt, nil
+}
+
+// Root derives what a lock's key and verifier come from. It waits while too many
+// derivations run, so that a flood of sign-ins cannot take the memory; it fails with kind
+// Busy where ctx is done before its turn, Denied where nothing of that form opens a lock,
+// and Damaged where the parameters are none.
+func (d *Deriver) Root(ctx context.Context, kind Kind, given []byte, parameters string) (secret.Key, error) {
+	memory, passes, salt, err := parse(kind, parameters)
+	if err != nil {
+		return secret.Key{}, err
+	}
+	if kind != Password {
+		code, err := secretOf(given)
+		if err != nil {
+			return secret.Key{}, err
+		}
+		defer code.Wipe()
+		return code.Derive(purposeCode, salt), nil
+	}
+	prepared, err := precis.OpaqueString.Bytes(given)
+	if err != nil {
+		return secret.Key{}, ErrSecret()
+	}
+	defer clear(prepared)
+	if err := d.turns.Acquire(ctx, 1); err != nil {
+		return secret.Key{}, fault.Because(fault.Busy, "too many sign-ins at once", err)
+	}
+	defer d.turns.Release(1)
+	return secret.From(argon2.IDKey(prepared, salt, passes, memory, 1, secret.Size))
+}
+
+// secretOf pads a code of 160 random bits with zeros to a key's length, as the
+// format says; the entropy is the code's.
+func secretOf(code []byte) (secret.Key, error) {
+	if len(code) != CodeSize {
+		return secret.Key{}, ErrSecret()
+	}
+	b := make([]byte, secret.Size)
+	copy(b, code)
+	return secret.From(b)
+}
