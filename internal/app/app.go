@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"siegel/internal/app/alarm"
 	"siegel/internal/app/config"
 	"siegel/internal/app/kept"
 	"siegel/internal/archive"
@@ -81,7 +82,7 @@ type App struct {
 	Spool    *stream.Spool
 	Evidence *Evidence
 
-	alarms  *alarms
+	alarms  *alarm.Once
 	opened  time.Time
 	serves  atomic.Bool // the doors are open
 	closers []io.Closer // first to last opened
@@ -91,7 +92,7 @@ type App struct {
 // fails with kind Busy where another process has the directory, and with kind
 // Invalid where the configuration has problems, all of which are named.
 func Open(ctx context.Context, o Options) (_ *App, err error) {
-	a := &App{Options: o, opened: o.Now(), alarms: &alarms{log: o.Log, said: make(map[string]bool)}}
+	a := &App{Options: o, opened: o.Now(), alarms: alarm.New(o.Log)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -158,7 +159,7 @@ func (a *App) openKept(ctx context.Context) (err error) {
 	if err := emptyDir(a.path(dirTemp)); err != nil {
 		return err
 	}
-	a.Vault, err = seal.New(seal.Config{Log: a.Ledger, Arena: arena, Now: a.Now, Derivations: a.Config.Sessions.Derivations, Alarm: a.alarms.raise})
+	a.Vault, err = seal.New(seal.Config{Log: a.Ledger, Arena: arena, Now: a.Now, Derivations: a.Config.Sessions.Derivations, Alarm: a.alarms.Raise})
 	return err
 }
 
@@ -179,7 +180,7 @@ func emptyDir(dir string) error {
 // buildRooms builds the rooms from the lowest floor up.
 func (a *App) buildRooms(ctx context.Context) error {
 	a.Trail = audit.New(a.Ledger, a.Master, a.Vault, a.Now)
-	a.Identity = identity.New(identity.Deps{DB: a.DB, Vault: a.Vault, Log: a.Ledger, Trail: a.Trail, MAC: a.Master, Now: a.Now, Alarm: a.alarms.raise})
+	a.Identity = identity.New(identity.Deps{DB: a.DB, Vault: a.Vault, Log: a.Ledger, Trail: a.Trail, MAC: a.Master, Now: a.Now, Alarm: a.alarms.Raise})
 	a.Visits = visit.New(visit.Deps{
 		Identity: a.Identity, Trail: a.Trail, Most: a.Config.Sessions.Browsers,
 		Tickets: ticket.New(ticket.Deps{DB: a.DB, Keys: a.Master, Now: a.Now}), Brake: brake.New(brake.Deps{DB: a.DB, MAC: a.Master, Now: a.Now}),

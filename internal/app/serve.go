@@ -12,6 +12,7 @@ import (
 	"siegel/internal/flow/receive"
 	"siegel/internal/front/console"
 	"siegel/internal/front/health"
+	"siegel/internal/front/web"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/run"
 )
@@ -24,6 +25,7 @@ type Server struct {
 	console net.Listener
 	http    *http.Server
 	health  *health.Door
+	web     *web.Door
 }
 
 // NewServer opens the doors: connections wait from here on, and are served by
@@ -53,6 +55,10 @@ func NewServer(ctx context.Context, a *App) (_ *Server, err error) {
 		s.closeDoors()
 		return nil, errors.Join(err, s.console.Close())
 	}
+	if s.web, err = a.openWeb(); err != nil {
+		s.closeDoors()
+		return nil, errors.Join(err, s.console.Close(), s.health.Close())
+	}
 	a.serves.Store(true)
 	if a.Node != nil {
 		a.Node.Serve()
@@ -72,7 +78,7 @@ func (s *Server) HealthAddr() net.Addr { return s.health.Addr() }
 // Close closes the doors of a server that does not run. The app stays open.
 func (s *Server) Close() error {
 	s.closeDoors()
-	return errors.Join(s.console.Close(), s.health.Close())
+	return errors.Join(s.console.Close(), s.health.Close(), s.web.Close())
 }
 
 // openHealth opens the door at which load balancers and monitors ask.
@@ -97,6 +103,7 @@ func (s *Server) Run(ctx context.Context) error {
 		run.Service{Name: "for all", Run: s.forAll},
 		run.Service{Name: "sessions", Run: s.endSessions},
 		run.Service{Name: "console", Run: s.runConsole},
+		run.Service{Name: "web", Run: s.web.Run},
 		run.Service{Name: "receive", Run: s.door.Run},
 		run.Service{Name: "journal", Run: s.runJournal},
 		run.Service{Name: "drain", Run: s.drain})

@@ -93,6 +93,9 @@ func sentences(t *testing.T) map[string]string {
 			if err == nil && d.IsDir() && bilingual(path) {
 				return filepath.SkipDir
 			}
+			if err == nil && strings.HasSuffix(path, ".html") {
+				return spoken(path, found)
+			}
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err
 			}
@@ -117,6 +120,22 @@ func sentences(t *testing.T) map[string]string {
 		t.Fatalf("only %d sentences were found: the test looks in the wrong place", len(found))
 	}
 	return found
+}
+
+// spoken finds what a page's template says: {{say "…"}}.
+func spoken(path string, found map[string]string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	for _, m := range regexp.MustCompile(`say ("(?:[^"\\]|\\.)*")`).FindAllStringSubmatch(string(b), -1) {
+		s, err := strconv.Unquote(m[1])
+		if err != nil {
+			return err
+		}
+		found[s] = path
+	}
+	return nil
 }
 
 // sentence returns what a call says, or a fault that is written out.

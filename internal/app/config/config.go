@@ -35,6 +35,7 @@ type Config struct {
 	TLS        TLS           `yaml:"tls"`
 	Limits     Limits        `yaml:"limits"`
 	Health     Health        `yaml:"health"`
+	Web        Web           `yaml:"web"`
 	Ledger     LedgerConf    `yaml:"ledger"`
 	Timestamps Timestamps    `yaml:"timestamps"`
 	Sessions   Sessions      `yaml:"sessions"`
@@ -79,6 +80,12 @@ type Limits struct {
 type Health struct {
 	Listen string        `yaml:"listen"`
 	Drain  time.Duration `yaml:"drain"`
+}
+
+// Web is the door for people in browsers.
+type Web struct {
+	Listen string `yaml:"listen"`
+	URL    string `yaml:"url"`
 }
 
 // LedgerConf says how often checkpoints are signed.
@@ -152,6 +159,7 @@ func (c Config) Check(environment Environment) error {
 	}
 	c.checkDoors(environment, problem)
 	c.checkHealth(environment, problem)
+	c.checkWeb(environment, problem)
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		problem("tls", say("certificate and key go together"), say("set both or none"))
 	}
@@ -208,20 +216,26 @@ func (c Config) checkHealth(environment Environment, problem func(field string, 
 	if d := c.Health.Drain; d < 0 || d > time.Minute {
 		problem("health.drain", say("%v is out of bounds", d), say("choose between 0s and 1m"))
 	}
-	a := c.Health.Listen
-	if a == "" {
+	c.checkOne("health.listen", c.Health.Listen, environment, problem)
+}
+
+func (c Config) checkWeb(environment Environment, problem func(field string, what, remedy Sentence)) {
+	c.checkOne("web.listen", c.Web.Listen, environment, problem)
+	if c.Web.URL == "" {
 		return
 	}
-	host, port, err := net.SplitHostPort(a)
-	if err != nil {
-		problem("health.listen", say("%q is no address", a), say("write host:port, for example 127.0.0.1:2080"))
-		return
+	u, err := url.Parse(c.Web.URL)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || (u.Path != "" && u.Path != "/") || u.RawQuery != "" {
+		problem("web.url", say("this is no address of a site"), say("write https://archive.example.org"))
+	} else if u.Scheme == "http" && environment == Production && u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1" {
+		problem("web.url", say("people would send their passwords without encryption"), say("write https://…"))
 	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		problem("health.listen", say("%q is no port", port), say("write a number from 1 to 65535; 0 takes a free one"))
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && c.TLS.Certificate == "" && environment == Production {
-		problem("health.listen", say("%s is not loopback and there is no certificate", a), say("set tls.certificate and tls.key, or listen on 127.0.0.1"))
+}
+
+// checkOne checks the address of a door that may be shut.
+func (c Config) checkOne(field, address string, environment Environment, problem func(field string, what, remedy Sentence)) {
+	if address != "" {
+		c.checkListen(field, []string{address}, environment, problem)
 	}
 }
 

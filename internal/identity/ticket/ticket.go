@@ -27,8 +27,10 @@ const (
 	MaxAge = 30 * 24 * time.Hour
 	// DefaultIdle is how long one may rest where the tenant has chosen nothing else.
 	DefaultIdle = 24 * time.Hour
-	// MaxIdle is what a tenant may choose at most, and MinIdle at least.
-	MaxIdle, MinIdle = MaxAge, 5 * time.Minute
+	// MaxIdle is what a tenant may choose at most.
+	MaxIdle = MaxAge
+	// MinIdle is what a tenant may choose at least.
+	MinIdle = 5 * time.Minute
 	// noted is how exactly the last use is kept: each use would be a transaction.
 	noted     = time.Minute
 	maxDevice = 200 // characters

@@ -2,38 +2,9 @@ package app
 
 import (
 	"context"
-	"log/slog"
-	"sync"
 
 	"siegel/internal/front/console"
-	"siegel/internal/mail"
 )
-
-// alarms says each thing once that somebody comes upon again and again.
-type alarms struct {
-	log  *slog.Logger
-	mu   sync.Mutex
-	said map[string]bool // guarded by mu
-}
-
-// maxSaid bounds what is remembered as said.
-const maxSaid = 1000
-
-// raise hears of a row that does not stand in the ledger.
-func (a *alarms) raise(tenant mail.TenantID, err error) {
-	key := tenant.String() + err.Error()
-	a.mu.Lock()
-	said := a.said[key]
-	if len(a.said) >= maxSaid {
-		clear(a.said)
-	}
-	a.said[key] = true
-	a.mu.Unlock()
-	if !said {
-		a.log.Error("somebody changed who has access in the database; the row gives nothing; run siegel ledger verify and siegel access repair",
-			"tenant", tenant, "err", err)
-	}
-}
 
 // checkAccess complains of rows of keys, grants and addresses that do not stand
 // in the ledger.

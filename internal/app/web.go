@@ -1,0 +1,34 @@
+package app
+
+import (
+	"context"
+	"net"
+
+	"siegel/internal/front/web"
+	"siegel/internal/kit/fault"
+)
+
+// openWeb opens the door for people in browsers.
+func (a *App) openWeb() (*web.Door, error) {
+	c := web.Config{Listen: a.Config.Web.Listen, URL: a.Config.Web.URL}
+	var err error
+	if c.TLS, err = a.certificate(); err != nil {
+		return nil, err
+	}
+	d, err := web.Open(c, web.Deps{Visits: a.Visits, Archive: a.Archive, Index: a.Index, State: a.rows, Log: a.Log})
+	return d, fault.Because(fault.Invalid, "the door for browsers cannot be opened", err)
+}
+
+// rows are what the doctor finds, for a page.
+func (a *App) rows(ctx context.Context) (list []web.Row) {
+	for _, f := range a.Doctor(ctx) {
+		list = append(list, web.Row{
+			Name: f.Name, State: f.State,
+			What: web.Sentence{Text: f.What.Text, Args: f.What.Args}, Remedy: web.Sentence{Text: f.Remedy.Text, Args: f.Remedy.Args},
+		})
+	}
+	return list
+}
+
+// WebAddr returns the address of the door for browsers, nil where there is none.
+func (s *Server) WebAddr() net.Addr { return s.web.Addr() }

@@ -1,0 +1,222 @@
+package web
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"siegel/internal/archive"
+	"siegel/internal/identity"
+	"siegel/internal/index"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/internal/proto/mime"
+	"siegel/internal/proto/mime/header"
+)
+
+// pageSize is how many hits a page has.
+const pageSize = 50
+
+// started is what the first page shows.
+type started struct {
+	Rows     []shownRow
+	Messages int64 // of who reads mail
+	Octets   int64
+	Worst    string // state of the worst row
+}
+
+type shownRow struct{ Name, State, What, Remedy string }
+
+func (d *Door) start(ctx context.Context, c *call) error {
+	out := started{Worst: "ok"}
+	if c.who.Account().Role != identity.Administrator {
+		m, err := d.Index.Measure(ctx, c.who, index.Range{Before: time.Now().Add(time.Hour)})
+		if err != nil {
+			return err
+		}
+		out.Messages, out.Octets = m.Messages, m.Octets
+	}
+	if c.who.Account().Role == identity.Reader {
+		return d.show(c, http.StatusOK, "start", c.say("Start"), out)
+	}
+	for _, row := range d.State(ctx) {
+		r := shownRow{Name: row.Name, State: row.State, What: d.texts.Say(c.lang, row.What.Text, row.What.Args...)}
+		if row.Remedy.Text != "" {
+			r.Remedy = d.texts.Say(c.lang, row.Remedy.Text, row.Remedy.Args...)
+		}
+		if row.State == "bad" || row.State == "warn" && out.Worst == "ok" {
+			out.Worst = row.State
+		}
+		out.Rows = append(out.Rows, r)
+	}
+	return d.show(c, http.StatusOK, "start", c.say("Start"), out)
+}
+
+// searched is what the page of a search shows.
+type searched struct {
+	Query   string
+	Asked   bool
+	Problem string
+	Result  *index.Result
+	From    int // number of the first hit
+	To      int
+	Before  string // address of the page before, empty for none
+	Next    string
+}
+
+func (d *Door) search(ctx context.Context, c *call) error {
+	if c.who.Account().Role == identity.Administrator {
+		return fault.New(fault.Denied, "the role administrator reads nothing, so there is nothing to search")
+	}
+	q := c.r.URL.Query()
+	out := searched{Query: strings.TrimSpace(q.Get("q"))}
+	if out.Query == "" {
+		return d.show(c, http.StatusOK, "search", c.say("Search"), out)
+	}
+	out.Asked = true
+	offset := 0
+	if s := q.Get("from"); s != "" {
+		var err error
+		if offset, err = strconv.Atoi(s); err != nil {
+			return fault.Because(fault.Invalid, "this is no place in a list", err)
+		}
+	}
+	res, err := d.Index.Search(ctx, c.who, index.Request{Text: out.Query, Limit: pageSize, Offset: offset})
+	if fault.Of(err) == fault.Invalid {
+		out.Problem = d.explain(c.lang, err)
+		return d.show(c, http.StatusUnprocessableEntity, "search", c.say("Search"), out)
+	}
+	if err != nil {
+		return err
+	}
+	out.Result, out.From, out.To = res, offset+1, offset+len(res.Hits)
+	at := func(from int) string {
+		return "/search?q=" + url.QueryEscape(out.Query) + "&from=" + strconv.Itoa(from)
+	}
+	if offset > 0 {
+		out.Before = at(max(0, offset-pageSize))
+	}
+	if out.To < res.Total {
+		out.Next = at(offset + pageSize)
+	}
+	return d.show(c, http.StatusOK, "search", c.say("%s: search", out.Query), out)
+}
+
+// Took is how long the search took, for people.
+func (s searched) Took() string { return fmt.Sprintf("%d ms", s.Result.Took.Milliseconds()) }
+
+// read is what the page of a message shows.
+type read struct {
+	ID        mail.ID
+	Asks      bool // a reason is needed
+	Problem   string
+	Reason    string
+	Subject   string
+	Sent      time.Time
+	Arrived   time.Time
+	Size      int64
+	SHA256    string
+	Fields    []header.Field // of who and whom
+	All       []header.Field
+	Text      string
+	Cut       bool
+	Opaque    bool
+	Attached  []attached
+	Truncated bool
+}
+
+type attached struct {
+	Name, Type string
+	Size       int64
+}
+
+// opens opens the message of a request, with the reason of its form.
+func (d *Door) opens(ctx context.Context, c *call) (*archive.Message, mail.ID, string, error) {
+	id, err := mail.ParseID(c.r.PathValue("id"))
+	if err != nil {
+		return nil, id, "", fault.New(fault.NotFound, "there is no such message for you")
+	}
+	if err := c.r.ParseForm(); err != nil {
+		return nil, id, "", errForm(err)
+	}
+	reason := strings.TrimSpace(c.r.PostForm.Get("reason"))
+	m, err := d.Archive.Show(ctx, c.who, id, reason)
+	return m, id, reason, err
+}
+
+// limits of what a page shows of a message.
+func limits() mime.Limits { return mime.Limits{Header: 64 << 10, Parts: 1000, Text: 1 << 20} }
+
+func (d *Door) message(ctx context.Context, c *call) (err error) {
+	m, id, reason, err := d.opens(ctx, c)
+	if fault.Of(err) == fault.Invalid {
+		out := read{ID: id, Asks: true, Reason: reason}
+		status := http.StatusOK
+		if c.r.Method == http.MethodPost {
+			out.Problem, status = d.explain(c.lang, err), http.StatusUnprocessableEntity
+		}
+		return d.show(c, status, "message", c.say("A reason is needed"), out)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = m.Close() }() // reading has said what there is to say
+	parsed, err := mime.Read(m, limits(), nil)
+	if err != nil {
+		return err
+	}
+	return d.show(c, http.StatusOK, "message", title{text: subject(parsed)}, view(parsed, m, reason))
+}
+
+// subject is that of a message, or what stands for it.
+func subject(m *mime.Message) string { return strings.TrimSpace(header.Get(m.Fields, "Subject")) }
+
+// view is what is shown of a message.
+func view(p *mime.Message, m *archive.Message, reason string) read {
+	out := read{
+		ID: m.ID, Reason: reason, Subject: subject(p), Arrived: mail.FromMicros(m.Arrived), Size: m.Size, SHA256: hex.EncodeToString(m.SHA256[:]),
+		All: p.Fields, Text: p.Text(), Opaque: p.Opaque(), Truncated: p.Truncated,
+	}
+	if sent, ok := p.Date(); ok {
+		out.Sent = sent
+	}
+	for _, name := range []string{"From", "Sender", "Reply-To", "To", "Cc", "Date"} {
+		for _, f := range p.Fields {
+			if f.Is(name) {
+				out.Fields = append(out.Fields, f)
+			}
+		}
+	}
+	for i := range p.Parts {
+		part := &p.Parts[i]
+		out.Cut = out.Cut || part.Cut
+		if part.IsAttachment() {
+			out.Attached = append(out.Attached, attached{Name: part.FileName, Type: part.Type, Size: part.Size})
+		}
+	}
+	return out
+}
+
+// eml sends a message as it was received. A form asks for it, so that no link does.
+func (d *Door) eml(ctx context.Context, c *call) error {
+	m, id, _, err := d.opens(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = m.Close() }() // reading has said what there is to say
+	c.Header().Set("Content-Type", "message/rfc822")
+	c.Header().Set("Content-Disposition", `attachment; filename="`+id.String()+`.eml"`)
+	c.Header().Set("Content-Length", strconv.FormatInt(m.Size, 10))
+	c.Header().Set("Content-Security-Policy", "sandbox")
+	if _, err := io.Copy(c, m); err != nil {
+		d.Log.Error("a message broke off", "error", err)
+		panic(http.ErrAbortHandler) // the browser must not take the rest for the whole
+	}
+	return nil
+}
