@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net"
+	"slices"
 
 	"siegel/internal/front/web"
 	"siegel/internal/kit/fault"
@@ -19,9 +20,18 @@ func (a *App) openWeb() (*web.Door, error) {
 	return d, fault.Because(fault.Invalid, "the door for browsers cannot be opened", err)
 }
 
+// shown are the doctor's rows for people of a tenant: what is the same for all tenants.
+// Others may name another tenant, and are the operator's.
+func shown(name string) bool {
+	return slices.Contains([]string{"disk", "clock", "timestamps", "swap", "memory", "environment"}, name)
+}
+
 // rows are what the doctor finds, for a page.
 func (a *App) rows(ctx context.Context) (list []web.Row) {
 	for _, f := range a.Doctor(ctx) {
+		if !shown(f.Name) {
+			continue
+		}
 		list = append(list, web.Row{
 			Name: f.Name, State: f.State,
 			What: web.Sentence{Text: f.What.Text, Args: f.What.Args}, Remedy: web.Sentence{Text: f.Remedy.Text, Args: f.Remedy.Args},

@@ -65,6 +65,7 @@ type Summary struct {
 	DataDir  string   `json:"data_dir"`
 	LMTP     string   `json:"lmtp"`
 	Socket   string   `json:"lmtp_socket"`
+	Web      string   `json:"web"`
 	Tenant   string   `json:"tenant"`
 	People   []person `json:"people"`
 	Found    int      `json:"found"`    // messages in the folder
@@ -170,6 +171,7 @@ func (d *demo) open(ctx context.Context) (err error) {
 	}
 	d.app, err = app.Open(ctx, app.Options{Dir: d.Dir, Log: d.Log, Now: time.Now, Change: func(c *config.Config) {
 		c.LMTP.Listen = []string{"127.0.0.1:0"}
+		c.Web.Listen = "127.0.0.1:0"
 	}})
 	if err != nil {
 		return err
@@ -184,7 +186,7 @@ func (d *demo) open(ctx context.Context) (err error) {
 			d.sum.Socket = a.String()
 		}
 	}
-	d.sum.DataDir, d.sum.Tenant = d.Dir, "demo"
+	d.sum.DataDir, d.sum.Tenant, d.sum.Web = d.Dir, "demo", "http://"+d.server.WebAddr().String()
 	return nil
 }
 
@@ -359,6 +361,7 @@ func (d *demo) report(ctx context.Context, _ *identity.Session) error {
 	d.plain("")
 	d.tell("Where everything is")
 	if !d.Once { // nobody listens there any more
+		d.tell("  in a browser:     %s", d.sum.Web)
 		d.tell("  mail (LMTP):      %s and %s", d.sum.LMTP, d.sum.Socket)
 	}
 	d.tell("  data directory:   %s", d.Dir)

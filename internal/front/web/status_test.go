@@ -1,0 +1,69 @@
+package web
+
+import (
+	"net/http"
+	"testing"
+
+	"siegel/internal/kit/fault"
+	"siegel/internal/kit/text"
+)
+
+// Every kind of fault has a status of its own choosing.
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	for _, k := range fault.Kinds() {
+		s := statusOf(k)
+		if s < 400 || s > 599 || http.StatusText(s) == "" {
+			t.Errorf("%v: %d", k, s)
+		}
+		if (s == http.StatusInternalServerError) != (k == fault.Internal || k == fault.Damaged) {
+			t.Errorf("%v is answered with %d", k, s)
+		}
+	}
+}
+
+// A redirect stays on this site, whatever is asked for.
+func TestInside(t *testing.T) {
+	t.Parallel()
+	for to, want := range map[string]string{
+		"": "/", "/": "/", "/search?q=a%20b": "/search?q=a%20b", "search": "/", "//evil.example/x": "/", "https://evil.example": "/",
+		`/\evil.example`: "/", `\\evil.example`: "/", "/a\nb": "/", "javascript:alert(1)": "/", "/%5c%5cevil": "/%5c%5cevil", "/x#y": "/x", "http:/x": "/", "///evil": "/",
+	} {
+		if got := inside(to); got != want {
+			t.Errorf("%q leads to %q, want %q", to, got, want)
+		}
+	}
+}
+
+// Sizes and counts are written as people of a language write them.
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		got, want string
+	}{
+		{size(text.English, 0), "0 B"},
+		{size(text.English, 999), "999 B"},
+		{size(text.English, 1500), "1.5 kB"},
+		{size(text.German, 3_540_000), "3,5 MB"},
+		{size(text.German, 5_000_000_000_000_000), "5000,0 TB"},
+		{count(text.English, "1234567"), "1,234,567"},
+		{count(text.German, "1234"), "1.234"},
+		{count(text.German, "999"), "999"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%q, want %q", c.got, c.want)
+		}
+	}
+}
+
+func FuzzInside(f *testing.F) {
+	for _, s := range []string{"/", "//a", `/\a`, "/a?b=c", "https://a", "/\t/a", "/%2f/a"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, to string) {
+		got := inside(to)
+		if len(got) == 0 || got[0] != '/' || len(got) > 1 && (got[1] == '/' || got[1] == '\\') {
+			t.Errorf("%q leads to %q", to, got)
+		}
+	})
+}

@@ -1,0 +1,291 @@
+package web_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"siegel/internal/app"
+	"siegel/internal/app/config"
+	"siegel/test/stand"
+)
+
+// site is a server with its door for browsers open, and mail in it.
+type site struct {
+	*testing.T
+	url string
+	dir string
+}
+
+const evil = "<script>alert(1)</script> & \"quotes\" canary"
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	t.Parallel()
+	s := &site{T: t, dir: t.TempDir()}
+	s.ok(stand.New(t.Context(), s.dir))
+	ctx, stop := context.WithCancel(context.Background())
+	ready, done := make(chan string, 1), make(chan error, 1)
+	go func() {
+		done <- stand.Serve(ctx, app.Options{Dir: s.dir, Log: stand.Log(), Change: func(c *config.Config) { c.Web.Listen = "127.0.0.1:0" }}, func(srv *app.Server) {
+			ready <- "http://" + srv.WebAddr().String()
+		})
+	}()
+	t.Cleanup(func() {
+		stop()
+		s.ok(<-done)
+	})
+	select {
+	case s.url = <-ready:
+	case err := <-done:
+		t.Fatal(err)
+	}
+	s.send("From: Anna <anna@a.example>\r\nTo: " + stand.Reader + "\r\nSubject: " + evil + "\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\n\r\nHello <b>canary</b>\r\n")
+	return s
+}
+
+func (s *site) ok(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *site) send(message string) {
+	s.Helper()
+	c, err := stand.Dial(stand.Socket(s.dir))
+	s.ok(err)
+	defer c.Close()
+	reply, err := c.Send(stand.Of([]byte(message), "anna@a.example", stand.Reader))
+	s.ok(err)
+	if reply.Code != 250 {
+		s.Fatal(reply)
+	}
+}
+
+// browser has cookies of its own and follows no redirect.
+type browser struct {
+	*site
+	client *http.Client
+	lang   string
+}
+
+func (s *site) browser() *browser {
+	jar, err := cookiejar.New(nil)
+	s.ok(err)
+	return &browser{site: s, client: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+type answer struct {
+	*http.Response
+	text string
+}
+
+func (b *browser) do(method, path string, form url.Values, change ...func(*http.Request)) answer {
+	b.Helper()
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	r, err := http.NewRequestWithContext(b.Context(), method, b.url+path, body)
+	b.ok(err)
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	r.Header.Set("Accept-Language", b.lang)
+	for _, f := range change {
+		f(r)
+	}
+	res, err := b.client.Do(r)
+	b.ok(err)
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	b.ok(err)
+	return answer{res, string(text)}
+}
+
+func (b *browser) get(path string) answer { b.Helper(); return b.do(http.MethodGet, path, nil) }
+
+func (b *browser) signIn(email, password string) answer {
+	b.Helper()
+	return b.do(http.MethodPost, "/sign-in", url.Values{"email": {email}, "password": {password}, "to": {"/search?q=canary"}})
+}
+
+// wants checks a status and what a page says.
+func (b *browser) wants(what string, a answer, status int, says ...string) {
+	b.Helper()
+	if a.StatusCode != status {
+		b.Errorf("%s: %d, want %d: %.300s", what, a.StatusCode, status, a.text)
+	}
+	for _, s := range says {
+		if !strings.Contains(a.text, s) {
+			b.Errorf("%s does not say %q: %s", what, s, a.text)
+		}
+	}
+	for name, value := range map[string]string{
+		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin", "Cache-Control": "no-store",
+	} {
+		if got := a.Header.Get(name); got != value {
+			b.Errorf("%s: %s is %q", what, name, got)
+		}
+	}
+	if csp := a.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") && csp != "sandbox" {
+		b.Errorf("%s: the policy is %q", what, csp)
+	}
+}
+
+var link = regexp.MustCompile(`/message/[0-9a-f]{32}`)
+
+// AU-01, EX-05: a reader signs in, searches, reads what is hers, as text and with nothing of
+// it executed, and leaves.
+func TestReader(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	a := b.get("/search?q=canary")
+	if to := a.Header.Get("Location"); a.StatusCode != http.StatusSeeOther || to != "/sign-in?to=%2Fsearch%3Fq%3Dcanary" {
+		t.Errorf("who has not signed in: %d to %q", a.StatusCode, to)
+	}
+	a = b.get("/sign-in?to=%2Fsearch%3Fq%3Dcanary")
+	b.wants("the page for it", a, http.StatusOK, `value="/search?q=canary"`)
+	a = b.signIn(stand.Reader, "Wrong-1-password")
+	b.wants("a wrong password", a, http.StatusUnauthorized, "the address or the password is wrong", stand.Reader)
+	nobody := s.browser().signIn("nobody@"+stand.Domain, "Wrong-1-password")
+	if strings.ReplaceAll(nobody.text, "nobody@"+stand.Domain, "X") != strings.ReplaceAll(a.text, stand.Reader, "X") {
+		t.Error("the answer says whether there is such an account")
+	}
+	a = b.signIn(stand.Reader, stand.Password)
+	if to := a.Header.Get("Location"); a.StatusCode != http.StatusSeeOther || to != "/search?q=canary" {
+		t.Fatalf("signed in: %d to %q: %s", a.StatusCode, to, a.text)
+	}
+	for _, c := range a.Cookies() {
+		if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.MaxAge <= 0 {
+			t.Errorf("cookie %+v", c)
+		}
+	}
+	a = b.get("/search?q=canary")
+	b.wants("a search", a, http.StatusOK, "1 message", "&lt;script&gt;alert(1)&lt;/script&gt;", "Anna")
+	if strings.Contains(a.text, "<script") {
+		t.Error("a subject is HTML")
+	}
+	message := link.FindString(a.text)
+	a = b.get(message)
+	b.wants("a message", a, http.StatusOK, "Hello &lt;b&gt;canary&lt;/b&gt;", "anna@a.example")
+	a = b.do(http.MethodPost, message+"/eml", url.Values{})
+	if a.StatusCode != http.StatusOK || !strings.HasPrefix(a.text, "From: Anna") || !strings.HasPrefix(a.Header.Get("Content-Disposition"), "attachment") {
+		t.Errorf("as received: %d %q", a.StatusCode, a.text)
+	}
+	b.wants("a search with a mistake", b.get("/search?q=colour:red"), http.StatusUnprocessableEntity, "position 1", "colour:red")
+	b.wants("nothing found", b.get("/search?q=nowhere"), http.StatusOK, "Nothing was found")
+	b.wants("the start", b.get("/"), http.StatusOK, "Messages that you can read")
+	b.lang = "de-DE,de;q=0.9"
+	b.wants("in German", b.get("/search?q=canary"), http.StatusOK, `lang="de"`, "1 Nachricht", "Suche")
+	b.lang = ""
+	a = b.do(http.MethodPost, "/language", url.Values{"language": {"de"}, "to": {"//evil.example"}})
+	if a.Header.Get("Location") != "/" {
+		t.Errorf("out to %q", a.Header.Get("Location"))
+	}
+	b.wants("in the language chosen", b.get("/"), http.StatusOK, `lang="de"`)
+	a = b.do(http.MethodPost, "/sign-out", url.Values{})
+	if a.StatusCode != http.StatusSeeOther || b.get("/").Header.Get("Location") != "/sign-in" {
+		t.Error("still signed in")
+	}
+}
+
+// EX-06, D15: an administrator reads nothing, a keeper opens another's mail with a reason.
+func TestRoles(t *testing.T) {
+	s := newSite(t)
+	admin, keeper := s.browser(), s.browser()
+	admin.signIn("admin@"+stand.Domain, stand.Password)
+	keeper.signIn(stand.Keeper, stand.Password)
+	admin.wants("an administrator searches", admin.get("/search?q=canary"), http.StatusForbidden, "reads nothing")
+	admin.wants("his start", admin.get("/"), http.StatusOK, "How the archive is", "are free")
+	message := link.FindString(keeper.get("/search?q=canary").text)
+	if message == "" {
+		t.Fatal("the keeper finds nothing")
+	}
+	a := keeper.get(message)
+	keeper.wants("without a reason", a, http.StatusOK, "A reason is needed")
+	if strings.Contains(a.text, "Hello") {
+		t.Error("it is shown without a reason")
+	}
+	keeper.wants("no reason", keeper.do(http.MethodPost, message, url.Values{"reason": {"..."}}), http.StatusUnprocessableEntity, "takes a reason")
+	keeper.wants("with a reason", keeper.do(http.MethodPost, message, url.Values{"reason": {"audit 17"}}), http.StatusOK, "Hello")
+	one := admin.get(message)
+	other := admin.get("/message/" + strings.Repeat("0", 32))
+	if one.StatusCode != http.StatusNotFound || one.text != strings.ReplaceAll(other.text, strings.Repeat("0", 32), strings.TrimPrefix(message, "/message/")) {
+		t.Errorf("what is not his: %d, and what is not there: %d", one.StatusCode, other.StatusCode)
+	}
+}
+
+// AU-09: each session is ended on its own, and that one only.
+func TestSessions(t *testing.T) {
+	s := newSite(t)
+	one, two := s.browser(), s.browser()
+	one.signIn(stand.Reader, stand.Password)
+	two.signIn(stand.Reader, stand.Password)
+	a := one.get("/sessions")
+	one.wants("the list", a, http.StatusOK, "Go-http-client", "this one", "this machine")
+	end := regexp.MustCompile(`/sessions/[0-9a-f]{32}/end`).FindAllString(a.text, -1)
+	if len(end) != 1 {
+		t.Fatalf("%d can be ended: %s", len(end), a.text)
+	}
+	if a := one.do(http.MethodPost, end[0], url.Values{}); a.StatusCode != http.StatusSeeOther {
+		t.Errorf("ended: %d", a.StatusCode)
+	}
+	if a := two.get("/"); a.Header.Get("Location") != "/sign-in" {
+		t.Error("the other is still signed in")
+	}
+	one.wants("this one", one.get("/sessions"), http.StatusOK, "this one")
+	one.wants("ended twice", one.do(http.MethodPost, end[0], url.Values{}), http.StatusNotFound, "no such session")
+}
+
+// AU-06: five failures lock, and the answer says for how long.
+func TestLocked(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	for range 5 {
+		b.signIn(stand.Reader, "Wrong-1-password")
+	}
+	a := b.signIn(stand.Reader, stand.Password)
+	b.wants("locked", a, http.StatusTooManyRequests, "15 minutes")
+	if a.Header.Get("Retry-After") == "" {
+		t.Error("it does not say when")
+	}
+}
+
+// What comes from elsewhere, or is no form of ours, does nothing.
+func TestForeign(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.signIn(stand.Reader, stand.Password)
+	for what, change := range map[string]func(*http.Request){
+		"another origin":   func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") },
+		"another site":     func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
+		"a nameless frame": func(r *http.Request) { r.Header.Set("Origin", "null") },
+	} {
+		b.wants(what, b.do(http.MethodPost, "/sign-out", url.Values{}, change), http.StatusForbidden, "another site")
+	}
+	b.wants("still here", b.get("/"), http.StatusOK)
+	for what, path := range map[string]string{
+		"a path upwards": "/static/..%2fweb.go", "a folder": "/static/", "nothing": "/nothing", "no id": "/message/x", "an id that is none": "/message/..%2f..",
+	} {
+		b.wants(what, b.get(path), http.StatusNotFound)
+	}
+	b.wants("an oversized form", b.do(http.MethodPost, "/sign-in", url.Values{"email": {strings.Repeat("a", 1<<20)}}), http.StatusUnprocessableEntity, "too long")
+	for _, to := range []string{"https://evil.example", "//evil.example", `/\evil.example`, "javascript:alert(1)", "/a\r\nSet-Cookie: x=y"} {
+		a := s.browser().do(http.MethodPost, "/sign-in", url.Values{"email": {stand.Reader}, "password": {stand.Password}, "to": {to}})
+		if got := a.Header.Get("Location"); got != "/" {
+			t.Errorf("%q leads to %q", to, got)
+		}
+	}
+	c := s.browser()
+	c.wants("a forged cookie", c.do(http.MethodGet, "/", nil, func(r *http.Request) {
+		r.AddCookie(&http.Cookie{Name: "siegel", Value: strings.Repeat("A", 43)})
+	}), http.StatusSeeOther)
+	c.wants("whom to tell", func() answer { a := c.get("/.well-known/security.txt"); return a }(), http.StatusOK, "Contact: mailto:security@", "Expires: 20")
+}
