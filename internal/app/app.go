@@ -185,7 +185,7 @@ func (a *App) buildRooms(ctx context.Context) error {
 		Identity: a.Identity, Trail: a.Trail, Most: a.Config.Sessions.Browsers,
 		Tickets: ticket.New(ticket.Deps{DB: a.DB, Keys: a.Master, Now: a.Now}), Brake: brake.New(brake.Deps{DB: a.DB, MAC: a.Master, Now: a.Now}),
 	})
-	a.closers = append(a.closers, closing(a.Visits.Close))
+	a.closers = append(a.closers, a.Visits)
 	if err := a.openEvidence(ctx); err != nil {
 		return err
 	}
@@ -209,12 +209,6 @@ func (a *App) buildRooms(ctx context.Context) error {
 	})
 	return nil
 }
-
-// closing is something that closes without an error.
-type closing func()
-
-// Close implements [io.Closer].
-func (c closing) Close() error { c(); return nil }
 
 // inMemory is how much of a message stays in memory while it is received, in
 // octets; more goes to the encrypted spool.

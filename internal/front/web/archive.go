@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"html/template"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -129,6 +131,10 @@ type read struct {
 	Opaque    bool
 	Attached  []attached
 	Truncated bool
+	Frame     template.HTMLAttr // of the message as HTML; empty where it has none
+	Remote    int               // pictures from elsewhere that were not loaded
+	Loaded    bool              // they were asked for
+	Odd       []string          // hosts of links that are not what they seem
 }
 
 type attached struct {
@@ -167,12 +173,34 @@ func (d *Door) message(ctx context.Context, c *call) (err error) {
 		return err
 	}
 	defer func() { _ = m.Close() }() // reading has said what there is to say
-	parsed, err := mime.Read(m, limits(), nil)
+	parts := newRich()
+	parsed, err := mime.Read(m, limits(), parts.visit)
 	if err != nil {
 		return err
 	}
-	return d.show(c, http.StatusOK, "message", title{text: subject(parsed)}, view(parsed, m, reason))
+	out := view(parsed, m, reason)
+	out.Loaded = c.r.PostForm.Get("remote") == "yes"
+	frame, found := parts.frame(out.Loaded)
+	out.Frame, out.Cut = frame, out.Cut || found.Cut
+	if !out.Loaded {
+		out.Remote = found.Remote
+	}
+	for _, l := range found.Links {
+		if l.Odd && !slices.Contains(out.Odd, l.Host) && len(out.Odd) < maxOdd {
+			out.Odd = append(out.Odd, l.Host)
+		}
+	}
+	// The frame takes the policy of the page that it is in.
+	pictures := "'self' data:"
+	if out.Loaded {
+		pictures += " https: http:"
+	}
+	c.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src "+pictures+"; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	return d.show(c, http.StatusOK, "message", title{text: subject(parsed)}, out)
 }
+
+// maxOdd is how many hosts are named that are not what they seem.
+const maxOdd = 10
 
 // subject is that of a message, or what stands for it.
 func subject(m *mime.Message) string { return strings.TrimSpace(header.Get(m.Fields, "Subject")) }

@@ -196,6 +196,36 @@ func TestReader(t *testing.T) {
 	}
 }
 
+// EX-05: HTML is shown in a sandboxed frame, with its own pictures, without what runs or
+// loads; what is elsewhere is loaded when it is asked for.
+func TestRich(t *testing.T) {
+	s := newSite(t)
+	s.send("From: anna@a.example\r\nTo: " + stand.Reader + "\r\nSubject: rich\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=x\r\n\r\n" +
+		"--x\r\nContent-Type: text/html; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" +
+		"<p onclick=3D\"x()\" style=3D\"color:red;position:fixed\">Gr=FC=DFe</p><script>alert(1)</script><img src=3Dcid:pic@a alt=3Dlogo>" +
+		"<img src=3Dhttps://track.example/x.gif><a href=3Dhttps://evil.example/>https://bank.example</a>\r\n" +
+		"--x\r\nContent-Type: image/png\r\nContent-ID: <pic@a>\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw0KGgo=\r\n--x--\r\n")
+	b := s.browser()
+	b.signIn(stand.Reader, stand.Password)
+	message := link.FindString(b.get("/search?q=subject:rich").text)
+	a := b.get(message)
+	b.wants("the message", a, http.StatusOK, `sandbox="allow-popups allow-popups-to-escape-sandbox"`, "Grüße", "data:image/png;base64,iVBORw0KGgo=",
+		"1 picture from elsewhere was not loaded", "lead elsewhere", "<code>evil.example</code>", "color: red")
+	for _, bad := range []string{"<script", "onclick", "alert(1)", "track.example", "position", "allow-scripts", "allow-same-origin"} {
+		if strings.Contains(a.text, bad) {
+			t.Errorf("the page has %q", bad)
+		}
+	}
+	if csp := a.Header.Get("Content-Security-Policy"); strings.Contains(csp, "script-src") || strings.Contains(csp, "https:") {
+		t.Errorf("the policy is %q", csp)
+	}
+	a = b.do(http.MethodPost, message, url.Values{"remote": {"yes"}})
+	b.wants("with what is elsewhere", a, http.StatusOK, "https://track.example/x.gif")
+	if csp := a.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "img-src 'self' data: https: http:") {
+		t.Errorf("the policy is %q", csp)
+	}
+}
+
 // EX-06, D15: an administrator reads nothing, a keeper opens another's mail with a reason.
 func TestRoles(t *testing.T) {
 	s := newSite(t)

@@ -229,8 +229,8 @@ func (r *Room) Sweep(ctx context.Context) error {
 	return nil
 }
 
-// Close forgets all keys.
-func (r *Room) Close() {
+// Close forgets all keys. It returns nil.
+func (r *Room) Close() error {
 	r.mu.Lock()
 	here := r.here
 	r.here = make(map[ticket.Name]*guest)
@@ -238,6 +238,7 @@ func (r *Room) Close() {
 	for _, g := range here {
 		g.session.Close()
 	}
+	return nil
 }
 
 // Leave ends the ticket of a visit.
