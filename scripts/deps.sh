@@ -86,6 +86,7 @@ test_level() {
 	for tool in openssl python3 strace swaks; do
 		have "$tool" || missing+=("$tool")
 	done
+	have chromium || missing+=(chromium)       # looks at the pages
 	have systemd-analyze || missing+=(systemd) # judges the unit of deploy/
 	have 7zz || have 7z || missing+=(7zip)     # opens the encrypted ZIP files of exports
 	if have postfix; then
@@ -98,7 +99,7 @@ test_level() {
 	compgen -G '/usr/lib/*/sasl2/libplain.so*' >/dev/null || missing+=(libsasl2-modules) # Postfix signs in with it
 	need_debian "${missing[@]}"
 	postgresql
-	say "openssl, python3, strace, swaks, systemd-analyze, 7-Zip and PostgreSQL are here"
+	say "openssl, python3, strace, swaks, systemd-analyze, 7-Zip, Chromium and PostgreSQL are here"
 	scripts/tools.sh versitygw # an S3-compatible store
 }
 

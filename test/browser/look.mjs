@@ -1,0 +1,114 @@
+// Walks through the pages and says what is wrong: a line of JSON each, nothing where all is well.
+//
+//   node look.mjs ADDRESS   (people and messages as lines of JSON on the standard input)
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { chromium } from 'playwright-core';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const site = process.argv[2];
+const { people, vectors, pictures, root, all } = JSON.parse(readFileSync(0, 'utf8'));
+const wrong = (where, what) => console.log(JSON.stringify({ where, what }));
+
+const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: root ? ['--no-sandbox'] : [] });
+
+// page opens a tab that reports whatever it asks of anybody else, says or runs.
+async function page(options) {
+  const context = await browser.newContext(options);
+  const p = await context.newPage();
+  let here = 'start';
+  p.at = (name) => { here = name; };
+  p.on('request', (r) => { if (!r.url().startsWith(site) && !r.url().startsWith('data:') && r.url() !== 'about:srcdoc') wrong(here, 'asked for ' + r.url().slice(0, 200)); });
+  p.on('dialog', (d) => { wrong(here, 'dialog: ' + d.message()); d.dismiss(); });
+  p.on('pageerror', (e) => wrong(here, 'ran: ' + e.message));
+  p.on('console', (m) => { if (m.type() === 'error' && !/Failed to load resource.*(401|403|404|422|429)/.test(m.text()) && !p.vectors) wrong(here, 'console: ' + m.text()); });
+  p.on('popup', (w) => { wrong(here, 'opened ' + w.url()); w.close(); });
+  return p;
+}
+
+// judge looks at the page that is shown.
+async function judge(p, name) {
+  p.at(name);
+  if (pictures) await p.screenshot({ path: `${pictures}/${name.replace(/[^a-z0-9]+/g, '-')}.png`, fullPage: true });
+  await p.evaluate(axe);
+  const found = await p.evaluate(() => axe.run(document, { iframes: false }));
+  for (const v of found.violations) wrong(name, `axe ${v.id}: ${v.help}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 3).join(', ')}`);
+  if (await p.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)) wrong(name, 'it scrolls sideways');
+}
+
+async function signIn(p, who) {
+  await p.goto(site + '/sign-in');
+  await p.fill('#email', who.email);
+  await p.fill('#password', who.password);
+  await p.keyboard.press('Enter');
+  await p.waitForURL(site + '/');
+}
+
+const shapes = [
+  { width: 1440, scheme: 'light', locale: 'de-DE' },
+  { width: 1440, scheme: 'dark', locale: 'en-US' },
+  { width: 390, scheme: 'light', locale: 'de-DE' },
+  { width: 390, scheme: 'dark', locale: 'en-US' },
+];
+for (const s of all ? shapes : [shapes[0], shapes[3]]) {
+  for (const who of people) {
+    const name = (n) => `${who.role} ${n} ${s.width} ${s.scheme} ${s.locale.slice(0, 2)}`;
+    // axe is put into the page, which its policy forbids: only here.
+    const p = await page({ viewport: { width: s.width, height: 900 }, colorScheme: s.scheme, locale: s.locale, bypassCSP: true, javaScriptEnabled: true });
+    await p.goto(site + '/');
+    await judge(p, name('sign-in'));
+    await p.fill('#email', who.email);
+    await p.fill('#password', 'Wrong-1-password');
+    await p.keyboard.press('Enter');
+    await p.waitForSelector('[role=alert]');
+    await judge(p, name('refused'));
+    await signIn(p, who);
+    await judge(p, name('start'));
+    for (const [n, path] of [['sessions', '/sessions'], ['nothing', '/nothing'], ['search', '/search'], ['found', '/search?q=rich'], ['mistake', '/search?q=colour:red'], ['none', '/search?q=nowhere']]) {
+      await p.goto(site + path);
+      await judge(p, name(n));
+    }
+    await p.goto(site + '/search?q=rich');
+    const hit = p.locator('.hits a').first();
+    if (await hit.count()) {
+      await hit.focus();
+      await p.keyboard.press('Enter');
+      await p.waitForURL(/message/);
+      await judge(p, name('message'));
+      if (await p.locator('#reason').count()) {
+        await p.fill('#reason', 'looked at by a test');
+        await p.click('main button.primary');
+        await p.waitForSelector('article');
+        await judge(p, name('message with a reason'));
+      }
+      const frame = p.frameLocator('iframe.rich');
+      if (!(await frame.locator('body').innerText()).includes('Rich text')) wrong(name('message'), 'the frame does not show the text');
+    }
+    await p.click(`text=${s.locale === 'de-DE' ? 'Abmelden' : 'Sign out'}`);
+    await p.waitForURL(site + '/sign-in');
+    await p.context().close();
+  }
+}
+
+// What attackers send: nothing of it runs, asks or opens, under the policy as it is.
+const p = await page({});
+p.vectors = true; // what the policy forbids is said on the console, and is what it is for
+await signIn(p, people.find((w) => w.role === 'reader'));
+await p.goto(site + '/search?q=subject:vector');
+const seen = new Set();
+for (;;) {
+  for (const a of await p.locator('.hits a').evaluateAll((l) => l.map((e) => e.href))) seen.add(a);
+  const next = p.locator('a[rel=next]');
+  if (!(await next.count())) break;
+  await next.click();
+  await p.waitForLoadState();
+}
+if (seen.size !== vectors) wrong('vectors', `${seen.size} of ${vectors} were found`);
+for (const a of seen) {
+  await p.goto(a);
+  p.at('vector: ' + (await p.title()));
+  for (const f of p.frames()) {
+    if (await f.evaluate(() => Boolean(window.ran || document.querySelector('script,form[action^="http"]'))).catch(() => false)) wrong('vector: ' + (await p.title()), 'something of it is there');
+  }
+}
+await browser.close();
