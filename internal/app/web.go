@@ -16,7 +16,9 @@ func (a *App) openWeb() (*web.Door, error) {
 	if c.TLS, err = a.certificate(); err != nil {
 		return nil, err
 	}
-	d, err := web.Open(c, web.Deps{Visits: a.Visits, Archive: a.Archive, Index: a.Index, State: a.rows, Log: a.Log})
+	d, err := web.Open(c, web.Deps{
+		Visits: a.Visits, Identity: a.Identity, Archive: a.Archive, Index: a.Index, State: a.rows, Prove: a.Proof, Log: a.Log,
+	})
 	return d, fault.Because(fault.Invalid, "the door for browsers cannot be opened", err)
 }
 

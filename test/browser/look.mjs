@@ -64,7 +64,7 @@ for (const s of all ? shapes : [shapes[0], shapes[3]]) {
     await judge(p, name('refused'));
     await signIn(p, who);
     await judge(p, name('start'));
-    for (const [n, path] of [['sessions', '/sessions'], ['nothing', '/nothing'], ['search', '/search'], ['found', '/search?q=rich'], ['mistake', '/search?q=colour:red'], ['none', '/search?q=nowhere']]) {
+    for (const [n, path] of [['sessions', '/sessions'], ['trail', '/trail'], ['nothing', '/nothing'], ['search', '/search'], ['found', '/search?q=rich'], ['mistake', '/search?q=colour:red'], ['none', '/search?q=nowhere']]) {
       await p.goto(site + path);
       await judge(p, name(n));
     }

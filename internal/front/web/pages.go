@@ -115,6 +115,7 @@ type layout struct {
 	Tenant string
 	Role   identity.Role
 	Reads  bool // this role reads mail
+	Trail  bool // and this the audit trail
 	Data   any
 }
 
@@ -136,6 +137,7 @@ func (d *Door) show(c *call, status int, name string, t title, data any) error {
 	if c.who != nil {
 		p := c.who.Account()
 		l.Who, l.Tenant, l.Role, l.Reads = p.Email.String(), c.who.TenantName(), p.Role, p.Role != identity.Administrator
+		l.Trail = p.Role != identity.Reader
 	}
 	var b bytes.Buffer
 	if err := d.pages.by[c.lang][name].Execute(&b, l); err != nil {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
 	"siegel/internal/archive"
+	"siegel/internal/identity"
 	"siegel/internal/identity/visit"
 	"siegel/internal/index"
 	"siegel/internal/kit/text"
@@ -29,11 +31,14 @@ type Sentence struct {
 
 // Deps are the rooms that pages reach.
 type Deps struct {
-	Visits  *visit.Room
-	Archive *archive.Archive
-	Index   *index.Index
-	State   func(ctx context.Context) []Row // how the server is
-	Log     *slog.Logger
+	Visits   *visit.Room
+	Identity *identity.Identity
+	Archive  *archive.Archive
+	Index    *index.Index
+	State    func(ctx context.Context) []Row // how the server is
+	// Prove writes the bundle of a message.
+	Prove func(ctx context.Context, s *identity.Session, of archive.ProofOf, w io.Writer) error
+	Log   *slog.Logger
 }
 
 // Config is what a door works with.
@@ -151,6 +156,8 @@ func (d *Door) Handler() http.Handler {
 	mux.Handle("GET /message/{id}", d.page(d.message))
 	mux.Handle("POST /message/{id}", d.page(d.message)) // with a reason
 	mux.Handle("POST /message/{id}/eml", d.page(d.eml))
+	mux.Handle("POST /message/{id}/proof", d.page(d.proof))
+	mux.Handle("GET /trail", d.page(d.trail))
 	mux.Handle("GET /sessions", d.page(d.sessions))
 	mux.Handle("POST /sessions/{id}/end", d.page(d.endSession))
 	mux.Handle("POST /sign-out", d.page(d.signOut))

@@ -245,6 +245,18 @@ func TestRoles(t *testing.T) {
 	}
 	keeper.wants("no reason", keeper.do(http.MethodPost, message, url.Values{"reason": {"..."}}), http.StatusUnprocessableEntity, "takes a reason")
 	keeper.wants("with a reason", keeper.do(http.MethodPost, message, url.Values{"reason": {"audit 17"}}), http.StatusOK, "Hello")
+	keeper.wants("the audit trail", keeper.get("/trail?what=message.open"), http.StatusOK, "message.open", "audit 17", stand.Keeper)
+	admin.wants("his audit trail", admin.get("/trail?person="+url.QueryEscape(stand.Keeper)), http.StatusOK, "sign-in")
+	if strings.Contains(admin.get("/trail").text, "audit 17") {
+		t.Error("an administrator reads reasons")
+	}
+	a = keeper.do(http.MethodPost, message+"/proof", url.Values{"reason": {"audit 17"}})
+	if a.StatusCode == http.StatusOK && !strings.HasPrefix(a.text, "PK") || a.StatusCode != http.StatusOK && a.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a proof: %d %.200s", a.StatusCode, a.text)
+	}
+	reader := s.browser()
+	reader.signIn(stand.Reader, stand.Password)
+	reader.wants("a reader's audit trail", reader.get("/trail"), http.StatusForbidden, "needs the role")
 	one := admin.get(message)
 	other := admin.get("/message/" + strings.Repeat("0", 32))
 	if one.StatusCode != http.StatusNotFound || one.text != strings.ReplaceAll(other.text, strings.Repeat("0", 32), strings.TrimPrefix(message, "/message/")) {
