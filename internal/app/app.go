@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"siegel/internal/app/config"
+	"siegel/internal/app/home"
 	"siegel/internal/app/kept"
 	"siegel/internal/archive"
 	"siegel/internal/archive/export"
@@ -110,7 +111,7 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	if a.Node != nil { // with SQLite there is one process at a time, also after a start of the machine
-		if a.home, err = home(held); err != nil {
+		if a.home, err = home.Of(held); err != nil {
 			return nil, err
 		}
 	}

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"net"
@@ -17,8 +16,6 @@ import (
 	"siegel/internal/app/testparts"
 	"siegel/internal/kit/durable"
 	"siegel/internal/kit/fault"
-	"siegel/internal/kit/tuple"
-	"siegel/internal/mail"
 	"siegel/internal/vault/seal/master"
 )
 
@@ -161,26 +158,6 @@ func lock(dir string) (_ *os.File, err error) {
 		return nil, errors.Join(busy, f.Close())
 	}
 	return f, nil
-}
-
-// fileBoot names the time since the machine was started last.
-const fileBoot = "/proc/sys/kernel/random/boot_id"
-
-// home names what a process has by the lock of its data directory: two that have the same
-// never run at once. It is the same until the machine starts anew, and no copy of the
-// directory has it.
-func home(lock *os.File) (id mail.ID, err error) {
-	boot, err := os.ReadFile(fileBoot)
-	if err != nil {
-		return mail.NewID(), nil // this machine does not tell: nobody else has this one
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(lock.Fd()), &st); err != nil {
-		return id, err
-	}
-	sum := sha256.Sum256(tuple.Make("siegel/v1 home", boot, tuple.Uint64(st.Dev), tuple.Uint64(st.Ino)))
-	copy(id[:], sum[:])
-	return id, nil
 }
 
 // serving reports whether a server takes commands for a data directory.
