@@ -44,6 +44,7 @@ type pier struct {
 	ahead  time.Duration                        // of the clock; guarded by mu
 	step   time.Duration                        // by which the clock goes on whenever it is read; guarded by mu
 	spoil  func(ctx context.Context, tx *db.Tx) // where not nil, what happens once, at the end of a save; guarded by mu
+	deaf   error                                // of the audit log, which takes nothing; guarded by mu
 	may    error
 	gate   chan struct{} // where not nil, a passage waits for it
 }
@@ -101,6 +102,9 @@ func (p *pier) ok(err error) {
 func (p *pier) Record(_ context.Context, _ db.Tenant, _ mail.HolderID, e audit.Event) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.deaf != nil {
+		return p.deaf
+	}
 	p.events = append(p.events, e)
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 // that the job is another's and ends. The clocks of nodes may differ by some seconds.
 const (
 	renewEvery = 5 * time.Second
+	renewTime  = 10 * time.Second // for the database to take it
 	silentFor  = 30 * time.Second
 )
 
@@ -56,7 +57,10 @@ func (j *Job) hold(ctx context.Context) {
 			continue // a save has said it
 		}
 		now := mail.Micros(j.room.Now())
-		switch ours, err := j.mark(ctx, now); {
+		one, cancel := context.WithTimeout(ctx, renewTime)
+		ours, err := j.mark(one, now)
+		cancel()
+		switch {
 		case err != nil: // the next tick tries again; where the database is gone, saves say so
 		case !ours:
 			j.cancel(errTaken())

@@ -104,13 +104,23 @@ func TestAtOnce(t *testing.T) {
 	if _, err := next.End(t.Context(), false); err != nil {
 		t.Error(err)
 	}
+	p.deaf = errors.New("broken")
+	if _, err := p.beginAt(t.Context(), first, "/mail/b"); !errors.Is(err, p.deaf) {
+		t.Errorf("a job that the audit log has not: %v", err)
+	}
+	p.deaf = nil
+	begun, err := p.begin(t.Context(), "/mail/b")
+	p.ok(err)
+	if _, err := begun.End(t.Context(), true); err != nil || !begun.Resumed {
+		t.Errorf("resumed %v, %v", begun.Resumed, err)
+	}
 	other, err := p.begin(t.Context(), "/mail/a")
 	p.ok(err)
 	if other.ID != killed.ID {
 		t.Error("another job")
 	}
 	p.ok(p.tenant.Update(t.Context(), func(tx *db.Tx) error {
-		_, err := tx.Exec(t.Context(), `UPDATE ingest_job SET runner = NULL, home = NULL, renewed = 0 WHERE tenant = $1`)
+		_, err := tx.Exec(t.Context(), `UPDATE ingest_job SET runner = NULL, home = NULL, renewed = 0 WHERE tenant = $1 AND state = 'open'`)
 		return err
 	}))
 	old, err := p.beginAt(t.Context(), p.process(mail.NewID()), "/mail/a")
