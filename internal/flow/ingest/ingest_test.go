@@ -41,12 +41,14 @@ type pier struct {
 	events []audit.Event      // guarded by mu
 	told   []ingest.Outcome   // guarded by mu
 	fail   func(text string) error
-	ahead  time.Duration                        // of the clock; guarded by mu
-	step   time.Duration                        // by which the clock goes on whenever it is read; guarded by mu
-	spoil  func(ctx context.Context, tx *db.Tx) // where not nil, what happens once, at the end of a save; guarded by mu
-	deaf   error                                // of the audit log, which takes nothing; guarded by mu
+	deaf   error // of the audit log, which takes nothing; guarded by mu
 	may    error
 	gate   chan struct{} // where not nil, a passage waits for it
+
+	inner sync.Mutex                           // is taken within transactions, and mu around them
+	ahead time.Duration                        // of the clock; guarded by inner
+	step  time.Duration                        // by which the clock goes on whenever it is read; guarded by inner
+	spoil func(ctx context.Context, tx *db.Tx) // where not nil, what happens once, at the end of a save; guarded by inner
 }
 
 func newPier(t testing.TB) *pier {
@@ -79,15 +81,15 @@ func (p *pier) process(home mail.ID) *ingest.Room {
 }
 
 func (p *pier) now() time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.inner.Lock()
+	defer p.inner.Unlock()
 	p.ahead += p.step
 	return time.Now().Add(p.ahead)
 }
 
 func (p *pier) advance(d time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.inner.Lock()
+	defer p.inner.Unlock()
 	p.ahead += d
 }
 
@@ -125,10 +127,10 @@ func (p *pier) Count(ctx context.Context, tx *db.Tx, list []flow.Counted) error 
 			p.Errorf("counted: %+v", c)
 		}
 	}
-	p.mu.Lock()
+	p.inner.Lock()
 	spoil := p.spoil
 	p.spoil = nil
-	p.mu.Unlock()
+	p.inner.Unlock()
 	err := p.tally.Count(ctx, tx, list)
 	if err == nil && spoil != nil {
 		spoil(ctx, tx)

@@ -254,8 +254,8 @@ func (p *pier) finish(t *testing.T) {
 // lose makes the answer to the commit of a save get lost: of the next one that counts
 // references.
 func (p *pier) lose(committed bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.inner.Lock()
+	defer p.inner.Unlock()
 	p.spoil = func(ctx context.Context, tx *db.Tx) {
 		switch {
 		case committed:
@@ -278,8 +278,8 @@ func (p *pier) lose(committed bool) {
 
 // pace makes the clock go on by so much whenever it is read.
 func (p *pier) pace(step time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.inner.Lock()
+	defer p.inner.Unlock()
 	p.step = step
 }
 
