@@ -15,7 +15,7 @@ import (
 // twin is another node, whose server runs.
 func (h *house) twin() *house {
 	h.Helper()
-	base, err := os.MkdirTemp("", "twin") //nolint:usetesting // a socket's path is short
+	base, err := os.MkdirTemp("", "twin") // a socket's path is short
 	h.ok(err)
 	h.Cleanup(func() { _ = os.RemoveAll(base) })
 	other := &house{T: h.T, bin: h.bin, dir: filepath.Join(base, "b"), password: h.password}
