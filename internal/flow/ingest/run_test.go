@@ -261,11 +261,11 @@ func (p *pier) lose(committed bool) {
 		case committed:
 			// Asked behind the commit, the database is not known to be the one that counts.
 			asked := new(atomic.Int64)
-			p.db.Admit(func() error {
+			p.db.Admit(func() (int64, error) {
 				if asked.Add(1) == 1 {
-					return fault.New(fault.Busy, "it is not known")
+					return 0, fault.New(fault.Busy, "it is not known")
 				}
-				return nil
+				return 0, nil
 			})
 		case os.Getenv(dbtest.Variable) == "postgres":
 			// Behind a statement that failed COMMIT rolls back.
