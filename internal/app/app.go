@@ -13,6 +13,7 @@ import (
 
 	"siegel/internal/app/alarm"
 	"siegel/internal/app/config"
+	"siegel/internal/app/home"
 	"siegel/internal/app/kept"
 	"siegel/internal/archive"
 	"siegel/internal/archive/export"
@@ -29,6 +30,7 @@ import (
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/secret"
+	"siegel/internal/mail"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/prove"
@@ -82,6 +84,7 @@ type App struct {
 	Spool    *stream.Spool
 	Evidence *Evidence
 
+	home    mail.ID // see [ingest.Deps]
 	alarms  *alarm.Once
 	opened  time.Time
 	serves  atomic.Bool // the doors are open
@@ -111,6 +114,11 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 	a.closers = append(a.closers, held)
 	if err := a.openKept(ctx); err != nil {
 		return nil, err
+	}
+	if a.Node != nil { // with SQLite there is one process at a time, also after a start of the machine
+		if a.home, err = home.Of(held); err != nil {
+			return nil, err
+		}
 	}
 	return a, a.buildRooms(ctx)
 }
@@ -201,7 +209,7 @@ func (a *App) buildRooms(ctx context.Context) error {
 	a.Flow = flow.New(flow.Rooms{Unwrap: unwrap.New(), Archive: a.Archive, Index: a.Index, Commit: a.Commit, Watch: a.Watch})
 	a.Ingest = ingest.New(ingest.Deps{
 		DB: a.DB, Path: a.Flow, Known: a.Commit, Keys: a.Master, Trail: a.Trail, Count: a.Tally, Spool: a.Spool, Log: a.Log, Now: a.Now,
-		MaxSize: a.Config.Limits.MessageBytes,
+		MaxSize: a.Config.Limits.MessageBytes, Home: a.home,
 	})
 	a.Exports = export.New(export.Deps{
 		Archive: a.Archive, Trail: a.Trail, Keys: a.Master, Now: a.Now,

@@ -334,9 +334,17 @@ func (r *Room) singly(ctx context.Context, g *group, failed error) {
 		g.answer(failed)
 		return
 	}
+	var gone error // why none can be tried any more
 	for _, one := range g.split() {
+		if gone != nil {
+			one.answer(gone)
+			continue
+		}
 		var err error
 		if one.wrapped, err = r.Keys.Wrap(ctx, one.tenant, one.keys()); err != nil {
+			if kind := fault.Of(err); kind == fault.Busy || kind == fault.Exhausted {
+				gone = err // it is not about this message; the others wait for all tries
+			}
 			one.answer(err)
 			continue
 		}

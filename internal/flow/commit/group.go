@@ -329,7 +329,9 @@ func (g *group) counted(from int64) []flow.Counted {
 	}
 	var list []flow.Counted
 	for _, key := range slices.Sorted(maps.Keys(by)) {
-		by[key].To = from + entries - 1
+		if by[key].To = -1; entries > 0 {
+			by[key].To = from + entries - 1
+		}
 		list = append(list, *by[key])
 	}
 	return list

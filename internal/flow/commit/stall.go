@@ -37,10 +37,16 @@ func (s *stall) end(now time.Time, err error) {
 	s.since, s.failed = time.Time{}, time.Time{}
 }
 
-// at is how long nothing has succeeded; zero where the last transaction did.
+// at is how long nothing has succeeded; zero where the last transaction did. While
+// nothing is tried, time does not count: one that failed for want of a lock says
+// nothing of the next.
 func (s *stall) at(now time.Time) time.Duration {
-	if s.since.IsZero() || !s.running && now.Sub(s.failed) > forget {
+	switch {
+	case s.since.IsZero(), !s.running && now.Sub(s.failed) > forget:
 		return 0
+	case !s.running:
+		return s.failed.Sub(s.since)
+	default:
+		return now.Sub(s.since)
 	}
-	return now.Sub(s.since)
 }

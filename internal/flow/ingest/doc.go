@@ -12,5 +12,8 @@
 // message that the archive has already is counted as a reference and not kept twice
 // (requirement EX-01).
 //
+// A job runs once at a time, at whatever node: its row names the run that goes on with it,
+// which says so every few seconds, and each save asks for it (run.go).
+//
 // Paths are personal data: they are sealed under a key of the tenant, and in no log.
 package ingest

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -50,11 +51,11 @@ type Trail interface {
 	Record(ctx context.Context, t db.Tenant, archive mail.HolderID, e audit.Event) error
 }
 
-// Count counts what each source hands in: flow/tally. What the commit makes true it
-// counts itself.
+// Count counts what each source hands in, in the transaction that saves it: flow/tally.
+// What the commit makes true it counts itself.
 type Count interface {
 	Count(ctx context.Context, tx *db.Tx, list []flow.Counted) error
-	Refused(tenant mail.TenantID, source string, why mail.Refusal)
+	Refuse(ctx context.Context, tx *db.Tx, source string, why mail.Refusal, n int64) error
 }
 
 // Deps is what the room works with.
@@ -69,6 +70,9 @@ type Deps struct {
 	Log     *slog.Logger
 	Now     func() time.Time
 	MaxSize int64 // of a message, in octets
+	// Home names what only one process has at a time, such as a data directory: a run of
+	// the same home that this room does not know is dead, and is not waited for.
+	Home mail.ID
 }
 
 // Bounds of a job.
@@ -85,12 +89,16 @@ const (
 type Room struct {
 	Deps
 
+	every time.Duration // how often a run says that it goes on
+
 	mu      sync.Mutex
 	running map[mail.ID]bool // jobs; guarded by mu
 }
 
 // New returns the room.
-func New(d Deps) *Room { return &Room{Deps: d, running: make(map[mail.ID]bool)} }
+func New(d Deps) *Room {
+	return &Room{Deps: d, every: renewEvery, running: make(map[mail.ID]bool)}
+}
 
 // Start says what is imported, and for whom.
 type Start struct {
@@ -146,6 +154,7 @@ type Job struct {
 
 	room   *Room
 	start  Start
+	run    mail.ID         // of this run
 	ctx    context.Context //nolint:containedctx // of all passages of the job, which outlive the call that brought them
 	cancel context.CancelCauseFunc
 	memory *semaphore.Weighted
@@ -154,20 +163,25 @@ type Job struct {
 	ended  chan struct{}
 	place  int64 // of the item that was brought last
 
+	renewed atomic.Int64       // when this run last said that it goes on, in microseconds
+	leave   context.CancelFunc // ends hold
+	left    chan struct{}      // closed when hold has ended
+
 	settled settled // of the goroutine settle
 }
 
 // Begin begins a job, or goes on with the one of these paths and recipient that was not
-// finished. It fails with kind Busy where that one is running, with kind Invalid where
-// the start is out of bounds. ctx is that of the whole job.
+// finished. It fails with kind Busy where that one is running, here or at another node:
+// one whose node died is taken for running for another half a minute. It fails with kind
+// Invalid where the start is out of bounds. ctx is that of the whole job.
 func (r *Room) Begin(ctx context.Context, s Start) (_ *Job, err error) {
 	defer fault.Wrap(&err, "import")
 	if err := s.check(); err != nil {
 		return nil, err
 	}
 	j := &Job{
-		room: r, start: s, memory: semaphore.NewWeighted(maxMemory), slots: make(chan struct{}, maxFlight),
-		queue: make(chan *item, maxFlight), ended: make(chan struct{}),
+		room: r, start: s, run: mail.NewID(), memory: semaphore.NewWeighted(maxMemory), slots: make(chan struct{}, maxFlight),
+		queue: make(chan *item, maxFlight), ended: make(chan struct{}), left: make(chan struct{}),
 	}
 	// First the place, then the look: who was running until now may just have saved.
 	if err := r.enter(j.reserved()); err != nil {
@@ -177,20 +191,32 @@ func (r *Room) Begin(ctx context.Context, s Start) (_ *Job, err error) {
 		r.leave(j.reserved())
 		return nil, err
 	}
-	if err := r.enter(j.ID); err != nil {
+	if err := r.begin(ctx, j); err != nil {
+		j.giveUp(ctx)
 		r.leave(j.reserved())
 		return nil, err
+	}
+	return j, nil
+}
+
+// begin sets a job going that was found.
+func (r *Room) begin(ctx context.Context, j *Job) error {
+	if err := r.enter(j.ID); err != nil {
+		return err
+	}
+	if err := r.Trail.Record(ctx, j.start.Tenant, j.start.Archive, j.event("import.begin", map[string]any{"resumed": j.Resumed})); err != nil {
+		r.leave(j.ID)
+		return err
 	}
 	j.ctx, j.cancel = context.WithCancelCause(ctx)
-	j.settled = settled{Counts: j.Before, place: j.Before.items(), saved: r.Now()}
+	j.settled = settled{Counts: j.Before, sure: j.Before, place: j.Before.items(), saved: r.Now()}
 	j.place = j.settled.place
-	if err := r.Trail.Record(ctx, s.Tenant, s.Archive, j.event("import.begin", map[string]any{"resumed": j.Resumed})); err != nil {
-		r.leave(j.ID)
-		r.leave(j.reserved())
-		return nil, err
-	}
+	// The job is this run's until it has ended, whatever becomes of the command.
+	held, leave := context.WithCancel(context.WithoutCancel(ctx))
+	j.leave = leave
+	go j.hold(held)
 	go j.settle()
-	return j, nil
+	return nil
 }
 
 func (s Start) check() error {

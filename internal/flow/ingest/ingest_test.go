@@ -18,6 +18,7 @@ import (
 	"siegel/internal/audit"
 	"siegel/internal/flow"
 	"siegel/internal/flow/ingest"
+	"siegel/internal/flow/tally"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
@@ -26,11 +27,13 @@ import (
 	"siegel/internal/vault/seal/master"
 )
 
-// pier is the room over a real database; path and archive are made up.
+// pier is the room over a real database, with the real tally; path and archive are made up.
 type pier struct {
 	testing.TB
 	room   *ingest.Room
 	db     *db.DB
+	keys   *master.Key
+	tally  *tally.Room
 	tenant db.Tenant
 
 	mu     sync.Mutex
@@ -38,10 +41,14 @@ type pier struct {
 	events []audit.Event      // guarded by mu
 	told   []ingest.Outcome   // guarded by mu
 	fail   func(text string) error
-	refs   int64 // that somebody counted for the source; guarded by mu
-	turned int   // refusals that were counted; guarded by mu
+	deaf   error // of the audit log, which takes nothing; guarded by mu
 	may    error
 	gate   chan struct{} // where not nil, a passage waits for it
+
+	inner sync.Mutex                           // is taken within transactions, and mu around them
+	ahead time.Duration                        // of the clock; guarded by inner
+	step  time.Duration                        // by which the clock goes on whenever it is read; guarded by inner
+	spoil func(ctx context.Context, tx *db.Tx) // where not nil, what happens once, at the end of a save; guarded by inner
 }
 
 func newPier(t testing.TB) *pier {
@@ -52,15 +59,38 @@ func newPier(t testing.TB) *pier {
 	p.ok(err)
 	t.Cleanup(func() { p.ok(p.db.Close()) })
 	p.ok(p.db.Migrate(context.Background(), "ingest", ingest.Migrations()))
+	p.ok(p.db.Migrate(context.Background(), "tally", tally.Migrations()))
 	path := filepath.Join(t.TempDir(), "master.key")
 	p.ok(master.Create(path))
-	held, err := master.Open(path, secret.NewArena(8))
+	p.keys, err = master.Open(path, secret.NewArena(8))
 	p.ok(err)
 	p.tenant = p.db.Tenant(mail.NewID())
-	p.room = ingest.New(ingest.Deps{
-		DB: p.db, Path: p, Known: p, Keys: held, Trail: p, Count: p, Spool: sheets{}, Log: slog.New(slog.DiscardHandler), Now: time.Now, MaxSize: 1 << 20,
+	p.tally = tally.New(tally.Deps{
+		DB: p.db, Now: p.now, Log: slog.New(slog.DiscardHandler),
+		Live: func(context.Context, mail.TenantID) (map[string]bool, error) { return map[string]bool{}, nil },
 	})
+	p.room = p.process(mail.NewID())
 	return p
+}
+
+// process is a process of a home.
+func (p *pier) process(home mail.ID) *ingest.Room {
+	return ingest.New(ingest.Deps{
+		DB: p.db, Path: p, Known: p, Keys: p.keys, Trail: p, Count: p, Spool: sheets{}, Log: slog.New(slog.DiscardHandler), Now: p.now, MaxSize: 1 << 20, Home: home,
+	})
+}
+
+func (p *pier) now() time.Time {
+	p.inner.Lock()
+	defer p.inner.Unlock()
+	p.ahead += p.step
+	return time.Now().Add(p.ahead)
+}
+
+func (p *pier) advance(d time.Duration) {
+	p.inner.Lock()
+	defer p.inner.Unlock()
+	p.ahead += d
 }
 
 func (p *pier) ok(err error) {
@@ -74,6 +104,9 @@ func (p *pier) ok(err error) {
 func (p *pier) Record(_ context.Context, _ db.Tenant, _ mail.HolderID, e audit.Event) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.deaf != nil {
+		return p.deaf
+	}
 	p.events = append(p.events, e)
 	return nil
 }
@@ -88,34 +121,41 @@ func text(b flow.Body) string {
 }
 
 // Count is that of the tally, within the transaction of a save.
-func (p *pier) Count(_ context.Context, _ *db.Tx, list []flow.Counted) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (p *pier) Count(ctx context.Context, tx *db.Tx, list []flow.Counted) error {
 	for _, c := range list {
 		if c.Source != ingest.Door || c.Accepted != 0 {
 			p.Errorf("counted: %+v", c)
 		}
-		p.refs += c.References
 	}
-	return nil
+	p.inner.Lock()
+	spoil := p.spoil
+	p.spoil = nil
+	p.inner.Unlock()
+	err := p.tally.Count(ctx, tx, list)
+	if err == nil && spoil != nil {
+		spoil(ctx, tx)
+	}
+	return err
 }
 
-// Refused is that of the tally.
-func (p *pier) Refused(tenant mail.TenantID, source string, _ mail.Refusal) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.turned++; tenant != p.tenant.ID() || source != ingest.Door {
-		p.Errorf("refused by %s", source)
-	}
+// Refuse is that of the tally, within the transaction of a save.
+func (p *pier) Refuse(ctx context.Context, tx *db.Tx, source string, why mail.Refusal, n int64) error {
+	return p.tally.Refuse(ctx, tx, source, why, n)
 }
 
 // tallied compares what was counted for the source.
-func (p *pier) tallied(references int64, refused int) {
+func (p *pier) tallied(references, refused int64) {
 	p.Helper()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.refs != references || p.turned != refused {
-		p.Errorf("%d references and %d refusals were counted for the source, want %d and %d", p.refs, p.turned, references, refused)
+	list, err := p.tally.Of(context.Background(), p.tenant.ID())
+	p.ok(err)
+	var all tally.Count
+	for _, s := range list {
+		if s.Source == ingest.Door {
+			all = s.All
+		}
+	}
+	if n, _ := all.Refused(); all.References != references || n != refused {
+		p.Errorf("%d references and %d refusals were counted for the source, want %d and %d", all.References, n, references, refused)
 	}
 }
 
@@ -141,8 +181,10 @@ func (p *pier) Incoming(ctx context.Context, m *flow.Passage) error {
 	}
 	if id, ok := p.kept[t]; ok {
 		m.Receipt = flow.Receipt{Message: id, Duplicate: true}
-		p.refs++ // the commit counts what it recognises
-		return nil
+		// The commit counts what it recognises.
+		return p.tenant.Update(ctx, func(tx *db.Tx) error {
+			return p.tally.Count(ctx, tx, []flow.Counted{{Source: ingest.Door, References: 1, From: -1, To: -1}})
+		})
 	}
 	if !m.Once || m.Source.Door != "import" || m.Envelope.From != "" {
 		p.Errorf("a passage %+v", m)
@@ -181,7 +223,13 @@ type body string
 // begin begins a job of paths.
 func (p *pier) begin(ctx context.Context, paths ...string) (*ingest.Job, error) {
 	p.Helper()
-	return p.room.Begin(ctx, ingest.Start{
+	return p.beginAt(ctx, p.room, paths...)
+}
+
+// beginAt begins a job of paths in a process.
+func (p *pier) beginAt(ctx context.Context, room *ingest.Room, paths ...string) (*ingest.Job, error) {
+	p.Helper()
+	return room.Begin(ctx, ingest.Start{
 		Tenant: p.tenant, Person: mail.NewID(), Paths: paths, For: "anna@clinic.example",
 		May: func(context.Context) error { return p.may },
 		Tell: func(o ingest.Outcome) error {
@@ -223,6 +271,21 @@ func (p *pier) states() (list []string) {
 	}
 	p.told = nil
 	return list
+}
+
+// settled waits until n items are settled.
+func (p *pier) settled(n int) {
+	p.Helper()
+	for range 5000 {
+		p.mu.Lock()
+		told := len(p.told)
+		p.mu.Unlock()
+		if told >= n {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	p.Fatal("items are not settled")
 }
 
 func (p *pier) number(query string) (n int64) {

@@ -8,6 +8,7 @@ import (
 	"siegel/internal/flow"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/internal/vault/db"
 )
 
 // item is a message on its way, or something that is none.
@@ -108,10 +109,13 @@ func (j *Job) bring(it *item, body flow.Body) error {
 // settled is how far a job is.
 type settled struct {
 	Counts
+	sure    Counts // those of the last save
+	closed  bool   // nothing is saved any more: the job is another run's, or nobody knows whether it was saved
 	place   int64
 	cursor  []byte            // behind it; nil as long as it is that of an earlier run
 	there   map[mail.ID]int64 // references that are to be counted
 	tally   int64             // of them those that the commit has not counted for the source
+	turned  int64             // refusals that are to be counted for the source
 	since   int               // items since the last save
 	saved   time.Time
 	failing []*item // items in a row that could not be kept
@@ -187,7 +191,7 @@ func (j *Job) count(it *item) error {
 		}
 	default:
 		s.Refused++
-		j.room.Count.Refused(j.start.Tenant.ID(), Door, mail.RefusedPolicy)
+		s.turned++
 	}
 	s.Octets += it.size
 	s.place, s.cursor = it.place, it.cursor
@@ -196,7 +200,7 @@ func (j *Job) count(it *item) error {
 		if err := j.start.May(j.ctx); err != nil {
 			return err
 		}
-		if err := j.save(j.ctx, "open"); err != nil {
+		if err := j.save(j.ctx, "open", false); err != nil {
 			return err
 		}
 	}
@@ -204,9 +208,12 @@ func (j *Job) count(it *item) error {
 }
 
 // End waits for what is on its way and saves how far the job came. whole says that the
-// command has brought everything: the job is done then. The error is why the job could
-// not go on, nil where it could; kinds Busy and Exhausted say that the same command can
-// go on later. ctx may be one that has ended.
+// command has brought everything: the job is done then. The counts are those that are
+// known to be saved, over all runs. The error is why the job could not go on, nil where it
+// could; kinds Busy and Exhausted say that the same command can go on later. Where the job
+// was taken over by another node, or nobody knows whether a save was committed, End saves
+// nothing, and the next run goes on with what the database has. ctx may be one that has
+// ended.
 func (j *Job) End(ctx context.Context, whole bool) (Counts, error) {
 	close(j.queue)
 	<-j.ended
@@ -217,6 +224,8 @@ func (j *Job) End(ctx context.Context, whole bool) (Counts, error) {
 	if s.err == nil && len(s.failing) > 0 {
 		s.err = j.rest(whole)
 	}
+	j.leave() // or it would say after the last save that the run goes on
+	<-j.left
 	// What was settled counts also where the command is gone and its context ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
@@ -224,9 +233,18 @@ func (j *Job) End(ctx context.Context, whole bool) (Counts, error) {
 	if whole && s.err == nil {
 		state, said = "done", "done"
 	}
-	err := errors.Join(s.err, j.save(ctx, state))
-	detail := map[string]any{"accepted": s.Accepted, "there": s.There, "refused": s.Refused, "octets": s.Octets, "state": said}
-	return s.Counts, errors.Join(err, j.room.Trail.Record(ctx, j.start.Tenant, j.start.Archive, j.event("import.end", detail)))
+	err := s.err
+	if !s.closed {
+		err = errors.Join(err, j.save(ctx, state, true))
+	}
+	switch {
+	case s.closed && errors.Is(err, db.ErrUnknown):
+		said = "unknown"
+	case err != nil:
+		said = "interrupted"
+	}
+	detail := map[string]any{"accepted": s.sure.Accepted, "there": s.sure.There, "refused": s.sure.Refused, "octets": s.sure.Octets, "state": said}
+	return s.sure, errors.Join(err, j.room.Trail.Record(ctx, j.start.Tenant, j.start.Archive, j.event("import.end", detail)))
 }
 
 // endTime bounds how long the end of a job may take.

@@ -26,32 +26,37 @@ type what struct {
 	For   mail.Address `json:"for,omitempty"`
 }
 
-// find takes up the open job of a start, or makes one.
+// find takes up the open job of a start, or makes one, and makes it this run's.
 func (r *Room) find(ctx context.Context, j *Job) error {
 	s := j.start
-	var id, cursor []byte
+	var id, cursor, home []byte
+	var renewed int64
 	plain, err := json.Marshal(what{s.Paths, s.For})
 	if err != nil {
 		return err
 	}
 	err = s.Tenant.Update(ctx, func(tx *db.Tx) error {
 		now := mail.Micros(r.Now())
-		err := tx.QueryRow(ctx, `SELECT id, cursor, accepted, there, refused, octets FROM ingest_job
+		j.renewed.Store(now)
+		err := tx.QueryRow(ctx, `SELECT id, cursor, accepted, there, refused, octets, home, renewed FROM ingest_job
 			WHERE tenant = $1 AND mac = $2 AND state = 'open'`, s.name(r.Keys)).
-			Scan(&id, &cursor, &j.Before.Accepted, &j.Before.There, &j.Before.Refused, &j.Before.Octets)
-		if err == nil {
+			Scan(&id, &cursor, &j.Before.Accepted, &j.Before.There, &j.Before.Refused, &j.Before.Octets, &home, &renewed)
+		switch {
+		case err == nil && r.elsewhere(home, renewed):
+			return errElsewhere()
+		case err == nil:
 			j.Resumed = true
-			_, err = tx.Exec(ctx, `UPDATE ingest_job SET tenant = $1, person = $2, changed = $3 WHERE tenant = $1 AND id = $4`, s.Person.Bytes(), now, id)
+			_, err = tx.Exec(ctx, `UPDATE ingest_job SET tenant = $1, person = $2, changed = $3, runner = $4, home = $5, renewed = $3 WHERE tenant = $1 AND id = $6`,
+				s.Person.Bytes(), now, j.run.Bytes(), r.Home.Bytes(), id)
 			return err
-		}
-		if !errors.Is(err, db.ErrNoRows) {
+		case !errors.Is(err, db.ErrNoRows):
 			return err
 		}
 		j.ID, j.Resumed, j.Before = mail.NewID(), false, Counts{}
 		box := r.Keys.SealImport(tx.ID(), j.ID, fieldWhat, plain)
-		_, err = tx.Exec(ctx, `INSERT INTO ingest_job (tenant, id, mac, state, what, cursor, place, accepted, there, refused, octets, person, begun, changed)
-			VALUES ($1, $2, $3, 'open', $4, $5, 0, 0, 0, 0, 0, $6, $7, $8)`,
-			j.ID.Bytes(), s.name(r.Keys), box, []byte{}, s.Person.Bytes(), now, now)
+		_, err = tx.Exec(ctx, `INSERT INTO ingest_job (tenant, id, mac, state, what, cursor, place, accepted, there, refused, octets, person, begun, changed, runner, home, renewed)
+			VALUES ($1, $2, $3, 'open', $4, $5, 0, 0, 0, 0, 0, $6, $7, $7, $8, $9, $7)`,
+			j.ID.Bytes(), s.name(r.Keys), box, []byte{}, s.Person.Bytes(), now, j.run.Bytes(), r.Home.Bytes())
 		return err
 	})
 	if err != nil || !j.Resumed {
@@ -64,47 +69,82 @@ func (r *Room) find(ctx context.Context, j *Job) error {
 	return err
 }
 
-// save writes how far the job is.
-func (j *Job) save(ctx context.Context, state string) error {
+// save writes how far the job is, last at the end of the run: then others may go on with
+// it at once. It fails where the job is no longer this run's, or where nobody knows whether
+// it was saved; this run saves nothing any more then.
+func (j *Job) save(ctx context.Context, state string, last bool) error {
+	s := &j.settled
+	now := mail.Micros(j.room.Now())
+	renewed := now
+	if last {
+		renewed = 0
+	}
+	ours := true
+	err := j.start.Tenant.Update(ctx, func(tx *db.Tx) (err error) {
+		ours, err = changed(tx.Exec(ctx, `UPDATE ingest_job SET tenant = $1, state = $2, place = $3, accepted = $4, there = $5, refused = $6, octets = $7, changed = $8, renewed = $9
+			WHERE tenant = $1 AND id = $10 AND runner = $11`,
+			state, s.place, s.Accepted, s.There, s.Refused, s.Octets, now, renewed, j.ID.Bytes(), j.run.Bytes()))
+		if err != nil || !ours {
+			return err
+		}
+		if err := j.saveItems(ctx, tx); err != nil {
+			return err
+		}
+		return j.saveTally(ctx, tx)
+	})
+	switch {
+	case errors.Is(err, db.ErrUnknown):
+		// Who saved again would count twice where this was committed. The next run goes on
+		// with what the database has, which is all of this or nothing.
+		s.closed = true
+		return fault.Because(fault.Busy, "it is not known how far the import was saved; give the same command again", err)
+	case err != nil:
+		return err
+	case !ours:
+		s.closed = true
+		return errTaken()
+	}
+	j.renewed.Store(now)
+	s.there, s.tally, s.turned, s.since, s.saved, s.sure = nil, 0, 0, 0, j.room.Now(), s.Counts
+	return nil
+}
+
+// saveItems writes what goes with the place of a job: the cursor, and what the archive
+// had already.
+func (j *Job) saveItems(ctx context.Context, tx *db.Tx) error {
 	s := &j.settled
 	id := j.ID.Bytes()
-	err := j.start.Tenant.Update(ctx, func(tx *db.Tx) error {
-		if s.cursor != nil {
-			box := j.room.Keys.SealImport(tx.ID(), j.ID, fieldCursor, s.cursor)
-			if _, err := tx.Exec(ctx, `UPDATE ingest_job SET tenant = $1, cursor = $2 WHERE tenant = $1 AND id = $3`, box, id); err != nil {
-				return err
-			}
+	if s.cursor != nil {
+		box := j.room.Keys.SealImport(tx.ID(), j.ID, fieldCursor, s.cursor)
+		if _, err := tx.Exec(ctx, `UPDATE ingest_job SET tenant = $1, cursor = $2 WHERE tenant = $1 AND id = $3`, box, id); err != nil {
+			return err
 		}
-		_, err := tx.Exec(ctx, `UPDATE ingest_job SET tenant = $1, state = $2, place = $3, accepted = $4, there = $5, refused = $6, octets = $7, changed = $8
-			WHERE tenant = $1 AND id = $9`, state, s.place, s.Accepted, s.There, s.Refused, s.Octets, mail.Micros(j.room.Now()), id)
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM ingest_taken WHERE tenant = $1 AND job = $2 AND place <= $3`, id, s.place); err != nil {
+		return err
+	}
+	for message, times := range s.there {
+		_, err := tx.Exec(ctx, `INSERT INTO ingest_reference (tenant, message, job, times) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (tenant, message, job) DO UPDATE SET times = ingest_reference.times + excluded.times`, message.Bytes(), id, times)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `DELETE FROM ingest_taken WHERE tenant = $1 AND job = $2 AND place <= $3`, id, s.place); err != nil {
+	}
+	return nil
+}
+
+// saveTally counts for the source what no commit has counted.
+func (j *Job) saveTally(ctx context.Context, tx *db.Tx) error {
+	s := &j.settled
+	if s.turned > 0 {
+		if err := j.room.Count.Refuse(ctx, tx, Door, mail.RefusedPolicy, s.turned); err != nil {
 			return err
 		}
-		for message, times := range s.there {
-			_, err := tx.Exec(ctx, `INSERT INTO ingest_reference (tenant, message, job, times) VALUES ($1, $2, $3, $4)
-				ON CONFLICT (tenant, message, job) DO UPDATE SET times = ingest_reference.times + excluded.times`, message.Bytes(), id, times)
-			if err != nil {
-				return err
-			}
-		}
-		if s.tally == 0 {
-			return nil
-		}
-		return j.room.Count.Count(ctx, tx, []flow.Counted{{Source: Door, References: s.tally}})
-	})
-	if errors.Is(err, db.ErrUnknown) {
-		// Counting again would count twice: what is in the database counts.
-		s.there, s.tally = nil, 0
-		return fault.Because(fault.Busy, "it is not known how far the import was saved; give the same command again", err)
 	}
-	if err != nil {
-		return err
+	if s.tally == 0 {
+		return nil
 	}
-	s.there, s.tally, s.since, s.saved = nil, 0, 0, j.room.Now()
-	return nil
+	return j.room.Count.Count(ctx, tx, []flow.Counted{{Source: Door, References: s.tally}})
 }
 
 // taken notes in the transaction that keeps a message that this job brought it. A job
@@ -150,15 +190,15 @@ const maxListed = 1000
 // List returns the newest jobs of a tenant, at most 1,000.
 func (r *Room) List(ctx context.Context, t db.Tenant) (_ []Listed, err error) {
 	defer fault.Wrap(&err, "imports")
-	rows, err := t.Query(ctx, `SELECT id, state, what, accepted, there, refused, octets, person, begun, changed FROM ingest_job
+	rows, err := t.Query(ctx, `SELECT id, state, what, accepted, there, refused, octets, person, begun, changed, home, renewed FROM ingest_job
 		WHERE tenant = $1 ORDER BY begun DESC, id LIMIT $2`, maxListed)
 	if err != nil {
 		return nil, err
 	}
 	return db.Collect(rows, func(row db.Scanner) (l Listed, err error) {
-		var id, box, person []byte
-		var begun, changed int64
-		if err := row.Scan(&id, &l.State, &box, &l.Accepted, &l.There, &l.Refused, &l.Octets, &person, &begun, &changed); err != nil {
+		var id, box, person, home []byte
+		var begun, changed, renewed int64
+		if err := row.Scan(&id, &l.State, &box, &l.Accepted, &l.There, &l.Refused, &l.Octets, &person, &begun, &changed, &home, &renewed); err != nil {
 			return l, err
 		}
 		var errs [2]error
@@ -178,16 +218,17 @@ func (r *Room) List(ctx context.Context, t db.Tenant) (_ []Listed, err error) {
 		l.Paths, l.For = w.Paths, w.For
 		l.Begun, l.Changed = mail.FromMicros(begun), mail.FromMicros(changed)
 		if l.State == "open" {
-			l.State = r.phase(l.ID)
+			l.State = r.phase(l.ID, r.elsewhere(home, renewed))
 		}
 		return l, nil
 	})
 }
 
-func (r *Room) phase(id mail.ID) string {
+// phase says what becomes of an open job, which may run elsewhere.
+func (r *Room) phase(id mail.ID, elsewhere bool) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.running[id] {
+	if elsewhere || r.running[id] {
 		return "running"
 	}
 	return "interrupted"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"sync"
@@ -106,6 +107,18 @@ func (r *Room) Count(ctx context.Context, tx *db.Tx, list []flow.Counted) error 
 		}
 	}
 	return nil
+}
+
+// Refuse adds refusals to a source's row, within the transaction that makes them true.
+// That is for whoever would refuse the same once more after a crash.
+func (r *Room) Refuse(ctx context.Context, tx *db.Tx, source string, why mail.Refusal, n int64) error {
+	i := why.Index()
+	if i < 0 {
+		return fmt.Errorf("tally: %q is no reason", why)
+	}
+	var by refusals
+	by[i] = n
+	return add(ctx, tx, row{Count: Count{refused: by}, source: source, hour: hourOf(r.Now()), from: -1, to: -1})
 }
 
 const hour = 3600

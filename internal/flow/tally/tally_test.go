@@ -129,6 +129,13 @@ func TestCounts(t *testing.T) {
 		one.Refused(h.tenant.ID(), "src", mail.RefusedAuth)
 		two.Refused(h.tenant.ID(), "src", mail.RefusedSize)
 	}
+	refuse := func(why mail.Refusal, end error) error {
+		return h.tenant.Update(t.Context(), func(tx *db.Tx) error { return errors.Join(two.Refuse(t.Context(), tx, "src", why, 2), end) })
+	}
+	broken := errors.New("broken")
+	if h.ok(refuse(mail.RefusedPolicy, nil)); !errors.Is(refuse(mail.RefusedPolicy, broken), broken) || refuse("no reason", nil) == nil {
+		t.Error("a refusal without a reason, or of a transaction that broke, was counted")
+	}
 	one.Refused(h.tenant.ID(), "src", "no reason")
 	one.Refused(mail.TenantID{}, "src", mail.RefusedAuth)
 	h.ok(one.Flush(t.Context()))
@@ -141,8 +148,8 @@ func TestCounts(t *testing.T) {
 	h.ok(two.Flush(t.Context()))
 	s := h.of(one, "src")
 	n, by := s.All.Refused()
-	if s.All.Accepted != 3 || s.All.References != 1 || s.All.Octets != 20 || s.All.Reports != 1 || s.All.Undecodable != 1 || n != 7 ||
-		by[mail.RefusedAuth] != 3 || by[mail.RefusedSize] != 3 || by[mail.RefusedLater] != 1 {
+	if s.All.Accepted != 3 || s.All.References != 1 || s.All.Octets != 20 || s.All.Reports != 1 || s.All.Undecodable != 1 || n != 9 ||
+		by[mail.RefusedAuth] != 3 || by[mail.RefusedPolicy] != 2 || by[mail.RefusedSize] != 3 || by[mail.RefusedLater] != 1 {
 		t.Errorf("all: %+v, %v", s.All, by)
 	}
 	if n, _ := s.Week.Refused(); n != 1 || s.Week.Accepted != 0 {

@@ -36,10 +36,10 @@ func (s *sink) Incoming(_ context.Context, p *flow.Passage) error {
 	return nil
 }
 
-// Count and Refused are those of the tally, which nobody asks here.
+// Count and Refuse are those of the tally, which nobody asks here.
 func (*sink) Count(context.Context, *db.Tx, []flow.Counted) error { return nil }
 
-func (*sink) Refused(mail.TenantID, string, mail.Refusal) {}
+func (*sink) Refuse(context.Context, *db.Tx, string, mail.Refusal, int64) error { return nil }
 
 func (*sink) Known(context.Context, *flow.Passage) (mail.ID, bool, error) {
 	return mail.ID{}, false, nil

@@ -76,17 +76,22 @@ func (r *Register) view(ctx context.Context, tenant mail.TenantID) (*view, error
 	if v, ok := r.views.Get(tenant); ok && v.changes == changes {
 		return v, nil
 	}
-	rows, err := t.Query(ctx, selectSource+` ORDER BY name`)
-	if err != nil {
-		return nil, err
-	}
-	list, err := db.Collect(rows, scan)
-	if err != nil {
-		return nil, err
-	}
-	entered, err := r.Log.Standing(ctx, t, seal.AuditLog)
-	if err != nil {
-		return nil, err
+	// Rows and log are read one after the other: where the log has changed meanwhile they
+	// do not belong together.
+	var list []Source
+	var entered map[mail.ID]flow.Entered
+	for {
+		if list, entered, err = r.read(ctx, t); err != nil {
+			return nil, err
+		}
+		now, err := r.Log.Changes(ctx, t, seal.AuditLog)
+		if err != nil {
+			return nil, err
+		}
+		if now == changes {
+			break
+		}
+		changes = now
 	}
 	v := &view{changes: changes}
 	strays, changed, problems := compare(list, entered)
@@ -104,6 +109,19 @@ func (r *Register) view(ctx context.Context, tenant mail.TenantID) (*view, error
 	}
 	r.views.Note(tenant, v)
 	return v, nil
+}
+
+func (r *Register) read(ctx context.Context, t db.Tenant) ([]Source, map[mail.ID]flow.Entered, error) {
+	rows, err := t.Query(ctx, selectSource+` ORDER BY name`)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := db.Collect(rows, scan)
+	if err != nil {
+		return nil, nil, err
+	}
+	entered, err := r.Log.Standing(ctx, t, seal.AuditLog)
+	return list, entered, err
 }
 
 // compare sorts out rows that do not stand, as [standing.Sort] has them, and says

@@ -3,8 +3,18 @@ package joint
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
+	"time"
 )
+
+// Longest is how long one question may take: those who wait for the next one must not
+// wait for ever because a connection hangs.
+const Longest = 10 * time.Second
+
+// ErrPanic says that a question panicked.
+var ErrPanic = errors.New("joint: a question panicked")
 
 // Asking joins those who ask the same. Use it from many goroutines; its zero value
 // is ready.
@@ -19,7 +29,7 @@ type line[T any] struct {
 }
 
 type question[T any] struct {
-	ask      func(context.Context) (T, error) // of who came first
+	ask      func() (T, error) // of who came first
 	answered chan struct{}
 	value    T // set before answered is closed
 	err      error
@@ -27,8 +37,8 @@ type question[T any] struct {
 
 // Ask returns what ask answers for k. The answer is of a call of ask, perhaps another
 // caller's, that began after this call did, so it is as new as an own one. A caller
-// whose ctx is done stops waiting; the question goes on for the others, with the values
-// of the ctx of who came first.
+// whose ctx is done stops waiting; the question goes on for the others, for [Longest] at
+// most, with the values of the ctx of whose it is.
 func (a *Asking[K, T]) Ask(ctx context.Context, k K, ask func(context.Context) (T, error)) (T, error) {
 	q := a.join(ctx, k, ask)
 	select {
@@ -47,7 +57,11 @@ func (a *Asking[K, T]) join(ctx context.Context, k K, ask func(context.Context) 
 	if l != nil && l.next != nil {
 		return l.next
 	}
-	q := &question[T]{ask: ask, answered: make(chan struct{})}
+	q := &question[T]{answered: make(chan struct{}), ask: func() (T, error) {
+		own, cancel := context.WithTimeout(context.WithoutCancel(ctx), Longest)
+		defer cancel()
+		return ask(own)
+	}}
 	if l != nil {
 		l.next = q
 		return q
@@ -57,19 +71,30 @@ func (a *Asking[K, T]) join(ctx context.Context, k K, ask func(context.Context) 
 	}
 	l = new(line[T])
 	a.open[k] = l
-	go a.work(context.WithoutCancel(ctx), k, l, q)
+	go a.work(k, l, q)
 	return q
 }
 
 // work asks one question after the other until nobody wants a next one.
-func (a *Asking[K, T]) work(ctx context.Context, k K, l *line[T], q *question[T]) {
+func (a *Asking[K, T]) work(k K, l *line[T], q *question[T]) {
 	for q != nil {
-		q.value, q.err = q.ask(ctx)
-		close(q.answered)
+		q.answer()
 		a.mu.Lock()
 		if q, l.next = l.next, nil; q == nil {
 			delete(a.open, k)
 		}
 		a.mu.Unlock()
 	}
+}
+
+// answer asks, and tells everybody. A panic is an error for those who asked, as it would
+// be where they recover.
+func (q *question[T]) answer() {
+	defer close(q.answered)
+	defer func() {
+		if r := recover(); r != nil {
+			q.err = fmt.Errorf("%w: %v", ErrPanic, r)
+		}
+	}()
+	q.value, q.err = q.ask()
 }

@@ -93,3 +93,29 @@ func TestAskApart(t *testing.T) {
 		}
 	})
 }
+
+// A question that hangs ends, so that the next one is asked; one that panics is an error.
+func TestAskHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var a joint.Asking[string, int]
+		hangs := func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() }
+		first := make(chan error)
+		go func() { _, err := a.Ask(t.Context(), "k", hangs); first <- err }()
+		synctest.Wait()
+		begun := time.Now()
+		v, err := a.Ask(t.Context(), "k", func(context.Context) (int, error) { return 7, nil })
+		if err != nil || v != 7 || time.Since(begun) > joint.Longest {
+			t.Errorf("behind one that hangs: %d, %v after %v", v, err, time.Since(begun))
+		}
+		if err := <-first; !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the one that hangs: %v", err)
+		}
+		if _, err := a.Ask(t.Context(), "k", func(context.Context) (int, error) { panic("bug") }); !errors.Is(err, joint.ErrPanic) {
+			t.Errorf("a panic: %v", err)
+		}
+		if v, err := a.Ask(t.Context(), "k", func(context.Context) (int, error) { return 8, nil }); err != nil || v != 8 {
+			t.Errorf("after a panic: %d, %v", v, err)
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io/fs"
 	"sync/atomic"
+	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -48,7 +49,7 @@ type Driver struct {
 type DB struct {
 	driver Driver // set once by New
 
-	admit atomic.Pointer[func() error] // nil: nobody has to be asked
+	admit atomic.Pointer[func() (int64, error)] // nil: nobody has to be asked
 }
 
 // New returns the control database of an open driver.
@@ -91,13 +92,19 @@ func (d *DB) Tenant(id mail.TenantID) Tenant { return Tenant{db: d, id: id} }
 // Nothing is written, and nothing that was written is said to be durable, while
 // the database is not known to be the one that counts ([DB.Admit]).
 func (d *DB) Update(ctx context.Context, f func(*Batch) error) error {
-	if err := d.Admitted(); err != nil {
+	before, err := d.admitted()
+	if err != nil {
 		return err
 	}
 	if err := d.claim(ctx, f); err != nil {
 		return err
 	}
-	if err := d.Admitted(); err != nil {
+	after, err := d.admitted()
+	if err == nil && after != before {
+		// It was written somewhere between the two, and may be where nothing counts.
+		err = fault.New(fault.Busy, "another control database counts since the transaction began; try again")
+	}
+	if err != nil {
 		return errors.Join(ErrUnknown, err)
 	}
 	return nil
@@ -105,15 +112,22 @@ func (d *DB) Update(ctx context.Context, f func(*Batch) error) error {
 
 // Admit sets who is asked before and after each transaction that writes: where it
 // fails, the database may have been left behind by a promotion, and nothing that
-// is written there counts.
-func (d *DB) Admit(f func() error) { d.admit.Store(&f) }
+// is written there counts. It returns a number that changes whenever connections may
+// have gone to another server meanwhile: a transaction counts where it is the same
+// before and after.
+func (d *DB) Admit(f func() (int64, error)) { d.admit.Store(&f) }
 
 // Admitted fails where the database is not known to be the one that counts.
 func (d *DB) Admitted() error {
+	_, err := d.admitted()
+	return err
+}
+
+func (d *DB) admitted() (int64, error) {
 	if f := d.admit.Load(); f != nil {
 		return (*f)()
 	}
-	return nil
+	return 0, nil
 }
 
 // Barrier returns nil when everything that could be read before the call is durable,
@@ -128,11 +142,16 @@ func (d *DB) Barrier(ctx context.Context) error {
 	})
 }
 
+// holdEvery is how often who is alone says that he is still there: a database ends
+// transactions that are silent for long.
+const holdEvery = 3 * time.Second
+
 // Alone calls f while no other process of the instance does for the same thing. f
-// uses connections of its own.
-func (d *DB) Alone(ctx context.Context, what string, f func() error) error {
+// uses connections of its own, and its ctx ends, with kind Busy, when it is not sure any
+// more to be alone.
+func (d *DB) Alone(ctx context.Context, what string, f func(context.Context) error) error {
 	if d.driver.Alone == "" {
-		return f()
+		return f(ctx)
 	}
 	tx, err := d.driver.Write.BeginTx(ctx, nil)
 	if err != nil {
@@ -143,7 +162,38 @@ func (d *DB) Alone(ctx context.Context, what string, f func() error) error {
 	if _, err := tx.ExecContext(ctx, d.driver.Alone, int32(binary.BigEndian.Uint32(h[:])), int32(binary.BigEndian.Uint32(h[4:]))); err != nil {
 		return d.driver.Classify(err)
 	}
-	return f()
+	own, lose := context.WithCancelCause(ctx)
+	held := make(chan struct{})
+	go func() {
+		defer close(held)
+		for {
+			select {
+			case <-own.Done():
+				return
+			case <-time.After(holdEvery):
+			}
+			if err := hold(ctx, tx); err != nil {
+				lose(fault.Because(fault.Busy, "another node may be doing the same; try again", err))
+			}
+		}
+	}()
+	err = f(own)
+	lost := context.Cause(own)
+	lose(nil)
+	<-held // the transaction is one goroutine's again
+	if lost != nil && ctx.Err() == nil {
+		return errors.Join(lost, err)
+	}
+	return err
+}
+
+// hold says in a transaction that it is still there. It is not broken off with f, or each
+// time would cost a connection.
+func hold(ctx context.Context, tx *sql.Tx) error {
+	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), holdEvery)
+	defer cancel()
+	_, err := tx.ExecContext(own, `SELECT 1`)
+	return err
 }
 
 // claim does what Update does and asks nobody.

@@ -264,7 +264,7 @@ func (c *Checkpointer) read(ctx context.Context, t db.Tenant, log string) (*Tree
 // whose compare-and-swap two can win at once.
 func (c *Checkpointer) log(ctx context.Context, t db.Tenant, log string) (s signed, err error) {
 	defer fault.Wrap(&err, "ledger %s", log)
-	err = c.DB.Alone(ctx, "sign "+t.ID().String()+"/"+log, func() (err error) {
+	err = c.DB.Alone(ctx, "sign "+t.ID().String()+"/"+log, func(ctx context.Context) (err error) {
 		s, err = c.once(ctx, t, log)
 		return err
 	})

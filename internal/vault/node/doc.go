@@ -14,6 +14,11 @@
 // the first node answers a sender on the new primary, none answers on the old one
 // any more.
 //
+// A server is known before anybody works on it: the node asks it over a connection of
+// its own whether it has the fence's token. Where its connections have to go to another server it is not
+// admitted any more, before they go, and a transaction that was in progress then has an
+// unknown outcome, wherever it ended (db.DB.Admit).
+//
 // What the fence cannot give: a commit that only the old primary has is lost with
 // it. So commits have to wait for the standby that will be promoted
 // (synchronous_standby_names), and a commit whose wait was broken off is none

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -66,6 +67,7 @@ type Node struct {
 
 	mu       sync.Mutex
 	until    time.Time     // admitted until then; guarded by mu
+	turns    int64         // how often connections went to another server; guarded by mu
 	why      error         // of the last look; guarded by mu
 	fence    fence         // of the last look that found one; guarded by mu
 	serves   bool          // guarded by mu
@@ -83,9 +85,13 @@ func Open(ctx context.Context, d Deps) (*Node, error) {
 		Deps: d, id: mail.NewID(), started: time.Now(), probe: d.Server.Probe(),
 		stopped: make(chan struct{}), woken: make(chan struct{}, 1),
 	}
-	d.DB.Admit(n.Admitted)
+	d.DB.Admit(n.admitted)
 	for {
 		err := n.look(ctx)
+		if err == nil {
+			// Its row is there before it works: who would adopt another database looks.
+			err = n.say(ctx)
+		}
 		if err == nil {
 			break
 		}
@@ -126,12 +132,32 @@ func soon() error {
 // Admitted fails, with kind Busy, where the database is not known to be the one
 // that counts.
 func (n *Node) Admitted() error {
+	_, err := n.admitted()
+	return err
+}
+
+// admitted implements what [db.DB.Admit] asks.
+func (n *Node) admitted() (int64, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if time.Now().Before(n.until) {
-		return nil
+		return n.turns, nil
 	}
-	return fault.Because(fault.Busy, "it is not known whether the control database is the one that counts; try again later", n.why)
+	return n.turns, fault.Because(fault.Busy, "it is not known whether the control database is the one that counts; try again later", n.why)
+}
+
+// turn lets connections be to this primary from now on. Where they were to another, nobody
+// is admitted before the next look has found all well, and a transaction that is in progress is
+// told that its outcome is unknown: it may end at either.
+func (n *Node) turn(to postgres.Primary) {
+	if n.Server.Requires(to) {
+		return
+	}
+	n.mu.Lock()
+	n.until, n.why = time.Time{}, soon()
+	n.turns++
+	n.mu.Unlock()
+	n.Server.Require(to)
 }
 
 // run looks until ctx is done.
@@ -203,20 +229,7 @@ func (n *Node) compare(ctx context.Context) (f fence, err error) {
 	if err != nil {
 		return f, err
 	}
-	for _, found := range all { // one, but where two standbys were promoted
-		if raw != nil && found.System != f.System {
-			err = fault.New(fault.Invalid, "the control database is another PostgreSQL cluster than before; if you moved it there yourself, run siegel node adopt with all nodes stopped")
-			continue
-		}
-		n.Server.Require(found)
-		if raw == nil || found.Timeline > f.Timeline {
-			return f, n.raise(ctx, raw, found)
-		}
-		if err = n.known(ctx, f); err == nil {
-			break
-		}
-	}
-	if err != nil {
+	if err := n.choose(ctx, f, raw, all); err != nil {
 		return f, err
 	}
 	switch wait := time.Until(f.from); {
@@ -228,10 +241,41 @@ func (n *Node) compare(ctx context.Context) (f fence, err error) {
 	return f, nil
 }
 
-// known fails where the database that connections are to is not the one of the
-// fence.
-func (n *Node) known(ctx context.Context, f fence) error {
-	token, err := n.token(ctx, f.Timeline)
+// choose lets connections be to the server that the fence names, one of those that
+// take writes: nobody works on a server of which that is not known. Where there is a later one, it raises the fence,
+// and returns an error in any case.
+func (n *Node) choose(ctx context.Context, f fence, raw []byte, all []postgres.Primary) (err error) {
+	for _, found := range all { // one, but where two standbys were promoted
+		switch {
+		case raw != nil && found.System != f.System:
+			err = fault.New(fault.Invalid, "the control database is another PostgreSQL cluster than before; if you moved it there yourself, run siegel node adopt with all nodes stopped")
+		case raw == nil || found.Timeline > f.Timeline:
+			n.turn(found) // who waits on the old one for a commit hears of it
+			return n.raise(ctx, raw, found)
+		default:
+			if err = n.known(ctx, found, f); err == nil {
+				n.turn(found)
+				return nil
+			}
+		}
+	}
+	if kind := fault.Of(err); (kind == fault.Invalid || kind == fault.Damaged) && n.works() && !slices.ContainsFunc(all, n.Server.Requires) {
+		// The server that we work on was silent for once; another that does not count was not.
+		return fault.Because(fault.Busy, "the control database cannot be reached", err)
+	}
+	return err
+}
+
+// works reports whether this node was admitted to the server that is required.
+func (n *Node) works() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return !n.until.IsZero()
+}
+
+// known fails where a server is not the one of the fence.
+func (n *Node) known(ctx context.Context, at postgres.Primary, f fence) error {
+	token, err := n.token(ctx, at, f.Timeline)
 	switch {
 	case err != nil:
 		return err
@@ -252,8 +296,8 @@ func Fenced(ctx context.Context, r blob.Register) (bool, error) {
 // raise makes the fence name a primary that is new. It returns an error in any
 // case: errSoon where it did, or somebody was faster.
 func (n *Node) raise(ctx context.Context, old []byte, p postgres.Primary) error {
-	// First the row, which is durable where it counts, then the fence.
-	token, err := n.newToken(ctx, p.Timeline)
+	// First the row, durable on the standby as well, then the fence.
+	token, err := n.newToken(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -270,12 +314,13 @@ func (n *Node) raise(ctx context.Context, old []byte, p postgres.Primary) error 
 	return soon()
 }
 
-// token returns that of a timeline, the zero id where there is none. It fails with
-// kind Invalid where the database is another instance's.
-func (n *Node) token(ctx context.Context, timeline int64) (mail.ID, error) {
+// token returns that of a timeline as a server has it, the zero id where there is none.
+// It fails with kind Invalid where the database is another instance's.
+func (n *Node) token(ctx context.Context, at postgres.Primary, timeline int64) (mail.ID, error) {
 	var b []byte
 	var owner string
-	err := n.DB.Instance().QueryRow(ctx, `SELECT token, owner FROM node_epoch WHERE tenant = $1 AND timeline = $2`, timeline).Scan(&b, &owner)
+	err := n.probe.QueryRow(ctx, at, `SELECT token, owner FROM node_epoch WHERE tenant = $1 AND timeline = $2`,
+		[]any{mail.TenantID{}.Bytes(), timeline}, []any{&b, &owner})
 	switch {
 	case errors.Is(err, db.ErrNoRows):
 		return mail.ID{}, nil
@@ -287,17 +332,14 @@ func (n *Node) token(ctx context.Context, timeline int64) (mail.ID, error) {
 	return mail.IDFrom(b)
 }
 
-// newToken returns the token of a timeline, which the first call makes.
-func (n *Node) newToken(ctx context.Context, timeline int64) (mail.ID, error) {
-	err := n.DB.Instance().Claim(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO node_epoch (tenant, timeline, token, owner) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant, timeline) DO NOTHING`,
-			timeline, mail.NewID().Bytes(), n.Instance)
-		return err
-	})
+// newToken returns the token of a server's timeline, which the first call makes.
+func (n *Node) newToken(ctx context.Context, at postgres.Primary) (mail.ID, error) {
+	err := n.probe.Exec(ctx, at, `INSERT INTO node_epoch (tenant, timeline, token, owner) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant, timeline) DO NOTHING`,
+		mail.TenantID{}.Bytes(), at.Timeline, mail.NewID().Bytes(), n.Instance)
 	if err != nil {
 		return mail.ID{}, err
 	}
-	return n.token(ctx, timeline)
+	return n.token(ctx, at, at.Timeline)
 }
 
 // Adopt makes the database that the node was given the one that counts, whatever

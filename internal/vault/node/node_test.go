@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"siegel/internal/kit/fault"
+	"siegel/internal/vault/blob"
 	"siegel/internal/vault/blob/disk"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/db/dbtest"
@@ -149,6 +152,123 @@ func TestFindsPromotion(t *testing.T) {
 	eventually(t, 10*time.Second, "its row is there", func() bool {
 		return pair.Ask(t, 1, `SELECT COUNT(*)::text FROM node_seen WHERE state = 'ready' AND seen > (EXTRACT(EPOCH FROM now()) * 1000000 - 8000000)`) == "1"
 	})
+}
+
+// slow is a register whose Swap takes its time.
+type slow struct {
+	blob.Register
+	time.Duration
+}
+
+func (s slow) Swap(ctx context.Context, n blob.Name, old, fresh []byte) error {
+	time.Sleep(s.Duration)
+	return s.Register.Swap(ctx, n, old, fresh)
+}
+
+// acknowledged writes rows through a node until told to stop, and returns the numbers of
+// those that were said to be durable.
+func acknowledged(d node.Deps, stop <-chan struct{}) (list []string) {
+	for i := 0; ; i++ {
+		select {
+		case <-stop:
+			return list
+		default:
+		}
+		value := fmt.Sprint(i)
+		err := d.DB.Instance().Update(context.Background(), func(tx *db.Tx) error {
+			_, err := tx.Exec(context.Background(), `INSERT INTO node_epoch (tenant, timeline, token, owner) VALUES ($1, $2, $3, 'written')`, 1000+i, []byte(value))
+			return err
+		})
+		if err == nil {
+			list = append(list, value)
+		} else {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// written returns the numbers of the rows of acknowledged that a server has.
+func written(t *testing.T, pair *dbtest.Pair, i int) map[string]bool {
+	t.Helper()
+	all := make(map[string]bool)
+	for _, value := range strings.Fields(pair.Ask(t, i, `SELECT COALESCE(string_agg(convert_from(token, 'UTF8'), ' '), '') FROM node_epoch WHERE owner = 'written'`)) {
+		all[value] = true
+	}
+	return all
+}
+
+// The node that finds a promotion itself acknowledges nothing on the new primary before
+// everybody has waited, however long it takes to raise the fence.
+func TestNothingBeforeTheFence(t *testing.T) {
+	t.Parallel()
+	pair := dbtest.NewPair(t, false)
+	a := deps(t, pair.Address, objects(t))
+	a.Register = slow{a.Register, time.Second}
+	var moved atomic.Bool
+	a.Moved = func() { moved.Store(true) }
+	n := join(t, a)
+	stop, done := make(chan struct{}), make(chan []string)
+	go func() { done <- acknowledged(a, stop) }()
+	time.Sleep(time.Second)
+	pair.Promote(t)
+	promoted := written(t, pair, 1)
+	time.Sleep(15 * time.Second) // less than everybody waits
+	close(stop)
+	list := <-done
+	if moved.Load() || n.Admitted() == nil {
+		t.Fatal("work began on the new primary at once")
+	}
+	old, fresh := written(t, pair, 0), written(t, pair, 1)
+	for _, value := range list {
+		if fresh[value] && !old[value] {
+			t.Errorf("%s was acknowledged on the new primary before the fence", value)
+		}
+	}
+	if len(promoted) == 0 || len(list) < len(promoted) {
+		t.Errorf("%d were acknowledged, %d were there at the promotion", len(list), len(promoted))
+	}
+}
+
+// Two standbys were promoted. Whichever stands first in the address: what is
+// acknowledged is on the one that counts, and nobody works on the other for a moment.
+func TestTwoPromoted(t *testing.T) {
+	t.Parallel()
+	pair := dbtest.NewPair(t, false)
+	third := pair.Follow(t)
+	store := objects(t)
+	first := deps(t, pair.Only(0), store)
+	must(t, join(t, first).Admitted())
+	seen := pair.Ask(t, 0, `SELECT pg_current_wal_lsn()::text`)
+	eventually(t, 20*time.Second, "the third server has all", func() bool {
+		return pair.Ask(t, third, `SELECT (pg_last_wal_replay_lsn() >= $1::text::pg_lsn)::text`, seen) == "true"
+	})
+	pair.PromoteAt(t, 1)
+	pair.PromoteAt(t, third)
+	counts := deps(t, pair.Only(1), store)
+	must(t, join(t, counts).Admitted())
+	d := deps(t, pair.Of(third, 1), store)
+	must(t, join(t, d).Admitted())
+	stop, done := make(chan struct{}), make(chan []string)
+	go func() { done <- acknowledged(d, stop) }()
+	time.Sleep(6 * time.Second)
+	pair.Stop(t, 1) // for once it does not answer
+	time.Sleep(3 * time.Second)
+	pair.Go(t, 1)
+	time.Sleep(3 * time.Second)
+	close(stop)
+	list := <-done
+	if len(list) < 100 {
+		t.Errorf("only %d were acknowledged", len(list))
+	}
+	if other := written(t, pair, third); len(other) > 0 {
+		t.Errorf("%d rows on the server that does not count", len(other))
+	}
+	kept := written(t, pair, 1)
+	for _, value := range list {
+		if !kept[value] {
+			t.Errorf("%s was acknowledged and is not on the server that counts", value)
+		}
+	}
 }
 
 // Who reaches the old primary only answers nothing, for as long as it takes.

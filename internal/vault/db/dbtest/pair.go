@@ -20,15 +20,15 @@ import (
 )
 
 // Pair is two PostgreSQL servers, of which the second follows the first by
-// streaming replication. They end with the test.
+// streaming replication; [Pair.Follow] adds further ones. They end with the test.
 type Pair struct {
 	// Address names both, the first before the second.
 	Address string
 
 	bin  string
-	dirs [2]string
+	dirs []string
 	who  *syscall.SysProcAttr
-	hold [2]io.Closer
+	hold []io.Closer
 }
 
 // NewPair starts a pair with an empty database. With synchronous the first
@@ -49,31 +49,62 @@ func NewPair(t testing.TB, synchronous bool) *Pair {
 			t.Fatal(err)
 		}
 	}
-	for i := range p.dirs {
-		p.dirs[i], err = os.MkdirTemp("/dev/shm", "siegel-pair") //nolint:usetesting // a socket needs a short path, and syncs in memory cost nothing
-		must(err)
-		p.who, err = account(p.dirs[i])
-		must(err)
-	}
+	must(p.room())
 	must(p.run(0, "initdb", "--no-sync", "--auth=trust", "--username=siegel", "--encoding=UTF8", "--locale=C", "-D", p.data(0)))
 	must(p.start(0, ""))
 	must(p.do(0, "CREATE DATABASE pair"))
-	must(p.run(1, "pg_basebackup", "-h", p.dirs[0], "-U", "siegel", "-D", p.data(1), "-R", "--no-sync", "-c", "fast",
-		"-d", "application_name=second"))
-	must(p.start(1, ""))
+	t.Cleanup(func() {
+		for i := range p.dirs {
+			p.Kill(i)
+		}
+	})
+	p.Follow(t)
 	if synchronous {
 		must(p.do(0, "ALTER SYSTEM SET synchronous_standby_names = 'second'"))
 		must(p.do(0, "SELECT pg_reload_conf()"))
 		// no tenant: the server itself is asked
 		p.await(t, 0, "SELECT EXISTS (SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync')")
 	}
-	p.Address = fmt.Sprintf("host=%s,%s user=siegel dbname=pair", p.dirs[0], p.dirs[1])
-	t.Cleanup(func() {
-		for i := range p.dirs {
-			p.Kill(i)
-		}
-	})
+	p.Address = p.Of(0, 1)
 	return p
+}
+
+// room makes a place for a further server.
+func (p *Pair) room() error {
+	dir, err := os.MkdirTemp("/dev/shm", "siegel-pair")
+	if err != nil {
+		return err
+	}
+	p.dirs, p.hold = append(p.dirs, dir), append(p.hold, nil)
+	p.who, err = account(dir)
+	return err
+}
+
+// Follow starts a further server that follows the first, and returns which it is.
+func (p *Pair) Follow(t testing.TB) (i int) {
+	t.Helper()
+	i = len(p.dirs)
+	name := map[int]string{1: "second"}[i]
+	err := p.room()
+	if err == nil {
+		err = p.run(i, "pg_basebackup", "-h", p.dirs[0], "-U", "siegel", "-D", p.data(i), "-R", "--no-sync", "-c", "fast", "-d", "application_name="+name)
+	}
+	if err == nil {
+		err = p.start(i, "")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// Of returns an address that names some of the servers, in that order.
+func (p *Pair) Of(list ...int) string {
+	var names []string
+	for _, i := range list {
+		names = append(names, p.dirs[i])
+	}
+	return "host=" + strings.Join(names, ",") + " user=siegel dbname=pair"
 }
 
 func (p *Pair) data(i int) string { return filepath.Join(p.dirs[i], "data") }
@@ -169,8 +200,14 @@ func (p *Pair) Do(t testing.TB, i int, statement string) {
 // Promote makes the second server one that takes writes. The first goes on.
 func (p *Pair) Promote(t testing.TB) {
 	t.Helper()
-	p.Do(t, 1, "SELECT pg_promote(true, 30)")
-	p.await(t, 1, "SELECT NOT pg_is_in_recovery()")
+	p.PromoteAt(t, 1)
+}
+
+// PromoteAt promotes one of the servers that follow.
+func (p *Pair) PromoteAt(t testing.TB, i int) {
+	t.Helper()
+	p.Do(t, i, "SELECT pg_promote(true, 30)")
+	p.await(t, i, "SELECT NOT pg_is_in_recovery()")
 }
 
 // Kill ends one of the servers at once, as if its machine had failed.
@@ -219,9 +256,7 @@ func (p *Pair) signal(t testing.TB, i int, s syscall.Signal) {
 }
 
 // Only returns the address of one of the servers.
-func (p *Pair) Only(i int) string { return "host=" + p.dirs[i] + " user=siegel dbname=pair" }
+func (p *Pair) Only(i int) string { return p.Of(i) }
 
 // Swapped returns the address with the second server named first.
-func (p *Pair) Swapped() string {
-	return strings.Replace(p.Address, p.dirs[0]+","+p.dirs[1], p.dirs[1]+","+p.dirs[0], 1)
-}
+func (p *Pair) Swapped() string { return p.Of(1, 0) }

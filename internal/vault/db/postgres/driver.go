@@ -47,7 +47,22 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 		}
 		return nil, fmt.Errorf("postgres: the driver gave a %T", opened)
 	}
-	return nil, classify(failed)
+	return nil, unreached(ctx, failed)
+}
+
+// unreached is the error of a connection that did not come about. Where the caller left
+// it is his; whatever else it was, the address stays out of it.
+func unreached(ctx context.Context, err error) error {
+	if left := context.Cause(ctx); left != nil {
+		return left
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return byCode(e)
+	}
+	if _, known := errors.AsType[*fault.Error](err); known || err == nil {
+		return err
+	}
+	return fault.Because(fault.Busy, "the control database cannot be reached", reason(err))
 }
 
 type conn struct {
@@ -78,13 +93,13 @@ func (c conn) ResetSession(ctx context.Context) error {
 
 func (c conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	r, err := c.Conn.ExecContext(ctx, query, args)
-	return r, classify(err)
+	return r, classifyFor(ctx, err)
 }
 
 func (c conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	r, err := c.Conn.QueryContext(ctx, query, args)
 	if err != nil {
-		return nil, classify(err)
+		return nil, classifyFor(ctx, err)
 	}
 	if read, ok := r.(*stdlib.Rows); ok {
 		return rows{read}, nil
@@ -95,7 +110,7 @@ func (c conn) QueryContext(ctx context.Context, query string, args []driver.Name
 func (c conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
 	t, err := c.Conn.BeginTx(ctx, o)
 	if err != nil {
-		return nil, classify(err)
+		return nil, classifyFor(ctx, err)
 	}
 	return transaction{t, c.Conn.Conn().PgConn()}, nil
 }
@@ -127,9 +142,13 @@ func (t transaction) Commit() error {
 		return classify(err)
 	}
 	if t.conn.CustomData()[dataDoubt] != nil {
-		return fault.Because(fault.Busy, "the control database did not say that the standby has what was written", db.ErrAlone)
+		return errDoubt()
 	}
 	return nil
+}
+
+func errDoubt() error {
+	return fault.Because(fault.Busy, "the control database did not say that the standby has what was written", db.ErrAlone)
 }
 
 // rows classifies what goes wrong behind the first row.
@@ -207,6 +226,15 @@ func classify(err error) error {
 		return fault.Because(fault.Busy, "the control database cannot be reached", reason(err))
 	}
 	return err
+}
+
+// classifyFor is classify, for an error that came up while the caller's ctx was asked:
+// a time that ran out without his being over is one of the connection's own.
+func classifyFor(ctx context.Context, err error) error {
+	if ctx.Err() == nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+		return unreached(ctx, err)
+	}
+	return classify(err)
 }
 
 // outward gives an error a kind that comes from database/sql, after which nobody

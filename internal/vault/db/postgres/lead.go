@@ -38,7 +38,7 @@ func (s *Server) Take(ctx context.Context) (_ *Lead, err error) {
 	config.RuntimeParams["idle_session_timeout"] = fmt.Sprint(leadIdle.Milliseconds())
 	conn, err := s.connect(ctx, config)
 	if err != nil {
-		return nil, classify(err)
+		return nil, err
 	}
 	l := &Lead{conn, s}
 	var taken bool

@@ -1,10 +1,16 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
@@ -180,5 +186,115 @@ func TestSilentHost(t *testing.T) {
 	defer d.Close()
 	if err := put(t, things(t, d), 1); err != nil {
 		t.Error(err)
+	}
+}
+
+// Who is alone stays alone, for longer than the server lets a silent transaction live,
+// and hears of it when he is not any more.
+func TestAlone(t *testing.T) {
+	t.Parallel()
+	address := dbtest.Postgres(t).Address
+	open := func() *db.DB {
+		d, err := postgres.Open(t.Context(), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = d.Close() })
+		return d
+	}
+	one, two := open(), open()
+	var working atomic.Int64
+	begun := make(chan struct{})
+	first := make(chan error, 1)
+	go func() {
+		first <- one.Alone(context.Background(), "work", func(context.Context) error {
+			working.Add(1)
+			defer working.Add(-1)
+			close(begun)
+			time.Sleep(24 * time.Second)
+			return nil
+		})
+	}()
+	<-begun
+	for {
+		together := int64(0)
+		err := two.Alone(t.Context(), "work", func(context.Context) error { together = working.Load(); return nil })
+		if err == nil && together > 0 {
+			t.Fatal("two at once")
+		}
+		if err == nil {
+			break
+		}
+		if fault.Of(err) != fault.Busy {
+			t.Fatal(err)
+		}
+	}
+	if err := <-first; err != nil {
+		t.Errorf("who was alone: %v", err)
+	}
+
+	c, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close(context.Background()) }()
+	err = one.Alone(t.Context(), "work", func(ctx context.Context) error {
+		if _, err := c.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(20 * time.Second):
+			return errors.New("nobody said that it is not alone")
+		}
+	})
+	if fault.Of(err) != fault.Busy {
+		t.Errorf("who lost it: %v", err)
+	}
+	stop := errors.New("stop")
+	if err := one.Alone(t.Context(), "work", func(context.Context) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("its own error: %v", err)
+	}
+}
+
+// A server that takes connections and says nothing is one that cannot be reached, and
+// nothing of the address is in the error.
+func TestMute(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	address := fmt.Sprintf("postgres://canary:canary@127.0.0.1:%d/canary?sslmode=disable", l.Addr().(*net.TCPAddr).Port) //nolint:errcheck,forcetypeassert // of a TCP listener
+	_, err = postgres.Open(t.Context(), address)
+	if fault.Of(err) != fault.Busy {
+		t.Errorf("%v", err)
+	}
+	quiet(t, err)
+	s, err := postgres.At(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := s.Probe()
+	defer p.Close()
+	if _, err := p.Primaries(t.Context(), 0); fault.Of(err) != fault.Busy {
+		t.Errorf("probed: %v", err)
+	} else {
+		quiet(t, err)
+	}
+	if _, err := s.Take(t.Context()); fault.Of(err) != fault.Busy {
+		t.Errorf("lead: %v", err)
+	} else {
+		quiet(t, err)
+	}
+	// A caller who leaves is told that he left.
+	left, leave := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer leave()
+	if _, err := postgres.Open(left, address); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("who left: %v", err)
+	} else {
+		quiet(t, err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"siegel/internal/kit/fault"
+	"siegel/internal/vault/db"
 )
 
 // Primary is a server that takes writes, with its history: a standby that is
@@ -93,6 +94,13 @@ func (s *Server) Require(p Primary) {
 	}
 }
 
+// Requires reports whether connections are made to this primary only.
+func (s *Server) Requires(p Primary) bool {
+	s.lines.mu.Lock()
+	defer s.lines.mu.Unlock()
+	return s.lines.required != nil && *s.lines.required == p
+}
+
 // right reports whether a connection is to the primary that is required, and was
 // not cut.
 func (s *Server) right(c *pgconn.PgConn) bool {
@@ -152,7 +160,7 @@ func (s *Server) connect(ctx context.Context, config *pgx.ConnConfig) (conn *pgx
 		}
 		err = errors.Join(err, failed)
 	}
-	return nil, err
+	return nil, unreached(ctx, err)
 }
 
 // Probe finds out which primaries there are. It belongs to one goroutine.
@@ -170,11 +178,13 @@ func (s *Server) Probe() *Probe {
 }
 
 // Primaries asks all servers of the address at once which of them take writes, and
-// returns those of the latest timeline: two where two standbys were promoted. One that
+// returns those of the latest timeline: two where two standbys were promoted, the one
+// that is required first. One that
 // is silent is left out after two seconds. It fails with kind Busy where none of a
 // timeline from oldest on answers: whoever knows of a promotion does not go back.
 func (p *Probe) Primaries(ctx context.Context, oldest int64) (found []Primary, err error) {
 	defer fault.Wrap(&err, "control database")
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	configs := hosts(p.server.config)
@@ -198,16 +208,65 @@ func (p *Probe) Primaries(ctx context.Context, oldest int64) (found []Primary, e
 	}
 	switch {
 	case len(found) > 0:
+		slices.SortStableFunc(found, func(a, b Primary) int { return p.rank(a) - p.rank(b) })
 		return found, nil
 	case behind:
 		return nil, fault.Because(fault.Busy, "the PostgreSQL server was left behind: another one was promoted, and this node cannot reach it", errBehind)
 	}
 	for _, err := range errs {
 		if !errors.Is(err, errStandby) {
-			return nil, classify(err)
+			return nil, unreached(caller, err)
 		}
 	}
 	return nil, fault.Because(fault.Busy, "the control database cannot be reached", errStandby)
+}
+
+func (p *Probe) rank(one Primary) int {
+	if p.server.Requires(one) {
+		return 0
+	}
+	return 1
+}
+
+// QueryRow asks a primary that [Probe.Primaries] found, over the probe's own connection,
+// so that something can be known of a server before anybody works on it.
+func (p *Probe) QueryRow(ctx context.Context, at Primary, query string, args, into []any) error {
+	c := p.conns[at.host]
+	if c == nil {
+		return fault.Because(fault.Busy, "the control database cannot be reached", errBehind)
+	}
+	err := c.QueryRow(ctx, query, args...).Scan(into...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return db.ErrNoRows
+	}
+	return p.lost(ctx, at, err)
+}
+
+// Exec writes something at a primary as QueryRow reads. When it returns nil it is
+// durable, also on the standby for which commits wait.
+func (p *Probe) Exec(ctx context.Context, at Primary, query string, args ...any) error {
+	c := p.conns[at.host]
+	if c == nil {
+		return fault.Because(fault.Busy, "the control database cannot be reached", errBehind)
+	}
+	data := c.PgConn().CustomData()
+	delete(data, dataDoubt)
+	if _, err := c.Exec(ctx, query, args...); err != nil {
+		return p.lost(ctx, at, err)
+	}
+	if data[dataDoubt] != nil {
+		return errDoubt()
+	}
+	return nil
+}
+
+// lost gives an error a kind, and hangs up: the connection may be broken.
+func (p *Probe) lost(ctx context.Context, at Primary, err error) error {
+	if err == nil {
+		return nil
+	}
+	p.hangUp(at.host)
+	return classifyFor(ctx, err)
 }
 
 // ask asks one server, over the connection that there is or a new one.
