@@ -15,6 +15,7 @@ import (
 	"siegel/internal/app/config"
 	"siegel/internal/app/home"
 	"siegel/internal/app/kept"
+	"siegel/internal/app/place"
 	"siegel/internal/archive"
 	"siegel/internal/archive/export"
 	"siegel/internal/audit"
@@ -126,7 +127,7 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 func (a *App) configure() error {
 	path := a.ConfigFile
 	if path == "" {
-		path = a.path(fileConfig)
+		path = a.path(place.FileConfig)
 	}
 	c, problems := config.Load(path)
 	if a.Change != nil {
@@ -146,7 +147,7 @@ func (a *App) path(name string) string { return filepath.Join(a.Dir, name) }
 // openKept opens what is kept: keys, control database, objects.
 func (a *App) openKept(ctx context.Context) (err error) {
 	arena := secret.NewArena(a.Config.Sessions.Open)
-	if a.Master, err = master.Open(a.path(fileMaster), arena); err != nil {
+	if a.Master, err = master.Open(a.path(place.FileMaster), arena); err != nil {
 		return err
 	}
 	server, err := a.openDatabase(ctx)
@@ -159,12 +160,12 @@ func (a *App) openKept(ctx context.Context) (err error) {
 	if err := a.prepareDatabase(ctx, server); err != nil {
 		return err
 	}
-	for _, dir := range []string{dirIndex, dirTemp} { // each node's own, and empty at first
+	for _, dir := range []string{place.DirIndex, place.DirTemp} { // each node's own, and empty at first
 		if err := os.MkdirAll(a.path(dir), 0o700); err != nil {
 			return err
 		}
 	}
-	if err := emptyDir(a.path(dirTemp)); err != nil {
+	if err := emptyDir(a.path(place.DirTemp)); err != nil {
 		return err
 	}
 	a.Vault, err = seal.New(seal.Config{Log: a.Ledger, Arena: arena, Now: a.Now, Derivations: a.Config.Sessions.Derivations, Alarm: a.alarms.Raise})
@@ -199,13 +200,13 @@ func (a *App) buildRooms(ctx context.Context) error {
 	}
 	a.Archive = archive.New(archive.Deps{
 		DB: a.DB, Store: a.Store, Vault: a.Vault, Trail: a.Trail, People: a.Identity, Entries: a.Ledger,
-		Now: a.Now, TempDir: a.path(dirTemp),
+		Now: a.Now, TempDir: a.path(place.DirTemp),
 	})
 	a.Evidence.Notary = archive.NewNotary(a.Archive, prove.New(a.DB, a.Ledger, a.Evidence.Signer.Key()), a.Evidence.Stamps)
-	a.Index = index.New(index.Deps{DB: a.DB, Store: a.Store, Trail: a.Trail, Now: a.Now, Dir: a.path(dirIndex)})
+	a.Index = index.New(index.Deps{DB: a.DB, Store: a.Store, Trail: a.Trail, Now: a.Now, Dir: a.path(place.DirIndex)})
 	a.Tally = tally.New(tally.Deps{DB: a.DB, Ledger: a.Ledger, Tenants: a.counted, Live: a.live, Now: a.Now, Log: a.Log})
 	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Count: a.Tally, Now: a.Now, Watch: a.Watch})
-	a.Spool = stream.NewSpool(a.Vault.Codec, a.path(dirTemp), inMemory)
+	a.Spool = stream.NewSpool(a.Vault.Codec, a.path(place.DirTemp), inMemory)
 	a.Flow = flow.New(flow.Rooms{Unwrap: unwrap.New(), Archive: a.Archive, Index: a.Index, Commit: a.Commit, Watch: a.Watch})
 	a.Ingest = ingest.New(ingest.Deps{
 		DB: a.DB, Path: a.Flow, Known: a.Commit, Keys: a.Master, Trail: a.Trail, Count: a.Tally, Spool: a.Spool, Log: a.Log, Now: a.Now,

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"siegel/internal/app/config"
+	"siegel/internal/app/place"
 	"siegel/internal/front/console"
 	"siegel/internal/kit/fault"
 	"siegel/internal/vault/ledger/stamping"
@@ -48,9 +49,9 @@ func (a *App) Doctor(ctx context.Context) []console.Finding {
 }
 
 func (a *App) checkModes() console.Finding {
-	names := []string{".", fileMaster, fileLedgerKey}
+	names := []string{".", place.FileMaster, place.FileLedgerKey}
 	if a.Node == nil {
-		names = append(names, fileControl)
+		names = append(names, place.FileControl)
 	}
 	for _, name := range names {
 		info, err := os.Stat(a.path(name))

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"siegel/internal/app/config"
+	"siegel/internal/app/place"
 	"siegel/internal/app/testparts"
 	"siegel/internal/archive"
 	"siegel/internal/kit/durable"
@@ -34,7 +35,7 @@ type Evidence struct {
 
 // createLedgerKey makes the key that signs the instance's logs.
 func createLedgerKey(dir, name string) error {
-	held, err := master.Open(filepath.Join(dir, fileMaster), secret.NewArena(1))
+	held, err := master.Open(filepath.Join(dir, place.FileMaster), secret.NewArena(1))
 	if err != nil {
 		return err
 	}
@@ -46,20 +47,20 @@ func createLedgerKey(dir, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := durable.CreateFile(filepath.Join(dir, fileLedgerKey), k.Box, 0o400); err != nil {
+	if err := durable.CreateFile(filepath.Join(dir, place.FileLedgerKey), k.Box, 0o400); err != nil {
 		return err
 	}
-	if err := durable.CreateFile(filepath.Join(dir, fileLedgerPEM), pem, 0o444); err != nil {
+	if err := durable.CreateFile(filepath.Join(dir, place.FileLedgerPEM), pem, 0o444); err != nil {
 		return err
 	}
-	return durable.CreateFile(filepath.Join(dir, fileLedgerPub), []byte(k.Public.String()+"\n"), 0o444)
+	return durable.CreateFile(filepath.Join(dir, place.FileLedgerPub), []byte(k.Public.String()+"\n"), 0o444)
 }
 
 // openLedger opens the signing key and the ledger, which believes what that key
 // signed.
 func (a *App) openLedger() error {
 	a.Evidence = &Evidence{}
-	box, err := os.ReadFile(a.path(fileLedgerKey))
+	box, err := os.ReadFile(a.path(place.FileLedgerKey))
 	if err != nil {
 		return fault.Because(fault.NotFound, "the file ledger.key is missing; without it no checkpoint can be signed", err)
 	}

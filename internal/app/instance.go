@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"siegel/internal/app/config"
-	"siegel/internal/app/kept"
+	"siegel/internal/app/place"
 	"siegel/internal/app/testparts"
 	"siegel/internal/kit/durable"
 	"siegel/internal/kit/fault"
@@ -26,24 +26,6 @@ type Instance struct {
 	Environment config.Environment `json:"environment"`
 	Created     time.Time          `json:"created"`
 }
-
-// Files of a data directory; docs/operations.md says what the loss of each
-// means.
-const (
-	fileInstance  = "instance.json"
-	fileMaster    = "master.key"
-	fileConfig    = "siegel.yaml"
-	fileControl   = kept.FileControl
-	fileLock      = "lock"
-	fileConsole   = "console.sock"
-	fileLedgerKey = "ledger.key"
-	fileLedgerPub = "ledger.pub"
-	fileLedgerPEM = "ledger.pem"
-	dirObjects    = kept.DirObjects
-	dirIndex      = "index"
-	dirTemp       = "tmp"
-	fileDemo      = "demo.mark" // the demo made the directory for itself
-)
 
 var nameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$`)
 
@@ -71,18 +53,18 @@ func Init(o InitOptions) (err error) {
 	if err := makeEmpty(o.Dir); err != nil {
 		return err
 	}
-	for _, dir := range []string{dirObjects, dirIndex, dirTemp} {
+	for _, dir := range []string{place.DirObjects, place.DirIndex, place.DirTemp} {
 		if err := durable.Mkdir(filepath.Join(o.Dir, dir), 0o700); err != nil {
 			return err
 		}
 	}
-	if err := master.Create(filepath.Join(o.Dir, fileMaster)); err != nil {
+	if err := master.Create(filepath.Join(o.Dir, place.FileMaster)); err != nil {
 		return err
 	}
 	if err := createLedgerKey(o.Dir, o.Name); err != nil {
 		return err
 	}
-	if err := durable.CreateFile(filepath.Join(o.Dir, fileConfig), []byte(config.Default), 0o600); err != nil {
+	if err := durable.CreateFile(filepath.Join(o.Dir, place.FileConfig), []byte(config.Default), 0o600); err != nil {
 		return err
 	}
 	if o.Environment == config.Test {
@@ -91,7 +73,7 @@ func Init(o InitOptions) (err error) {
 		}
 	}
 	if o.Demo {
-		if err := durable.CreateFile(filepath.Join(o.Dir, fileDemo), nil, 0o400); err != nil {
+		if err := durable.CreateFile(filepath.Join(o.Dir, place.FileDemo), nil, 0o400); err != nil {
 			return err
 		}
 	}
@@ -100,7 +82,7 @@ func Init(o InitOptions) (err error) {
 		return err
 	}
 	// The instance file comes last: with it the directory is whole.
-	return durable.CreateFile(filepath.Join(o.Dir, fileInstance), append(b, '\n'), 0o400)
+	return durable.CreateFile(filepath.Join(o.Dir, place.FileInstance), append(b, '\n'), 0o400)
 }
 
 func makeEmpty(dir string) error {
@@ -110,7 +92,7 @@ func makeEmpty(dir string) error {
 	if err := durable.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	if err := refuse(dir, false); err != nil {
+	if err := place.Refuse(dir, false); err != nil {
 		return err
 	}
 	return os.Chmod(dir, 0o700)
@@ -119,9 +101,9 @@ func makeEmpty(dir string) error {
 // ReadInstance reads what init fixed.
 func ReadInstance(dir string) (i Instance, err error) {
 	defer another(&err)
-	b, err := os.ReadFile(filepath.Join(dir, fileInstance))
+	b, err := os.ReadFile(filepath.Join(dir, place.FileInstance))
 	if errors.Is(err, os.ErrNotExist) {
-		return i, refuse(dir, true)
+		return i, place.Refuse(dir, true)
 	}
 	if err != nil {
 		return i, err
@@ -146,7 +128,7 @@ func another(err *error) {
 // lock takes the data directory for this process.
 func lock(dir string) (_ *os.File, err error) {
 	defer another(&err)
-	f, err := os.OpenFile(filepath.Join(dir, fileLock), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, place.FileLock), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +152,7 @@ func serving(dir string) bool {
 }
 
 // ConsoleSocket is where a running server of a data directory takes commands.
-func ConsoleSocket(dir string) string { return filepath.Join(dir, fileConsole) }
+func ConsoleSocket(dir string) string { return filepath.Join(dir, place.FileConsole) }
 
 // ConfigFile is the configuration of a data directory, or the one that was
 // named.
@@ -178,8 +160,8 @@ func ConfigFile(dir, named string) string {
 	if named != "" {
 		return named
 	}
-	return filepath.Join(dir, fileConfig)
+	return filepath.Join(dir, place.FileConfig)
 }
 
 // LedgerKeyFile is the public key that bundles are verified against.
-func LedgerKeyFile(dir string) string { return filepath.Join(dir, fileLedgerPub) }
+func LedgerKeyFile(dir string) string { return filepath.Join(dir, place.FileLedgerPub) }

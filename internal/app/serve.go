@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"siegel/internal/app/place"
 	"siegel/internal/flow/receive"
 	"siegel/internal/front/console"
 	"siegel/internal/front/health"
@@ -47,7 +48,7 @@ func NewServer(ctx context.Context, a *App) (_ *Server, err error) {
 		s.door.Close()
 		return nil, err
 	}
-	if s.console, err = listenConsole(a.path(fileConsole)); err != nil {
+	if s.console, err = listenConsole(a.path(place.FileConsole)); err != nil {
 		s.closeDoors()
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"siegel/internal/app/place"
 	"siegel/internal/flow/tally"
 	"siegel/internal/front/console"
 	"siegel/internal/kit/fault"
@@ -56,7 +57,7 @@ func (a *App) Space(ctx context.Context) (s console.Space, err error) {
 
 // databaseSize is how large the control database is in its file.
 func (a *App) databaseSize() (n int64) {
-	for _, name := range []string{fileControl, fileControl + "-wal"} {
+	for _, name := range []string{place.FileControl, place.FileControl + "-wal"} {
 		if info, err := os.Stat(a.path(name)); err == nil {
 			n += info.Size()
 		}

@@ -20,6 +20,7 @@ import (
 
 	"siegel/internal/app"
 	"siegel/internal/app/config"
+	"siegel/internal/app/place"
 	"siegel/internal/identity"
 	"siegel/internal/kit/durable"
 	"siegel/internal/kit/fault"
@@ -144,12 +145,12 @@ func (d *demo) prepare() (_ []*message, err error) {
 	if d.Dir, err = filepath.Abs(d.Dir); err != nil {
 		return nil, err
 	}
-	if !app.Fresh(d.Dir) {
+	if !place.Fresh(d.Dir) {
 		i, err := app.ReadInstance(d.Dir)
 		if err != nil {
 			return nil, err
 		}
-		if i.Environment != config.Test || !app.Demo(d.Dir) {
+		if i.Environment != config.Test || !place.Demo(d.Dir) {
 			return nil, fault.Newf(fault.Denied, "the demo did not make %s and leaves it alone; name an empty or missing directory with --data", d.Dir)
 		}
 	}
@@ -162,7 +163,7 @@ func (d *demo) prepare() (_ []*message, err error) {
 
 // open makes the data directory where it is missing and opens the doors.
 func (d *demo) open(ctx context.Context) (err error) {
-	if app.Fresh(d.Dir) {
+	if place.Fresh(d.Dir) {
 		d.tell("Making a data directory for a test environment in %s", d.Dir)
 		err := app.Init(app.InitOptions{Dir: d.Dir, Name: "siegel.demo.example", Environment: config.Test, Now: time.Now, Demo: true})
 		if err != nil {

@@ -1,4 +1,6 @@
-package app
+// Package place knows what lies in a data directory, and tells one from what else a
+// directory may hold.
+package place
 
 import (
 	"errors"
@@ -12,6 +14,24 @@ import (
 	"siegel/internal/app/kept"
 	"siegel/internal/kit/durable"
 	"siegel/internal/kit/fault"
+)
+
+// Files of a data directory; docs/operations.md says what the loss of each
+// means.
+const (
+	FileInstance  = "instance.json"
+	FileMaster    = "master.key"
+	FileConfig    = "siegel.yaml"
+	FileControl   = kept.FileControl
+	FileLock      = "lock"
+	FileConsole   = "console.sock"
+	FileLedgerKey = "ledger.key"
+	FileLedgerPub = "ledger.pub"
+	FileLedgerPEM = "ledger.pem"
+	DirObjects    = kept.DirObjects
+	DirIndex      = "index"
+	DirTemp       = "tmp"
+	FileDemo      = "demo.mark" // the demo made the directory for itself
 )
 
 // contents says what lies in a directory that is to be, or should be, a data
@@ -38,17 +58,17 @@ func look(dir string) (contents, error) {
 	has := func(name string) bool {
 		return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == name })
 	}
-	packs, err := kept.Holds(filepath.Join(dir, dirObjects))
+	packs, err := kept.Holds(filepath.Join(dir, DirObjects))
 	switch {
 	case err != nil:
 		return nothing, err
-	case has(fileInstance):
+	case has(FileInstance):
 		return whole, nil
-	case has(fileControl) || has(fileMaster) && packs:
+	case has(FileControl) || has(FileMaster) && packs:
 		return headless, nil
 	}
 	for _, e := range entries {
-		ours := []string{fileMaster, fileConfig, fileLedgerKey, fileLedgerPub, fileLedgerPEM, fileDemo, dirObjects, dirIndex, dirTemp, config.DirTest}
+		ours := []string{FileMaster, FileConfig, FileLedgerKey, FileLedgerPub, FileLedgerPEM, FileDemo, DirObjects, DirIndex, DirTemp, config.DirTest}
 		if !slices.Contains(ours, e.Name()) && !strings.HasPrefix(e.Name(), durable.TempPrefix) {
 			return foreign, nil
 		}
@@ -59,9 +79,9 @@ func look(dir string) (contents, error) {
 	return interrupted, nil
 }
 
-// refuse says why a directory is not what it has to be: a data directory, or
+// Refuse says why a directory is not what it has to be: a data directory, or
 // nothing that init would spoil.
-func refuse(dir string, wanted bool) error {
+func Refuse(dir string, wanted bool) error {
 	c, err := look(dir)
 	switch {
 	case err != nil:
@@ -85,7 +105,7 @@ func refuse(dir string, wanted bool) error {
 
 // Demo reports whether the demo made a data directory for itself.
 func Demo(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, fileDemo))
+	_, err := os.Stat(filepath.Join(dir, FileDemo))
 	return err == nil
 }
 
