@@ -177,7 +177,8 @@ func (c commands) personReset() *cobra.Command {
 	var dir string
 	cmd := c.Person(&cobra.Command{
 		Use: "reset ADDRESS", Args: c.Words("ADDRESS"), Short: c.Say("give an account a new key and code: for who forgot the password"),
-		Long: c.Say("Her role that reads the archive and her addresses end: no mail is sealed to her until a keeper assigns them again, and older mail stays unreadable for her until a keeper re-grants it."),
+		Long: c.Say("Her role that reads the archive and her addresses end: no mail is sealed to her until a keeper assigns them again, and older mail stays unreadable for her until a keeper re-grants it.") +
+			"\n\n" + c.Say("The last keeper is not reset: with her nobody would read the archive.") + " " + c.recoverHelp(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var r reset
 			if err := c.checkCodes(dir, args[0]); err != nil {
@@ -229,16 +230,13 @@ type requested struct {
 	Request *request `json:"request"`
 	Took    bool     `json:"took_archive,omitempty"`
 	Keepers *int     `json:"keepers,omitempty"`
+	console.Unheld
 }
 
-// fewKeepers warns where one keeper is left, or none.
+// fewKeepers warns where one keeper is left. The last one is not taken away.
 func (c commands) fewKeepers(left *int) {
-	switch {
-	case left == nil || *left > 1:
-	case *left == 1:
+	if left != nil && *left == 1 {
 		c.Print("Only one keeper is left: if that password is lost too, only the recovery kit helps. Request the role compliance for somebody else.")
-	default:
-		c.Print("No keeper is left: request the role compliance for somebody, then use the recovery kit with: siegel access recover REQUEST")
 	}
 }
 
@@ -249,7 +247,14 @@ func (c commands) requested(r requested, done string) error {
 			_, _ = fmt.Fprintln(c.Out, done)
 			return
 		}
-		c.Print("A keeper has to approve this: siegel access approve %s --as KEEPER", r.Request.ID)
+		switch {
+		case !r.Unheld.Unheld:
+			c.Print("A keeper has to approve this: siegel access approve %s --as KEEPER", r.Request.ID)
+		case r.Request.Value == "compliance":
+			c.Print("There is no keeper with a password who could approve this. Carry it out with the recovery kit: siegel access recover %s --recovery-file FILE", r.Request.ID)
+		default:
+			c.Print("There is no keeper with a password who could approve this. Request the role compliance for somebody first, and carry that out with the recovery kit: siegel access recover REQUEST --recovery-file FILE")
+		}
 		if r.Request.NotBefore != nil {
 			c.Print("You and this account come from one hand, less than 7 days ago: it can be approved from %s on, or another administrator asks.",
 				r.Request.NotBefore.Local().Format(moment))

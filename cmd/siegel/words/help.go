@@ -18,7 +18,9 @@ const width = 110
 func (w Words) help(cmd *cobra.Command, out io.Writer) {
 	_, _ = fmt.Fprintln(out, fold(sentence(cmd.Short), 0)) // the sink keeps the error
 	if cmd.Long != "" {
-		_, _ = fmt.Fprintln(out, "\n"+fold(cmd.Long, 0))
+		for part := range strings.SplitSeq(cmd.Long, "\n\n") {
+			_, _ = fmt.Fprintln(out, "\n"+fold(part, 0))
+		}
 	}
 	_, _ = fmt.Fprintf(out, "\n%s\n", w.Say("Usage:"))
 	var own, general pflag.FlagSet
