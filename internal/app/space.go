@@ -150,8 +150,8 @@ func (a *App) verifyTally(ctx context.Context, id mail.TenantID, name string) (c
 		}
 		problems = append(append(problems, fault.Newf(fault.Damaged, "the sources count %d sealed messages, the message log has %d from entry %d on", w.Sealed, w.Log, w.From)), odd...)
 	}
-	for _, p := range problems[:min(len(problems), maxProblems)] {
-		v.Problems = append(v.Problems, console.Problem{Index: -1, Err: p})
+	for _, p := range problems {
+		v.Add(console.Problem{Index: -1, Err: p})
 	}
 	return v, err
 }

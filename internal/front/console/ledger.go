@@ -76,9 +76,22 @@ type Verified struct {
 	Log         string    `json:"log"`
 	Depth       string    `json:"depth"` // sealed, opened
 	Entries     int64     `json:"entries"`
+	Signed      bool      `json:"signed"` // it is of a log, which is signed and stamped: the next two say how often
 	Checkpoints int       `json:"checkpoints"`
 	Stamps      int       `json:"stamps"`
-	Problems    []Problem `json:"problems"`
+	Found       int       `json:"found"`    // problems in all
+	Problems    []Problem `json:"problems"` // the first of them, [MaxProblems] at most
+}
+
+// MaxProblems bounds how many problems of one check are listed.
+const MaxProblems = 1000
+
+// Add counts a problem, and lists it where there is room.
+func (v *Verified) Add(p Problem) {
+	v.Found++
+	if len(v.Problems) < MaxProblems {
+		v.Problems = append(v.Problems, p)
+	}
 }
 
 // Problem is what does not verify.
