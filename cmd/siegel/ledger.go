@@ -126,11 +126,18 @@ func (c commands) export(ctx context.Context, dir string) error {
 	return c.Result(out, func() {
 		c.Print("The ledger is in %s.", dir)
 		for _, u := range out.Unsigned {
-			if u.Due == nil {
-				c.Print("The log %s is not in it: it has no entries yet.", u.Log)
-				continue
+			due := c.Say("soon")
+			if u.Due != nil {
+				due = u.Due.Local().Format(time.RFC3339)
 			}
-			c.Print("The log %s is not in it: it has no checkpoint yet. The first is due at %s; export again then.", u.Log, u.Due.Local().Format(time.RFC3339))
+			switch {
+			case u.Entries == 0:
+				c.Print("The log %s is not in it: it has no entries yet.", u.Log)
+			case u.Signed == 0:
+				c.Print("The log %s is not in it: it has no checkpoint yet. The first is due at %s; export again then.", u.Log, due)
+			default:
+				c.Print("Of the log %s only %d of %d {entry is|entries are} in it: a checkpoint covers no more yet. The next is due at %s; export again then.", u.Log, u.Signed, u.Entries, due)
+			}
 		}
 	})
 }

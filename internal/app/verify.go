@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"time"
 
 	"siegel/internal/archive"
 	"siegel/internal/audit"
@@ -13,7 +14,6 @@ import (
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
-	"siegel/internal/proto/entry"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/export"
 )
@@ -218,18 +218,28 @@ func (a *App) Export(ctx context.Context, tenant mail.TenantID, dir string) (con
 	}
 	for _, log := range unsigned {
 		u := console.Unsigned{Log: log}
-		text, _, err := a.Ledger.Entry(ctx, a.DB.Tenant(tenant), log, 0)
-		if err == nil {
-			e, err := entry.Parse(text)
-			if err != nil {
-				return out, err
-			}
-			due := e.Time.Add(a.Config.Ledger.CheckpointEvery)
-			u.Due = &due
-		} else if fault.Of(err) != fault.NotFound {
+		c, err := ledger.CoverageOf(ctx, a.DB.Tenant(tenant), log)
+		if err != nil && fault.Of(err) != fault.NotFound {
 			return out, err
 		}
+		u.Entries, u.Due = c.Size, a.due(c)
 		out.Unsigned = append(out.Unsigned, u)
 	}
+	for _, log := range ledger.Logs(tenant) {
+		c, err := ledger.CoverageOf(ctx, a.DB.Tenant(tenant), log)
+		if err == nil && c.Signed > 0 && c.Signed < c.Size {
+			out.Unsigned = append(out.Unsigned, console.Unsigned{Log: log, Signed: c.Signed, Entries: c.Size, Due: a.due(c)})
+		} else if err != nil && fault.Of(err) != fault.NotFound {
+			return out, err
+		}
+	}
 	return out, nil
+}
+
+// due is when a log's next checkpoint is due, nil where none is.
+func (a *App) due(c ledger.Coverage) *time.Time {
+	if at := c.Next(a.Config.Ledger.CheckpointEvery); !at.IsZero() {
+		return &at
+	}
+	return nil
 }

@@ -41,13 +41,15 @@ type Evidence interface {
 // Exported is a ledger that was written.
 type Exported struct {
 	Dir      string     `json:"dir"`
-	Unsigned []Unsigned `json:"unsigned"` // logs that are not in it
+	Unsigned []Unsigned `json:"unsigned"` // logs that are not in it, or not all of them
 }
 
-// Unsigned is a log without any checkpoint yet.
+// Unsigned is a log of which no checkpoint covers every entry yet.
 type Unsigned struct {
-	Log string     `json:"log"`
-	Due *time.Time `json:"due,omitempty"` // of its first checkpoint; nil where it has no entry
+	Log     string     `json:"log"`
+	Signed  int64      `json:"signed"`        // entries that a checkpoint covers, and that were written; without any the log is left out
+	Entries int64      `json:"entries"`       // that it has
+	Due     *time.Time `json:"due,omitempty"` // of its next checkpoint; nil where it has no entry
 }
 
 // Sentence is a text for users that waits for its language.
