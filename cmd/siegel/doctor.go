@@ -25,7 +25,7 @@ func (c commands) doctorCommand() *cobra.Command {
 					switch k.Name {
 					case "disk":
 						space++
-					case "database":
+					case "database", "objects":
 						reach++
 					case "configuration":
 						conf++

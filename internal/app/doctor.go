@@ -8,6 +8,7 @@ import (
 
 	"siegel/internal/app/checkup"
 	"siegel/internal/app/config"
+	"siegel/internal/app/kept"
 	"siegel/internal/front/console"
 	"siegel/internal/kit/fault"
 	"siegel/internal/vault/ledger/stamping"
@@ -41,7 +42,7 @@ func (a *App) Doctor(ctx context.Context) []console.Finding {
 		checkup.Server(a.serves.Load(), a.opened, a.Version), checkup.Configuration(ConfigFile(a.Dir, a.ConfigFile), CheckConfig(a.Dir, ConfigFile(a.Dir, a.ConfigFile))),
 		a.checkModes(), checkup.Disk(a.Dir), a.checkGrowth(ctx), a.checkClock(ctx), a.checkSigning(ctx), a.checkStamps(ctx), checkup.Swap(), checkup.Memory(),
 	}
-	list = slices.Concat(list, a.checkDatabase(ctx), a.checkNodes(ctx), a.checkTenants(ctx), a.checkAccess(ctx), a.checkDoors(ctx), a.checkSources(ctx), a.checkPacks(ctx))
+	list = slices.Concat(list, a.checkObjects(ctx), a.checkDatabase(ctx), a.checkNodes(ctx), a.checkTenants(ctx), a.checkAccess(ctx), a.checkDoors(ctx), a.checkSources(ctx), a.checkPacks(ctx))
 	if a.Instance.Environment == config.Test {
 		list = append(list, check("environment", warn, say("this is a test environment: its certificate and timestamps prove nothing"),
 			say("for production begin with siegel init --environment production")))
@@ -144,6 +145,15 @@ func (a *App) checkStamps(ctx context.Context) console.Finding {
 	default:
 		return check("timestamps", fine, say("the newest timestamp is of %s", s.Stamped.Format(time.RFC3339)), Sentence{})
 	}
+}
+
+// checkObjects looks whether the bucket answers.
+func (a *App) checkObjects(ctx context.Context) []console.Finding {
+	c := a.Config.Objects.S3
+	if c.Endpoint == "" {
+		return nil
+	}
+	return []console.Finding{checkup.Objects(c.Endpoint, kept.Reach(ctx, c, a.Store))}
 }
 
 // checkNodes looks for nodes that were killed, or answer nobody.

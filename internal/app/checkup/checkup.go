@@ -15,6 +15,7 @@ import (
 	"siegel/internal/app/settings"
 	"siegel/internal/archive"
 	"siegel/internal/front/console"
+	"siegel/internal/kit/fault"
 )
 
 // States of a finding.
@@ -148,6 +149,15 @@ func Nodes(list []console.Node, gone, idle string) (out []console.Finding) {
 		}
 	}
 	return append([]console.Finding{Check("nodes", Fine, Say("%d {node runs|nodes run}", run), console.Sentence{})}, out...)
+}
+
+// Objects says whether an object store answers: err is what it said.
+func Objects(endpoint string, err error) console.Finding {
+	if err == nil {
+		return Check("objects", Fine, Say("the object store %s answers", endpoint), console.Sentence{})
+	}
+	sentence, args := fault.Sentence(err)
+	return Check("objects", Bad, Say(sentence, args...), Say("mend that; mail waits with its senders until then"))
 }
 
 // Packs says whether the packs of a tenant that were looked for are there.
