@@ -110,6 +110,7 @@ type totals struct {
 	There    int64  `json:"there"`
 	Refused  int64  `json:"refused"`
 	Octets   int64  `json:"octets"`
+	Odd      int64  `json:"odd,omitempty"` // of this run: taken, although they do not begin like a message
 	DryRun   bool   `json:"dry_run,omitempty"`
 }
 
@@ -197,12 +198,16 @@ func (r *run) finish(t totals) error {
 	if more := t.Refused - int64(len(r.refused)); more > 0 && len(r.refused) == maxShown {
 		fmt.Fprintln(r.Err, r.Say("… and %d more; --report FILE has all of them", more))
 	}
+	t.Odd = r.odd
 	err := r.Result(t, func() {
 		if t.DryRun {
 			r.Print("%d {message|messages} would be taken (%s); %d refused", t.Accepted, size(t.Octets), t.Refused)
-			return
+		} else {
+			r.Print("%d accepted, %d already there, %d refused (%s)", t.Accepted, t.There, t.Refused, size(t.Octets))
 		}
-		r.Print("%d accepted, %d already there, %d refused (%s)", t.Accepted, t.There, t.Refused, size(t.Octets))
+		if t.Odd > 0 {
+			r.Print("Note: %d of them {does|do} not begin like a message, with a header field, and {is|are} kept as {it is|they are}; --report FILE names {it|them}.", t.Odd)
+		}
 	})
 	if err == nil && t.Refused > 0 {
 		err = &console.Error{Kind: "refused", Text: r.Say("%d {file or message was|files or messages were} refused", t.Refused)}
@@ -233,6 +238,7 @@ type reported struct {
 	Message string `json:"message,omitempty"`
 	SHA256  string `json:"sha256,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+	Note    string `json:"note,omitempty"`   // what is odd about what was taken
 	Folder  string `json:"folder,omitempty"` // of a Maildir
 	Flags   string `json:"flags,omitempty"`
 }

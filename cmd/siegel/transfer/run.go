@@ -33,6 +33,7 @@ type run struct {
 	waiting   []sent   // items whose outcome is not known, in order; guarded by mu
 	messages  int64    // that were settled; guarded by mu
 	octets    int64    // that were settled; guarded by mu
+	odd       int64    // that are in the archive and do not begin like a message; guarded by mu
 	refused   []string // the first lines of what was refused; guarded by mu
 	reportErr error    // guarded by mu
 	bar       bar      // guarded by mu
@@ -178,10 +179,18 @@ func (r *run) ended(err error) error {
 
 // push notes an item before it is sent.
 func (r *run) push(m message, why string, octets int64) {
-	l := reported{File: m.path, Offset: m.at, Reason: why, Folder: m.folder, Flags: m.flags}
+	l := reported{File: m.path, Offset: m.at, Reason: why, Note: r.noteOf(m), Folder: m.folder, Flags: m.flags}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.waiting = append(r.waiting, sent{l, octets})
+}
+
+// noteOf says what is odd about a message that is taken.
+func (r *run) noteOf(m message) string {
+	if m.odd {
+		return r.Say("it does not begin like a message")
+	}
+	return ""
 }
 
 // because says why the item that was sent last was refused.
@@ -206,6 +215,9 @@ func (r *run) told(o console.Outcome) {
 	if o.State != "refused" {
 		s.Message = o.Message.String()
 		r.messages++
+		if s.Note != "" {
+			r.odd++
+		}
 	} else if o.Reason != "" {
 		s.Reason = o.Reason
 	}
@@ -264,7 +276,10 @@ func (d *counter) take(m message, octets io.Reader, _ func() int64) error {
 	}
 	d.t.Accepted++
 	d.t.Octets += n
-	d.reportOne(reported{File: m.path, Offset: m.at, State: "accepted", Folder: m.folder, Flags: m.flags})
+	if m.odd {
+		d.odd++
+	}
+	d.reportOne(reported{File: m.path, Offset: m.at, State: "accepted", Note: d.noteOf(m), Folder: m.folder, Flags: m.flags})
 	return d.unreported(nil)
 }
 
