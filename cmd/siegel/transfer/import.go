@@ -69,6 +69,9 @@ func (c Commands) runImport(ctx context.Context, o importing, args []string) (er
 		}
 		run.paths = append(run.paths, path)
 	}
+	if err := run.something(); err != nil {
+		return err
+	}
 	if o.report != "" {
 		file, err := os.OpenFile(o.report, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {

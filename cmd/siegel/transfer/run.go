@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -234,6 +236,24 @@ func cursorOf(s spot) []byte {
 	return b
 }
 
+// something fails where a path is not there, or nothing is in any of them that could
+// be mail: before anything begins.
+func (r *run) something() error {
+	for _, path := range r.paths {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return &console.Error{Kind: "not-found", Text: r.Say("there is no file or folder %s; nothing was imported", path)}
+		}
+	}
+	there := errors.New("there is something")
+	w := &walker{say: r.Say, batch: namesAtOnce, found: func(file) error { return there }}
+	for i, path := range r.paths {
+		if err := w.argument(i, path, 0); err != nil {
+			return nil //nolint:nilerr // there is something, or walk says why it cannot be read
+		}
+	}
+	return cli.Usage(r.Say("there is no file in %s; nothing was imported", strings.Join(r.paths, " ")))
+}
+
 // measure counts the octets of all files, for the bar.
 func (r *run) measure() {
 	total := int64(0)
@@ -248,7 +268,11 @@ func (r *run) measure() {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.bar = bar{w: r.Out, say: r.Say, total: total, before: r.base, begun: time.Now()}
+	before := r.base
+	if r.cursor != nil {
+		before += max(0, r.cursor.Offset) // the part of an mbox that an earlier run has read
+	}
+	r.bar = bar{w: r.Out, say: r.Say, total: total, before: before, begun: time.Now()}
 }
 
 // dry reads everything and counts.

@@ -17,6 +17,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"siegel/cmd/siegel/cli"
 	"siegel/cmd/siegel/transfer/part"
 	"siegel/internal/front/console"
 	"siegel/internal/mail"
@@ -424,5 +425,18 @@ func TestSteady(t *testing.T) {
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// The rate of an import that goes on is that of this run, also in the middle of an
+// mbox.
+func TestMeasureGoesOn(t *testing.T) {
+	r := &run{CLI: new(cli.CLI), ctx: t.Context(), paths: []string{t.TempDir()}, base: 1000, cursor: &spot{Offset: 500}}
+	if r.measure(); r.bar.before != 1500 {
+		t.Errorf("octets of an earlier run: %d", r.bar.before)
+	}
+	r.cursor.Offset = done
+	if r.measure(); r.bar.before != 1000 {
+		t.Errorf("octets of an earlier run, between files: %d", r.bar.before)
 	}
 }
