@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,6 +103,7 @@ type outgoing struct {
 	secret string
 	to     []age.Recipient
 	undo   []func() error // takes away what was made for an export that did not begin
+	made   []func() error // takes away what was made, in order, where there was nothing to export
 	packer *packer
 	bar    bar
 }
@@ -145,6 +147,8 @@ func (x *outgoing) check() error {
 		return cli.Usage(x.Say("--recipients goes with --encrypt age"))
 	case x.o.secretFile != "" && (x.o.encrypt == "none" || x.o.recipients != ""):
 		return cli.Usage(x.Say("--secret-file goes with a password: --encrypt zip, or age without --recipients"))
+	case x.o.secretFile != "" && within(x.o.to, x.o.secretFile):
+		return cli.Usage(x.Say("--secret-file would lie in the folder of the export: whoever got that would have the password with it; name a file elsewhere"))
 	case x.o.part < 1 || x.o.part > maxPart:
 		return cli.Usage(x.Say("--part takes a number from 1 to %d", maxPart))
 	default:
@@ -214,6 +218,9 @@ func (x *outgoing) run(ctx context.Context, client *client.Client) error {
 		return err
 	}
 	x.state.Done = true
+	if x.state.Parts == 0 {
+		return errors.Join(x.nothing(), x.report())
+	}
 	if err := x.save(); err != nil {
 		return err
 	}
@@ -241,8 +248,18 @@ func (x *outgoing) begun(e console.ExportBegun) error {
 	if err := errors.Join(part.Sweep(x.o.to, x.state.Parts+1), x.save()); err != nil {
 		return err
 	}
-	x.undo = nil
+	x.made, x.undo = x.undo, nil
 	return nil
+}
+
+// nothing takes away what was made for an export without any message: folder and
+// password would look as if something were in them.
+func (x *outgoing) nothing() error {
+	err := os.Remove(x.path(nameState))
+	for _, f := range slices.Backward(x.made) {
+		err = errors.Join(err, f())
+	}
+	return err
 }
 
 func (x *outgoing) tick(octets, messages int64) { x.bar.show(time.Now(), octets, messages) }
@@ -280,7 +297,12 @@ func (x *outgoing) save() error {
 func (x *outgoing) report() error {
 	s := x.state
 	err := x.Result(s, func() {
+		if s.Parts == 0 {
+			x.Print("There is no message to export: nothing was written.")
+			return
+		}
 		x.Print("%d {message|messages} in %d {part|parts} in %s (%s)", s.Messages, s.Parts, x.o.to, size(s.Octets))
+		x.howToOpen()
 	})
 	if err != nil {
 		return err
@@ -296,6 +318,42 @@ func (x *outgoing) report() error {
 		return nil
 	}
 	return &console.Error{Kind: "damaged", Text: strings.Join(bad, "\n")}
+}
+
+// howToOpen says what opens the parts, and where the password is.
+func (x *outgoing) howToOpen() {
+	switch {
+	case x.o.encrypt == "none":
+	case x.o.recipients != "":
+		x.Print("age -d -i KEY opens the parts, with the key of a recipient.")
+	case x.o.encrypt == "age" && x.o.secretFile == "":
+		x.Print("age -d opens the parts, with the password that was shown above.")
+	case x.o.encrypt == "age":
+		x.Print("age -d opens the parts; the password is in %s. Give it on by another way than the parts.", x.o.secretFile)
+	case x.o.secretFile == "":
+		x.Print("7-Zip opens the parts, with the password that was shown above.")
+	default:
+		x.Print("7-Zip opens the parts; the password is in %s. Give it on by another way than the parts.", x.o.secretFile)
+	}
+}
+
+// within reports whether a file would lie in a folder, links followed as far as there
+// is something.
+func within(folder, file string) bool {
+	whole := func(path string) string {
+		path, err := filepath.Abs(path)
+		if err != nil {
+			return path
+		}
+		for rest := ""; ; {
+			if found, err := filepath.EvalSymlinks(path); err == nil || path == filepath.Dir(path) {
+				return filepath.Join(found, rest)
+			}
+			path, rest = filepath.Dir(path), filepath.Join(filepath.Base(path), rest)
+		}
+	}
+	rel, err := filepath.Rel(whole(folder), whole(file))
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
 }
 
 // notSearched says that what was searched for may be more than what the parts have.
