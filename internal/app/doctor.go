@@ -168,7 +168,8 @@ func (a *App) checkNodes(ctx context.Context) []console.Finding {
 	return checkup.Nodes(list, node.Gone, node.Idle)
 }
 
-// checkDoors looks for sources that find the journal door shut.
+// checkDoors looks for sources that find the journal door shut, or hand in something
+// else than they are registered for.
 func (a *App) checkDoors(ctx context.Context) (list []console.Finding) {
 	tenants, err := a.Identity.Tenants(ctx)
 	if err != nil {
@@ -177,8 +178,12 @@ func (a *App) checkDoors(ctx context.Context) (list []console.Finding) {
 	j := a.Config.Journal
 	for _, t := range tenants {
 		sources, err := a.Identity.Sources().All(ctx, a.DB.Tenant(t.ID))
-		if err == nil { // else checkSources says it
-			list = append(list, checkup.Doors(len(j.Listen)+len(j.ListenTLS) > 0, t.Name, len(sources))...)
+		if err != nil {
+			continue // checkSources says it
+		}
+		list = append(list, checkup.Doors(len(j.Listen)+len(j.ListenTLS) > 0, t.Name, len(sources))...)
+		if states, err := a.Tally.Of(ctx, t.ID); err == nil {
+			list = append(list, checkup.Forms(t.Name, sources, states)...)
 		}
 	}
 	return list

@@ -29,7 +29,7 @@ func (a *App) Space(ctx context.Context) (s console.Space, err error) {
 	if err != nil {
 		return s, err
 	}
-	var perDay, messages float64
+	var perDay, messages, young float64
 	var all int64
 	for _, t := range tenants {
 		g, err := a.Tally.Growth(ctx, t.ID)
@@ -43,11 +43,15 @@ func (a *App) Space(ctx context.Context) (s console.Space, err error) {
 		all += n
 		perDay += float64(g.Stored) / g.Days
 		messages += float64(g.Messages) / g.Days
+		if g.Young {
+			young += float64(g.Stored) / g.Days
+		}
 	}
+	s.Young = 2*young > perDay
 	if a.Node == nil && all > 0 {
 		perDay += messages * float64(a.databaseSize()) / float64(all)
 	}
-	if s.PerDay = int64(perDay); s.PerDay > 0 {
+	if s.PerDay = int64(perDay); s.PerDay > 0 && !s.Young {
 		days := s.Free / s.PerDay
 		s.Days = &days
 	}
@@ -90,6 +94,8 @@ func (a *App) checkGrowth(ctx context.Context) console.Finding {
 		return check("disk", bad, say("it cannot be told how the archive grows"), say("run siegel ledger verify"))
 	case s.Store:
 		return check("disk", fine, say("the objects lie in a bucket: how much it takes, its store decides"), Sentence{})
+	case s.Young:
+		return check("disk", fine, say("less than a day of mail was counted: how long the disk lasts cannot be told yet"), Sentence{})
 	case s.Days == nil || *s.Days > aLongTime:
 		return check("disk", fine, say("at the rate of the last 7 days the disk lasts for years"), Sentence{})
 	case *s.Days < tinyDays:

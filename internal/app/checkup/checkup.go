@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,8 +15,11 @@ import (
 
 	"siegel/internal/app/settings"
 	"siegel/internal/archive"
+	"siegel/internal/flow/tally"
 	"siegel/internal/front/console"
+	"siegel/internal/identity/source"
 	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
 )
 
 // States of a finding.
@@ -130,6 +134,22 @@ func Doors(open bool, tenant string, sources int) []console.Finding {
 	}
 	return []console.Finding{Check("doors", Warn, Say("tenant %s has %d registered {source|sources}, and the journal door is shut: what they send is not taken", tenant, sources),
 		Say("set journal.listen or journal.listen_tls, and start the server again (docs/journal.md)"))}
+}
+
+// Forms finds sources that are registered for journal reports and hand in messages as
+// they are: their envelopes are lost.
+func Forms(tenant string, sources []source.Listed, states []tally.State) (out []console.Finding) {
+	for _, one := range sources {
+		i := slices.IndexFunc(states, func(s tally.State) bool { return s.Source == one.ID.String() })
+		if one.Form != mail.Reports || i < 0 {
+			continue
+		}
+		if n := states[i].Week.Plain(); n > 0 {
+			out = append(out, Check("sources", Warn, Say("in 7 days %d {message|messages} of the source %s (tenant %s) {was|were} no journal {report|reports}", n, one.Name, tenant),
+				Say("for plain copies remove it and register it again with --form copies (docs/journal.md)")))
+		}
+	}
+	return out
 }
 
 // Nodes says which nodes run, and which are silent. gone and idle are the states of
