@@ -17,7 +17,9 @@ import (
 	"golang.org/x/term"
 
 	"siegel/cmd/siegel/cli"
+	"siegel/cmd/siegel/target"
 	"siegel/cmd/siegel/transfer/part"
+	"siegel/cmd/siegel/transfer/progress"
 	"siegel/internal/front/console"
 	"siegel/internal/front/console/client"
 	"siegel/internal/kit/durable"
@@ -105,7 +107,7 @@ type outgoing struct {
 	undo   []func() error // takes away what was made for an export that did not begin
 	made   []func() error // takes away what was made, in order, where there was nothing to export
 	packer *packer
-	bar    bar
+	bar    progress.Bar
 }
 
 func (c Commands) runExport(ctx context.Context, o exporting, query string) (err error) {
@@ -147,7 +149,7 @@ func (x *outgoing) check() error {
 		return cli.Usage(x.Say("--recipients goes with --encrypt age"))
 	case x.o.secretFile != "" && (x.o.encrypt == "none" || x.o.recipients != ""):
 		return cli.Usage(x.Say("--secret-file goes with a password: --encrypt zip, or age without --recipients"))
-	case x.o.secretFile != "" && within(x.o.to, x.o.secretFile):
+	case x.o.secretFile != "" && target.Within(x.o.to, x.o.secretFile):
 		return cli.Usage(x.Say("--secret-file would lie in the folder of the export: whoever got that would have the password with it; name a file elsewhere"))
 	case x.o.part < 1 || x.o.part > maxPart:
 		return cli.Usage(x.Say("--part takes a number from 1 to %d", maxPart))
@@ -209,7 +211,7 @@ func (x *outgoing) run(ctx context.Context, client *client.Client) error {
 	if err == nil {
 		err = x.packer.close()
 	}
-	x.bar.clear()
+	x.bar.Clear()
 	if err != nil {
 		err = errors.Join(err, x.packer.abort())
 		if !x.state.Export.IsZero() {
@@ -230,7 +232,7 @@ func (x *outgoing) run(ctx context.Context, client *client.Client) error {
 // begun notes what is exported before anything of it comes.
 func (x *outgoing) begun(e console.ExportBegun) error {
 	if term.IsTerminal(int(x.Out.Fd())) && !x.JSON {
-		x.bar = bar{w: x.Out, say: x.Say, total: e.Octets, before: x.state.Octets, begun: time.Now()}
+		x.bar = progress.Bar{W: x.Out, Say: x.Say, Total: e.Octets, Before: x.state.Octets, Begun: time.Now()}
 	}
 	if e.Damaged > 0 && x.query != "" {
 		x.state.NotSearched = max(x.state.NotSearched, e.Damaged)
@@ -262,7 +264,7 @@ func (x *outgoing) nothing() error {
 	return err
 }
 
-func (x *outgoing) tick(octets, messages int64) { x.bar.show(time.Now(), octets, messages) }
+func (x *outgoing) tick(octets, messages int64) { x.bar.Show(time.Now(), octets, messages) }
 
 // begin begins a part.
 func (x *outgoing) begin(number int) (part.Tree, error) {
@@ -301,7 +303,7 @@ func (x *outgoing) report() error {
 			x.Print("There is no message to export: nothing was written.")
 			return
 		}
-		x.Print("%d {message|messages} in %d {part|parts} in %s (%s)", s.Messages, s.Parts, x.o.to, size(s.Octets))
+		x.Print("%d {message|messages} in %d {part|parts} in %s (%s)", s.Messages, s.Parts, x.o.to, progress.Size(s.Octets))
 		x.howToOpen()
 	})
 	if err != nil {
@@ -335,25 +337,6 @@ func (x *outgoing) howToOpen() {
 	default:
 		x.Print("7-Zip opens the parts; the password is in %s. Give it on by another way than the parts.", x.o.secretFile)
 	}
-}
-
-// within reports whether a file would lie in a folder, links followed as far as there
-// is something.
-func within(folder, file string) bool {
-	whole := func(path string) string {
-		path, err := filepath.Abs(path)
-		if err != nil {
-			return path
-		}
-		for rest := ""; ; {
-			if found, err := filepath.EvalSymlinks(path); err == nil || path == filepath.Dir(path) {
-				return filepath.Join(found, rest)
-			}
-			path, rest = filepath.Dir(path), filepath.Join(filepath.Base(path), rest)
-		}
-	}
-	rel, err := filepath.Rel(whole(folder), whole(file))
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
 }
 
 // notSearched says that what was searched for may be more than what the parts have.

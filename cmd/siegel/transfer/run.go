@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"siegel/cmd/siegel/cli"
+	"siegel/cmd/siegel/transfer/progress"
 	"siegel/internal/front/console"
 	"siegel/internal/front/console/client"
 	"siegel/internal/proto/mbox"
@@ -32,13 +33,13 @@ type run struct {
 	base   int64 // octets of files that are done
 
 	mu        sync.Mutex
-	waiting   []sent   // items whose outcome is not known, in order; guarded by mu
-	messages  int64    // that were settled; guarded by mu
-	octets    int64    // that were settled; guarded by mu
-	odd       int64    // that are in the archive and do not begin like a message; guarded by mu
-	refused   []string // the first lines of what was refused; guarded by mu
-	reportErr error    // guarded by mu
-	bar       bar      // guarded by mu
+	waiting   []sent       // items whose outcome is not known, in order; guarded by mu
+	messages  int64        // that were settled; guarded by mu
+	octets    int64        // that were settled; guarded by mu
+	odd       int64        // that are in the archive and do not begin like a message; guarded by mu
+	refused   []string     // the first lines of what was refused; guarded by mu
+	reportErr error        // guarded by mu
+	bar       progress.Bar // guarded by mu
 }
 
 // sent is an item whose outcome is not known yet.
@@ -114,7 +115,7 @@ func (r *run) note(path string, v mbox.Variant, why mbox.Why) {
 	if !r.JSON {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.bar.clear()
+		r.bar.Clear()
 		_, _ = io.WriteString(r.Err, r.Say(said[why], path, string(v))+"\n")
 	}
 }
@@ -225,7 +226,7 @@ func (r *run) told(o console.Outcome) {
 	}
 	r.octets = max(r.octets, s.octets)
 	r.reportOne(s.reported)
-	r.bar.show(time.Now(), r.octets, r.messages)
+	r.bar.Show(time.Now(), r.octets, r.messages)
 }
 
 func cursorOf(s spot) []byte {
@@ -272,7 +273,7 @@ func (r *run) measure() {
 	if r.cursor != nil {
 		before += max(0, r.cursor.Offset) // the part of an mbox that an earlier run has read
 	}
-	r.bar = bar{w: r.Out, say: r.Say, total: total, before: before, begun: time.Now()}
+	r.bar = progress.Bar{W: r.Out, Say: r.Say, Total: total, Before: before, Begun: time.Now()}
 }
 
 // dry reads everything and counts.
