@@ -115,7 +115,13 @@ func (c commands) personAccept() *cobra.Command {
 			if err := c.Call(cmd.Context(), "person/accept", body, nil, nil); err != nil {
 				return err
 			}
-			return c.Result(map[string]string{"email": args[0]}, func() { c.Print("Your password is set. You can sign in with --as %s.", args[0]) })
+			return c.Result(map[string]string{"email": args[0]}, func() {
+				with := args[0]
+				if c.Tenant != "" {
+					with += " --tenant " + c.Tenant
+				}
+				c.Print("Your password is set. You can sign in with --as %s.", with)
+			})
 		},
 	}, c.Say("file with the new password (default: ask)"))
 	cmd.Flags().StringVar(&codeFile, "code-file", "", c.Say("file with the code (default: ask)"))
