@@ -9,6 +9,7 @@ import (
 
 	"siegel/cmd/siegel/cli"
 	"siegel/internal/front/console"
+	"siegel/internal/kit/fault"
 )
 
 func (c commands) personCommand() *cobra.Command {
@@ -133,20 +134,29 @@ func (c commands) passwordRules() string {
 	return c.Say("A password has at least %d characters in one line, among them an upper-case letter, a lower-case letter, a digit and a special character.", console.MinPassword)
 }
 
-// newPassword reads a new password, twice from a terminal.
+// newPassword reads a new password: from a file, or twice from a terminal, until it is
+// good enough and the same both times.
 func (c commands) newPassword(option, file string) (string, error) {
-	if file == "" && term.IsTerminal(int(c.In.Fd())) {
-		fmt.Fprintln(c.Err, c.passwordRules())
+	if file != "" || !term.IsTerminal(int(c.In.Fd())) {
+		return c.Secret(option, file, "")
 	}
-	first, err := c.Secret(option, file, c.Say("New password: "))
-	if err != nil || file != "" {
-		return first, err
+	fmt.Fprintln(c.Err, c.passwordRules())
+	for {
+		first, err := c.Secret(option, "", c.Say("New password: "))
+		if err != nil {
+			return "", err
+		}
+		if err := console.CheckPassword(first); err != nil {
+			sentence, args := fault.Sentence(err)
+			fmt.Fprintln(c.Err, c.Say(sentence, args...))
+			continue
+		}
+		second, err := c.Secret(option, "", c.Say("Once more: "))
+		if err != nil || first == second {
+			return first, err
+		}
+		fmt.Fprintln(c.Err, c.Say("The two passwords differ."))
 	}
-	second, err := c.Secret(option, "", c.Say("Once more: "))
-	if err == nil && first != second {
-		err = cli.Usage(c.Say("the two passwords differ; nothing was changed"))
-	}
-	return first, err
 }
 
 func (c commands) personPassword() *cobra.Command {

@@ -235,6 +235,10 @@ func CheckCode(code string) error {
 	return err
 }
 
+// CheckPassword fails with kind Invalid where a password is not good enough, so that
+// who types it is asked again at once.
+func CheckPassword(p string) error { return credential.CheckPassword([]byte(p)) }
+
 func (c *Console) personAccept(ctx context.Context, k *call) (any, error) {
 	var r Accept
 	if err := k.read(&r); err != nil {
