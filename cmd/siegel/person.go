@@ -328,6 +328,8 @@ func (c commands) personRegrant() *cobra.Command {
 func (c commands) personRemove() *cobra.Command {
 	return c.Person(&cobra.Command{
 		Use: "remove ADDRESS", Args: c.Words("ADDRESS"), Short: c.Say("end an account"),
+		Long: c.Say("What goes, at once: her password and sessions, her access to the archive, her addresses (no mail is sealed to her from then on), and open requests of hers and for her.") +
+			"\n\n" + c.Say("What stays: all mail, which the keepers read as before; what was sealed to her stays sealed to a key that nobody opens any more. The account stays listed as removed, and what she did stays in the audit log. Who is invited again is somebody new, whom a keeper gives the older mail with siegel person regrant."),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var r requested
 			if err := c.about(cmd, "person/remove", console.Person{Email: args[0]}, &r, nil); err != nil {

@@ -100,9 +100,9 @@ func (w Words) left(f *pflag.Flag) string {
 // value is the word for what an option takes.
 func (w Words) value(f *pflag.Flag) string {
 	switch f.Name {
-	case "data", "messages", "codes":
+	case "data", "messages", "codes", "to":
 		return w.Say("FOLDER")
-	case "as", "person", "administrator", "keeper", "auditor", "reader", "add", "remove":
+	case "as", "person", "administrator", "keeper", "auditor", "reader", "add", "remove", "address", "for":
 		return w.Say("ADDRESS")
 	case "role":
 		return w.Say("ROLE")
@@ -114,8 +114,10 @@ func (w Words) value(f *pflag.Flag) string {
 		return w.Say("DAY")
 	case "what":
 		return w.Say("EVENT")
-	case "config", "output":
+	case "config", "output", "certificate", "report", "recipients":
 		return w.Say("FILE")
+	case "network":
+		return w.Say("NETWORK")
 	}
 	switch {
 	case strings.HasSuffix(f.Name, "-file"):
