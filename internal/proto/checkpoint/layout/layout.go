@@ -144,7 +144,7 @@ func (v *verifier) read(name string) ([]byte, error) {
 		return nil, wrong(err, "%s cannot be read", "%s ist nicht zu lesen", name)
 	}
 	if info.Size() > maxFile {
-		return nil, wrong(nil, "%s has %d octets", "%s hat %d Oktette", name, info.Size())
+		return nil, wrong(nil, "%s has %d octets", "%s hat %d Bytes", name, info.Size())
 	}
 	b, err := fs.ReadFile(v.files, name)
 	if err != nil {
