@@ -195,6 +195,30 @@ func TestWordsTypedWrong(t *testing.T) {
 	}
 }
 
+// A demo that is interrupted before its last step has not held what it shows.
+func TestDemoInterrupted(t *testing.T) {
+	siegel := filepath.Join(programs(t), "siegel")
+	dir := t.TempDir()
+	mail := filepath.Join(dir, "mail")
+	if err := os.Mkdir(mail, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 300 {
+		if err := os.WriteFile(filepath.Join(mail, fmt.Sprintf("%d.eml", i)), fmt.Appendf(nil, "From: a@b.example\nSubject: number %d\n\nx\n", i), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	term := newTerminal(t)
+	cmd := term.start(t, dir, siegel, "demo", "--data", "demo", "--messages", mail, "--once")
+	term.until(t, "Delivering")
+	if _, err := term.screen.WriteString("\x03"); err != nil {
+		t.Fatal(err)
+	}
+	if got := term.ended(t, cmd); got != 130 {
+		t.Errorf("exit status %d, want 130: %q", got, term.all.String())
+	}
+}
+
 // A new password that is not good enough, or typed otherwise the second time, is asked
 // for again, and the code is not (EX-19).
 func TestPasswordAskedAgain(t *testing.T) {
