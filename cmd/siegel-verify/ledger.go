@@ -43,7 +43,7 @@ func (c *cli) ledger(dir string, key *checkpoint.Key) int {
 		}
 		own, err := checkpoint.ParseKey(string(b))
 		if err != nil {
-			return c.file(fmt.Errorf("%s: %w", layout.FileKey, err))
+			return c.file(c.noKey(filepath.Join(dir, layout.FileKey)))
 		}
 		key, r.Verdict = &own, bundle.Consistent
 	}

@@ -11,7 +11,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"strings"
 
 	"siegel/internal/kit/text"
 	"siegel/internal/proto/bundle"
@@ -178,14 +180,46 @@ func (c *cli) parse(args []string) (names []string, err error) {
 
 // wrong says that the call is wrong.
 func (c *cli) wrong(err error) int {
-	fmt.Fprintf(c.err, "siegel-verify: %s: %v\n", c.say("the command line cannot be read", "der Aufruf ist nicht zu verstehen"), err)
+	what := err.Error()
+	if name, ok := strings.CutPrefix(what, "flag provided but not defined: -"); ok {
+		what = fmt.Sprintf(c.say("there is no option --%s", "es gibt keine Option --%s"), strings.TrimPrefix(name, "-"))
+	} else if name, ok := strings.CutPrefix(what, "flag needs an argument: -"); ok {
+		what = fmt.Sprintf(c.say("the option --%s needs a value", "die Option --%s braucht einen Wert"), strings.TrimPrefix(name, "-"))
+	} else {
+		what = c.say("the command line cannot be read", "der Aufruf ist nicht zu verstehen") + ": " + what
+	}
+	fmt.Fprintf(c.err, "siegel-verify: %s; %s\n", what, c.say("siegel-verify --help says what it takes", "siegel-verify --help sagt, was es annimmt"))
 	return statusUsage
 }
 
 // file says that a file is wrong.
 func (c *cli) file(err error) int {
-	fmt.Fprintf(c.err, "siegel-verify: %s: %v\n", c.say("this file cannot be used", "diese Datei ist nicht verwendbar"), err)
+	fmt.Fprintf(c.err, "siegel-verify: %s\n", c.why(err))
 	return statusUsage
+}
+
+// said is an error in the user's language.
+type said string
+
+// Error implements error.
+func (s said) Error() string { return string(s) }
+
+// why says in a plain sentence what is wrong with a file.
+func (c *cli) why(err error) string {
+	var at *fs.PathError
+	plain, is := errors.AsType[said](err)
+	switch {
+	case is:
+		return string(plain)
+	case !errors.As(err, &at):
+		return c.say("this file cannot be used", "diese Datei ist nicht verwendbar") + ": " + err.Error()
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Sprintf(c.say("there is no file or folder %s", "es gibt keine Datei und keinen Ordner %s"), at.Path)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Sprintf(c.say("you may not read %s", "Sie dürfen %s nicht lesen"), at.Path)
+	default:
+		return fmt.Sprintf(c.say("%s cannot be read", "%s ist nicht lesbar"), at.Path)
+	}
 }
 
 // readKey returns nil where no key was given.
@@ -199,13 +233,18 @@ func (c *cli) readKey() (*checkpoint.Key, error) {
 	}
 	k, err := checkpoint.ParseKey(string(b))
 	if err != nil && bytes.HasPrefix(bytes.TrimSpace(b), []byte("-----BEGIN")) {
-		return nil, fmt.Errorf("%s: %s", c.key, c.say("this is a PEM file; give ledger.pub, which lies beside ledger.pem and has the name of the archive in it",
+		return nil, said(c.key + ": " + c.say("this is a PEM file; give ledger.pub, which lies beside ledger.pem and has the name of the archive in it",
 			"das ist eine PEM-Datei; geben Sie ledger.pub an, das neben ledger.pem liegt und den Namen des Archivs enthält"))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.key, err)
+		return nil, c.noKey(c.key)
 	}
 	return &k, nil
+}
+
+// noKey is the error of a file that has no key of a ledger in it.
+func (c *cli) noKey(file string) error {
+	return said(fmt.Sprintf(c.say("%s is no public key of a ledger; it is one line, as in ledger.pub", "%s ist kein öffentlicher Schlüssel eines Journals; der ist eine Zeile, wie in ledger.pub"), file))
 }
 
 func (c *cli) bundle(name string, key *checkpoint.Key) int {
@@ -213,11 +252,11 @@ func (c *cli) bundle(name string, key *checkpoint.Key) int {
 	v := stamp.Verifier{}
 	if c.roots != "" {
 		b, err := os.ReadFile(c.roots)
-		if err == nil {
-			v.Roots, err = stamp.ParseCertificates(b)
-		}
 		if err != nil {
-			return c.file(fmt.Errorf("%s: %w", c.roots, err))
+			return c.file(err)
+		}
+		if v.Roots, err = stamp.ParseCertificates(b); err != nil {
+			return c.file(said(fmt.Sprintf(c.say("%s has no certificates in PEM that can be read", "%s hat keine lesbaren Zertifikate in PEM"), c.roots)))
 		}
 	}
 	trust.Stamps = v

@@ -165,8 +165,17 @@ func TestLedger(t *testing.T) {
 	lang = text.German
 	run(1, "Eintrag 0 ist nicht der eingetragene", "--ledger-key", key)
 	run(1, "ABGELEHNT", "--ledger-key", key)
-	run(2, "diese Datei ist nicht verwendbar", "--ledger-key", "absent")
-	run(2, "der Aufruf ist nicht zu verstehen", "--nonsense")
+	run(2, "es gibt keine Datei und keinen Ordner absent\n", "--ledger-key", "absent")
+	run(2, "ist kein öffentlicher Schlüssel eines Journals", "--ledger-key", write(t, "x", []byte("x")))
+	run(2, "es gibt keine Option --nonsense; siegel-verify --help sagt, was es annimmt", "--nonsense")
+	run(2, "die Option --ledger-key braucht einen Wert", "--ledger-key")
+	if err := os.Remove(filepath.Join(dir, "audit", "checkpoint")); err != nil {
+		t.Fatal(err)
+	}
+	run(1, "die Datei fehlt\n", "--ledger-key", key)
+	lang = text.English
+	run(2, "there is no file or folder absent\n", "--ledger-key", "absent")
+	run(2, "there is no option --nonsense; siegel-verify --help", "--nonsense")
 }
 
 // packedAgain is a bundle as a program for ZIP files writes it.

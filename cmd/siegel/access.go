@@ -39,13 +39,17 @@ func (c commands) accessRequest() *cobra.Command {
 	cmd := c.Person(&cobra.Command{
 		Use: "request ADDRESS", Args: c.Words("ADDRESS"), Short: c.Say("ask the keepers to give a person the archive (an administrator)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var r request
+			var r struct {
+				request
+				console.Unheld
+			}
 			if err := c.about(cmd, "access/request", console.Person{Email: args[0], Role: role}, &r, nil); err != nil {
 				return err
 			}
-			return c.requested(requested{Request: &r}, "")
+			return c.requested(requested{Request: &r.request, Unheld: r.Unheld}, "")
 		},
 	})
+	cmd.Long = c.recoverHelp()
 	cmd.Flags().StringVar(&role, "role", "auditor", c.Say("compliance or auditor"))
 	return cmd
 }
@@ -141,10 +145,15 @@ func (c commands) printRequest(r request) {
 // moment is how a time is said in a sentence.
 const moment = "2006-01-02 15:04 MST"
 
+// recoverHelp says how the recovery kit makes a keeper.
+func (c commands) recoverHelp() string {
+	return c.Say("When the last keeper forgot her password: an administrator requests the role compliance for somebody else, and whoever has the recovery kit carries that out with siegel access recover. Then there is a keeper again, and the one before can be reset.")
+}
+
 func (c commands) accessRecover() *cobra.Command {
 	var file, words, tenant string
 	cmd := &cobra.Command{
-		Use: "recover REQUEST", Args: c.Words("REQUEST"), Short: c.Say("carry out a request for the role compliance with the recovery kit"),
+		Use: "recover REQUEST", Args: c.Words("REQUEST"), Short: c.Say("carry out a request for the role compliance with the recovery kit"), Long: c.recoverHelp(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body := console.Recover{Tenant: tenant}
 			if err := body.Request.UnmarshalText([]byte(args[0])); err != nil {

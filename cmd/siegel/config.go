@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -40,17 +41,31 @@ func (c commands) configCheck() *cobra.Command {
 			if len(args) > 1 {
 				return cli.Usage(c.Say("%s takes %s", cmd.CommandPath(), c.Say("[FILE]")))
 			}
-			file := app.ConfigFile(c.Data, c.Config)
+			named := c.Config
 			if len(args) == 1 {
-				file = args[0]
-				if err := c.FileThere(file); err != nil {
+				named = args[0]
+				if err := c.FileThere(named); err != nil {
 					return err
 				}
 			}
+			if named == "" { // the one of a data directory, which has to be there
+				if _, err := app.ReadInstance(c.Data); err != nil {
+					return err
+				}
+			}
+			file := app.ConfigFile(c.Data, named)
 			if err := app.CheckConfig(c.Data, file); err != nil {
 				return err
 			}
-			return c.Result(map[string]string{"file": file}, func() { c.Print("The configuration %s has no problems.", file) })
+			_, err := os.Stat(file)
+			there := err == nil
+			return c.Result(map[string]any{"file": file, "exists": there}, func() {
+				if !there {
+					c.Print("There is no file %s: the defaults apply, and they have no problems here.", file)
+					return
+				}
+				c.Print("The configuration %s has no problems.", file)
+			})
 		},
 	}
 }

@@ -18,15 +18,17 @@ func (c commands) doctorCommand() *cobra.Command {
 			if err := c.Call(cmd.Context(), "doctor", struct{}{}, &list, nil); err != nil {
 				return err
 			}
-			problems, space, reach := 0, 0, 0
+			problems, space, reach, conf := 0, 0, 0, 0
 			for _, k := range list {
 				if k.State == "bad" {
 					problems++
 					switch k.Name {
 					case "disk":
 						space++
-					case "database":
+					case "database", "objects":
 						reach++
+					case "configuration":
+						conf++
 					}
 				}
 			}
@@ -49,6 +51,8 @@ func (c commands) doctorCommand() *cobra.Command {
 				return fault.New(fault.Exhausted, "only space is wrong: free some")
 			case reach == problems:
 				return fault.New(fault.Busy, "the database or the object store does not answer; what depends on them is not known")
+			case conf == problems:
+				return fault.New(fault.Invalid, "only the configuration is wrong: mend it before the next start")
 			default:
 				return problemsFound(problems)
 			}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"siegel/cmd/siegel/cli"
 	"siegel/internal/app"
 	"siegel/internal/app/config"
 )
@@ -15,6 +16,11 @@ func (c commands) initCommand() *cobra.Command {
 		Use: "init", Args: c.Words(),
 		Short: c.Say("make a data directory: keys, configuration, instance name"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch config.Environment(environment) {
+			case config.Test, config.Production, "":
+			default:
+				return cli.Usage(c.Say("there is no environment %q; choose test or production", environment))
+			}
 			err := app.Init(app.InitOptions{Dir: c.Data, Name: name, Environment: config.Environment(environment), Now: time.Now})
 			if err != nil {
 				return err

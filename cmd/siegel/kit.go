@@ -83,6 +83,9 @@ func (c commands) checkFounding(f founding, kitFile string) error {
 		files = append(files, kitFile+".words")
 	}
 	if err := c.files().Absent(files...); err != nil {
+		if e, ok := errors.AsType[*console.Error](err); ok && e.Kind == "conflict" {
+			e.Text += "\n" + c.Say("It may be half of the recovery kit of a tenant that is founded: siegel tenant list shows the tenants. If it could be, keep it and name another file with --recovery-file; only the kit of a founding that failed is worth nothing.")
+		}
 		return err
 	}
 	var emails []string

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,7 +41,7 @@ func (c commands) ledgerVerify() *cobra.Command {
 			}
 			problems := 0
 			for _, v := range list {
-				problems += len(v.Problems)
+				problems += v.Found
 			}
 			err := c.Result(list, func() { c.printVerified(list) })
 			if problems > 0 {
@@ -58,15 +59,25 @@ func (c commands) printVerified(list []console.Verified) {
 			tenant = "-"
 		}
 		_, _ = fmt.Fprintf(c.Out, "%-16s %-9s %-7s ", tenant, v.Log, c.Say(v.Depth))
-		_, _ = fmt.Fprintf(c.Out, "%s, %s, %s: %s\n",
-			c.Say("%d {entry|entries}", v.Entries), c.Say("%d {checkpoint|checkpoints}", v.Checkpoints),
-			c.Say("%d {timestamp|timestamps}", v.Stamps), c.Say("%d {problem|problems}", len(v.Problems)))
+		what := c.Say("%d {entry|entries}", v.Entries)
+		if v.Signed {
+			what += ", " + c.Say("%d {checkpoint|checkpoints}", v.Checkpoints) + ", " + c.Say("%d {timestamp|timestamps}", v.Stamps)
+		}
+		what += ": " + c.Say("%d {problem|problems}", v.Found)
+		if len(v.Problems) < v.Found {
+			what += ", " + c.Say("the first %d are listed", len(v.Problems))
+		}
+		_, _ = fmt.Fprintln(c.Out, what)
 		for _, p := range v.Problems {
 			what := p.What
 			if p.Message != "" {
 				what = c.Say("%s (message %s)", what, p.Message)
 			}
-			_, _ = fmt.Fprintf(c.Out, "    %d: %s\n", p.Index, what)
+			at := v.Log // damage of no single entry
+			if p.Index >= 0 {
+				at = strconv.FormatInt(p.Index, 10)
+			}
+			_, _ = fmt.Fprintf(c.Out, "    %s: %s\n", at, what)
 		}
 	}
 }
@@ -115,11 +126,18 @@ func (c commands) export(ctx context.Context, dir string) error {
 	return c.Result(out, func() {
 		c.Print("The ledger is in %s.", dir)
 		for _, u := range out.Unsigned {
-			if u.Due == nil {
-				c.Print("The log %s is not in it: it has no entries yet.", u.Log)
-				continue
+			due := c.Say("soon")
+			if u.Due != nil {
+				due = u.Due.Local().Format(time.RFC3339)
 			}
-			c.Print("The log %s is not in it: it has no checkpoint yet. The first is due at %s; export again then.", u.Log, u.Due.Local().Format(time.RFC3339))
+			switch {
+			case u.Entries == 0:
+				c.Print("The log %s is not in it: it has no entries yet.", u.Log)
+			case u.Signed == 0:
+				c.Print("The log %s is not in it: it has no checkpoint yet. The first is due at %s; export again then.", u.Log, due)
+			default:
+				c.Print("Of the log %s only %d of %d {entry is|entries are} in it: a checkpoint covers no more yet. The next is due at %s; export again then.", u.Log, u.Signed, u.Entries, due)
+			}
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -68,6 +69,9 @@ func (c commands) nodeAdopt() *cobra.Command {
 		Use: "adopt", Args: c.Words(), Short: c.Say("make the configured PostgreSQL database the one that counts, with all servers stopped"),
 		Long: c.Say("After a move to another PostgreSQL cluster, an upgrade of PostgreSQL or a promotion that was undone, servers refuse the database, because they cannot know whether it has everything that was acknowledged. Stop all servers, make sure that this database is the newest, and give this command once. What the ledger signed is compared at the next start all the same."),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if conn, err := net.Dial("unix", app.ConsoleSocket(c.Data)); err == nil {
+				return errors.Join(&console.Error{Kind: "busy", Text: c.Say("stop all servers first: the one of %s runs", c.Data)}, conn.Close())
+			}
 			a, err := app.Open(cmd.Context(), app.Options{Dir: c.Data, ConfigFile: c.Config, Log: c.Log(slog.LevelError, "text"), Now: time.Now, Version: version, Adopt: true})
 			if err != nil {
 				return err

@@ -9,6 +9,7 @@ import (
 
 	"siegel/cmd/siegel/cli"
 	"siegel/internal/front/console"
+	"siegel/internal/kit/fault"
 )
 
 func (c commands) personCommand() *cobra.Command {
@@ -115,7 +116,13 @@ func (c commands) personAccept() *cobra.Command {
 			if err := c.Call(cmd.Context(), "person/accept", body, nil, nil); err != nil {
 				return err
 			}
-			return c.Result(map[string]string{"email": args[0]}, func() { c.Print("Your password is set. You can sign in with --as %s.", args[0]) })
+			return c.Result(map[string]string{"email": args[0]}, func() {
+				with := args[0]
+				if c.Tenant != "" {
+					with += " --tenant " + c.Tenant
+				}
+				c.Print("Your password is set. You can sign in with --as %s.", with)
+			})
 		},
 	}, c.Say("file with the new password (default: ask)"))
 	cmd.Flags().StringVar(&codeFile, "code-file", "", c.Say("file with the code (default: ask)"))
@@ -127,20 +134,29 @@ func (c commands) passwordRules() string {
 	return c.Say("A password has at least %d characters in one line, among them an upper-case letter, a lower-case letter, a digit and a special character.", console.MinPassword)
 }
 
-// newPassword reads a new password, twice from a terminal.
+// newPassword reads a new password: from a file, or twice from a terminal, until it is
+// good enough and the same both times.
 func (c commands) newPassword(option, file string) (string, error) {
-	if file == "" && term.IsTerminal(int(c.In.Fd())) {
-		fmt.Fprintln(c.Err, c.passwordRules())
+	if file != "" || !term.IsTerminal(int(c.In.Fd())) {
+		return c.Secret(option, file, "")
 	}
-	first, err := c.Secret(option, file, c.Say("New password: "))
-	if err != nil || file != "" {
-		return first, err
+	fmt.Fprintln(c.Err, c.passwordRules())
+	for {
+		first, err := c.Secret(option, "", c.Say("New password: "))
+		if err != nil {
+			return "", err
+		}
+		if err := console.CheckPassword(first); err != nil {
+			sentence, args := fault.Sentence(err)
+			fmt.Fprintln(c.Err, c.Say(sentence, args...))
+			continue
+		}
+		second, err := c.Secret(option, "", c.Say("Once more: "))
+		if err != nil || first == second {
+			return first, err
+		}
+		fmt.Fprintln(c.Err, c.Say("The two passwords differ."))
 	}
-	second, err := c.Secret(option, "", c.Say("Once more: "))
-	if err == nil && first != second {
-		err = cli.Usage(c.Say("the two passwords differ; nothing was changed"))
-	}
-	return first, err
 }
 
 func (c commands) personPassword() *cobra.Command {
@@ -177,7 +193,8 @@ func (c commands) personReset() *cobra.Command {
 	var dir string
 	cmd := c.Person(&cobra.Command{
 		Use: "reset ADDRESS", Args: c.Words("ADDRESS"), Short: c.Say("give an account a new key and code: for who forgot the password"),
-		Long: c.Say("Her role that reads the archive and her addresses end: no mail is sealed to her until a keeper assigns them again, and older mail stays unreadable for her until a keeper re-grants it."),
+		Long: c.Say("Her role that reads the archive and her addresses end: no mail is sealed to her until a keeper assigns them again, and older mail stays unreadable for her until a keeper re-grants it.") +
+			"\n\n" + c.Say("The last keeper is not reset: with her nobody would read the archive.") + " " + c.recoverHelp(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var r reset
 			if err := c.checkCodes(dir, args[0]); err != nil {
@@ -229,16 +246,13 @@ type requested struct {
 	Request *request `json:"request"`
 	Took    bool     `json:"took_archive,omitempty"`
 	Keepers *int     `json:"keepers,omitempty"`
+	console.Unheld
 }
 
-// fewKeepers warns where one keeper is left, or none.
+// fewKeepers warns where one keeper is left. The last one is not taken away.
 func (c commands) fewKeepers(left *int) {
-	switch {
-	case left == nil || *left > 1:
-	case *left == 1:
+	if left != nil && *left == 1 {
 		c.Print("Only one keeper is left: if that password is lost too, only the recovery kit helps. Request the role compliance for somebody else.")
-	default:
-		c.Print("No keeper is left: request the role compliance for somebody, then use the recovery kit with: siegel access recover REQUEST")
 	}
 }
 
@@ -249,7 +263,14 @@ func (c commands) requested(r requested, done string) error {
 			_, _ = fmt.Fprintln(c.Out, done)
 			return
 		}
-		c.Print("A keeper has to approve this: siegel access approve %s --as KEEPER", r.Request.ID)
+		switch {
+		case !r.Unheld.Unheld:
+			c.Print("A keeper has to approve this: siegel access approve %s --as KEEPER", r.Request.ID)
+		case r.Request.Value == "compliance":
+			c.Print("There is no keeper with a password who could approve this. Carry it out with the recovery kit: siegel access recover %s --recovery-file FILE", r.Request.ID)
+		default:
+			c.Print("There is no keeper with a password who could approve this. Request the role compliance for somebody first, and carry that out with the recovery kit: siegel access recover REQUEST --recovery-file FILE")
+		}
 		if r.Request.NotBefore != nil {
 			c.Print("You and this account come from one hand, less than 7 days ago: it can be approved from %s on, or another administrator asks.",
 				r.Request.NotBefore.Local().Format(moment))
@@ -307,6 +328,8 @@ func (c commands) personRegrant() *cobra.Command {
 func (c commands) personRemove() *cobra.Command {
 	return c.Person(&cobra.Command{
 		Use: "remove ADDRESS", Args: c.Words("ADDRESS"), Short: c.Say("end an account"),
+		Long: c.Say("What goes, at once: her password and sessions, her access to the archive, her addresses (no mail is sealed to her from then on), and open requests of hers and for her.") +
+			"\n\n" + c.Say("What stays: all mail, which the keepers read as before; what was sealed to her stays sealed to a key that nobody opens any more. The account stays listed as removed, and what she did stays in the audit log. Who is invited again is somebody new, whom a keeper gives the older mail with siegel person regrant."),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var r requested
 			if err := c.about(cmd, "person/remove", console.Person{Email: args[0]}, &r, nil); err != nil {

@@ -120,6 +120,9 @@ func (c commands) found(ctx context.Context, f founding) (err error) {
 	return c.Result(out, func() {
 		c.Print("The tenant %s is founded.", f.Name)
 		c.printCodes(out.Invitations, f.codesDir)
+		if f.recoveryFile != "" {
+			c.Print("The recovery kit has two halves: the file %s and the words in %s. Keep them in different places, away from this machine: whoever has both reads everything.", kitFile, kitFile+".words")
+		}
 		if len(f.Keepers) == 1 {
 			c.Print("There is one keeper. If that key is lost, only the recovery kit opens the archive: name a second keeper soon.")
 		}

@@ -202,7 +202,9 @@ func (a *App) buildRooms(ctx context.Context) error {
 		DB: a.DB, Store: a.Store, Vault: a.Vault, Trail: a.Trail, People: a.Identity, Entries: a.Ledger,
 		Now: a.Now, TempDir: a.path(place.DirTemp),
 	})
-	a.Evidence.Notary = archive.NewNotary(a.Archive, prove.New(a.DB, a.Ledger, a.Evidence.Signer.Key()), a.Evidence.Stamps)
+	a.Evidence.Notary = archive.NewNotary(a.Archive, prove.New(a.DB, a.Ledger, a.Evidence.Signer.Key(), prove.Plan{
+		Every: a.Config.Ledger.CheckpointEvery, Authority: a.Evidence.Stamper != nil,
+	}), a.Evidence.Stamps)
 	a.Index = index.New(index.Deps{DB: a.DB, Store: a.Store, Trail: a.Trail, Now: a.Now, Dir: a.path(place.DirIndex)})
 	a.Tally = tally.New(tally.Deps{DB: a.DB, Ledger: a.Ledger, Tenants: a.counted, Live: a.live, Now: a.Now, Log: a.Log})
 	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Count: a.Tally, Now: a.Now, Watch: a.Watch})

@@ -2,45 +2,48 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"siegel/internal/app/checkup"
 	"siegel/internal/app/config"
+	"siegel/internal/app/kept"
 	"siegel/internal/app/place"
 	"siegel/internal/front/console"
 	"siegel/internal/kit/fault"
 	"siegel/internal/vault/ledger/stamping"
+	"siegel/internal/vault/node"
 )
 
 // States of a check.
 const (
-	fine = "ok"
-	warn = "warn"
-	bad  = "bad"
+	fine = checkup.Fine
+	warn = checkup.Warn
+	bad  = checkup.Bad
 )
 
 // Sentence is a text for users that waits for its language.
 type Sentence = console.Sentence
 
 // say makes a sentence.
-func say(sentence string, args ...any) Sentence { return Sentence{Text: sentence, Args: args} }
+func say(sentence string, args ...any) Sentence { return checkup.Say(sentence, args...) }
 
 // check makes a finding.
 func check(name, state string, what, remedy Sentence) console.Finding {
-	return console.Finding{Name: name, State: state, What: what, Remedy: remedy}
+	return checkup.Check(name, state, what, remedy)
 }
+
+// unknown is a finding about something that could not be asked.
+func unknown(name string) console.Finding { return checkup.Unknown(name) }
 
 // Doctor implements [console.Evidence].
 func (a *App) Doctor(ctx context.Context) []console.Finding {
 	list := []console.Finding{
-		a.checkModes(), a.checkSpace(), a.checkGrowth(ctx), a.checkClock(ctx), a.checkSigning(ctx), a.checkStamps(ctx), checkSwap(), checkLimits(),
+		checkup.Server(a.serves.Load(), a.opened, a.Version), checkup.Configuration(ConfigFile(a.Dir, a.ConfigFile), CheckConfig(a.Dir, ConfigFile(a.Dir, a.ConfigFile))),
+		a.checkModes(), checkup.Disk(a.Dir), a.checkGrowth(ctx), a.checkClock(ctx), a.checkSigning(ctx), a.checkStamps(ctx), checkup.Swap(), checkup.Memory(),
 	}
-	list = slices.Concat(list, a.checkDatabase(ctx), a.checkTenants(ctx), a.checkAccess(ctx), a.checkSources(ctx))
+	list = slices.Concat(list, a.checkObjects(ctx), a.checkDatabase(ctx), a.checkNodes(ctx), a.checkTenants(ctx), a.checkAccess(ctx), a.checkDoors(ctx), a.checkSources(ctx), a.checkPacks(ctx))
 	if a.Instance.Environment == config.Test {
 		list = append(list, check("environment", warn, say("this is a test environment: its certificate and timestamps prove nothing"),
 			say("for production begin with siegel init --environment production")))
@@ -63,34 +66,6 @@ func (a *App) checkModes() console.Finding {
 		}
 	}
 	return check("files", fine, say("keys and database are readable for the server's account only"), Sentence{})
-}
-
-// Free space below which the doctor warns and complains, in octets.
-const (
-	lowSpace  = 10 << 30
-	tinySpace = 1 << 30
-)
-
-func (a *App) checkSpace() console.Finding {
-	var s unix.Statfs_t
-	if err := unix.Statfs(a.Dir, &s); err != nil {
-		return check("files", bad, say("the disk cannot be asked for its space"), say("check the file system"))
-	}
-	free := int64(s.Bavail) * s.Bsize
-	state, remedy := fine, Sentence{}
-	switch {
-	case free < tinySpace:
-		state, remedy = bad, say("free space now: a full disk means that mail waits with its senders")
-	case free < lowSpace:
-		state, remedy = warn, say("plan for more space")
-	}
-	return check("disk", state, say("%.1f GiB are free", float64(free)/(1<<30)), remedy)
-}
-
-// unknown is a finding about something that could not be asked: it says nothing of
-// what was to be looked at.
-func unknown(name string) console.Finding {
-	return check(name, warn, say("not known: the database or the object store does not answer"), say("see the row about the database, and ask again"))
 }
 
 func (a *App) checkClock(ctx context.Context) console.Finding {
@@ -173,22 +148,71 @@ func (a *App) checkStamps(ctx context.Context) console.Finding {
 	}
 }
 
-func checkSwap() console.Finding {
-	b, err := os.ReadFile("/proc/swaps")
-	if err == nil && strings.Count(string(b), "\n") > 1 {
-		return check("swap", warn, say("swap is on: memory with mail that passes could reach the disk"), say("switch swap off, or encrypt it"))
+// checkObjects looks whether the bucket answers.
+func (a *App) checkObjects(ctx context.Context) []console.Finding {
+	c := a.Config.Objects.S3
+	if c.Endpoint == "" {
+		return nil
 	}
-	return check("swap", fine, say("swap is off"), Sentence{})
+	return []console.Finding{checkup.Objects(c.Endpoint, kept.Reach(ctx, c, a.Store))}
 }
 
-// wantLocked is how much locked memory a full house of sessions takes, in
-// octets.
-const wantLocked = 1 << 20
-
-func checkLimits() console.Finding {
-	var l unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &l); err != nil || l.Cur < wantLocked {
-		return check("memory", warn, say("only %s of memory may be locked for keys", fmt.Sprintf("%d KiB", l.Cur>>10)), say("raise the limit memlock to 1 MiB at least"))
+// checkNodes looks for nodes that were killed, or answer nobody.
+func (a *App) checkNodes(ctx context.Context) []console.Finding {
+	if a.Node == nil {
+		return nil
 	}
-	return check("memory", fine, say("keys lie in locked memory"), Sentence{})
+	list, err := a.Nodes(ctx)
+	if err != nil {
+		return []console.Finding{unknown("nodes")}
+	}
+	return checkup.Nodes(list, node.Gone, node.Idle)
+}
+
+// checkDoors looks for sources that find the journal door shut, or hand in something
+// else than they are registered for.
+func (a *App) checkDoors(ctx context.Context) (list []console.Finding) {
+	tenants, err := a.Identity.Tenants(ctx)
+	if err != nil {
+		return nil // checkTenants says it
+	}
+	j := a.Config.Journal
+	for _, t := range tenants {
+		sources, err := a.Identity.Sources().All(ctx, a.DB.Tenant(t.ID))
+		if err != nil {
+			continue // checkSources says it
+		}
+		list = append(list, checkup.Doors(len(j.Listen)+len(j.ListenTLS) > 0, t.Name, len(sources))...)
+		if states, err := a.Tally.Of(ctx, t.ID); err == nil {
+			list = append(list, checkup.Forms(t.Name, sources, states)...)
+		}
+	}
+	return list
+}
+
+// Bounds of the look at packs: how many of the newest, and as many others, of each
+// tenant, and for how long in all.
+const (
+	somePacks = 20
+	packsTime = 20 * time.Second
+)
+
+// checkPacks looks whether some packs of each tenant are in the object store.
+func (a *App) checkPacks(ctx context.Context) (list []console.Finding) {
+	tenants, err := a.Identity.Tenants(ctx)
+	if err != nil {
+		return nil // checkTenants says it
+	}
+	short, cancel := context.WithTimeout(ctx, packsTime)
+	defer cancel()
+	for _, t := range tenants {
+		s, err := a.Archive.Sample(short, a.DB.Tenant(t.ID), somePacks)
+		if s.Looked > 0 {
+			list = append(list, checkup.Packs(t.Name, s))
+		}
+		if err != nil {
+			return append(list, unknown("packs"))
+		}
+	}
+	return list
 }

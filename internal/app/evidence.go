@@ -62,7 +62,7 @@ func (a *App) openLedger() error {
 	a.Evidence = &Evidence{}
 	box, err := os.ReadFile(a.path(place.FileLedgerKey))
 	if err != nil {
-		return fault.Because(fault.NotFound, "the file ledger.key is missing; without it no checkpoint can be signed", err)
+		return &fault.Error{Kind: fault.NotFound, Public: "the file %s cannot be read: put it back from the copy; without it no checkpoint can be signed", Args: []any{a.path(place.FileLedgerKey)}, Cause: err}
 	}
 	if a.Evidence.Signer, err = signing.Open(a.Instance.Name, box, a.Master); err != nil {
 		return err

@@ -22,7 +22,7 @@ func (a *App) openJournal(c receive.Config, d receive.Deps) (*receive.Server, er
 	c.Hostname, c.TCP, c.Implicit, c.Unix = j.Hostname, j.Listen, j.ListenTLS, nil
 	c.MaxSize += journal.MaxAround
 	door, err := receive.NewJournal(c, d)
-	return door, fault.Because(fault.Invalid, "a door cannot be opened", err)
+	return door, fault.Because(fault.Invalid, "a door cannot be opened: look at journal.listen and journal.listen_tls, and whether another program has the address", err)
 }
 
 // JournalAddrs returns the addresses of the journal door: those with STARTTLS, then

@@ -81,7 +81,7 @@ func (a *App) checkDatabase(ctx context.Context) []console.Finding {
 		return []console.Finding{check("database", bad, say("the PostgreSQL server does not answer"), say("check the server and the way to it"))}
 	}
 	if !synchronous {
-		return []console.Finding{check("database", fine, say("PostgreSQL %s, timeline %d; no standby has to have what is acknowledged: the loss of this server would lose mail", version, timeline),
+		return []console.Finding{check("database", warn, say("PostgreSQL %s, timeline %d; no standby has to have what is acknowledged: the loss of this server would lose mail", version, timeline),
 			say("with a standby set synchronous_standby_names (docs/operations.md)"))}
 	}
 	return []console.Finding{check("database", fine, say("PostgreSQL %s, timeline %d; a standby has what is acknowledged", version, timeline), Sentence{})}

@@ -42,7 +42,7 @@ func NewServer(ctx context.Context, a *App) (_ *Server, err error) {
 	}
 	deps := receive.Deps{Path: a.Flow, Router: router{a}, Sources: journalSources{a}, Spool: a.Spool, Count: a.Tally, Log: a.Log}
 	if s.door, err = receive.New(c, deps); err != nil {
-		return nil, fault.Because(fault.Invalid, "a door cannot be opened", err)
+		return nil, fault.Because(fault.Invalid, "a door cannot be opened: look at lmtp.listen and lmtp.sockets, and whether another program has the address", err)
 	}
 	if s.journal, err = a.openJournal(c, deps); err != nil {
 		s.door.Close()
@@ -90,7 +90,7 @@ func (a *App) openHealth() (*health.Door, error) {
 		return nil, err
 	}
 	d, err := health.Open(c)
-	return d, fault.Because(fault.Invalid, "the door for health cannot be opened", err)
+	return d, fault.Because(fault.Invalid, "the door for health cannot be opened: look at health.listen, and whether another program has the address", err)
 }
 
 // Run serves until ctx is done, and then stops in the order in which nobody

@@ -30,7 +30,7 @@ func (a *App) Space(ctx context.Context) (s console.Space, err error) {
 	if err != nil {
 		return s, err
 	}
-	var perDay, messages float64
+	var perDay, messages, young float64
 	var all int64
 	for _, t := range tenants {
 		g, err := a.Tally.Growth(ctx, t.ID)
@@ -44,11 +44,15 @@ func (a *App) Space(ctx context.Context) (s console.Space, err error) {
 		all += n
 		perDay += float64(g.Stored) / g.Days
 		messages += float64(g.Messages) / g.Days
+		if g.Young {
+			young += float64(g.Stored) / g.Days
+		}
 	}
+	s.Young = 2*young > perDay
 	if a.Node == nil && all > 0 {
 		perDay += messages * float64(a.databaseSize()) / float64(all)
 	}
-	if s.PerDay = int64(perDay); s.PerDay > 0 {
+	if s.PerDay = int64(perDay); s.PerDay > 0 && !s.Young {
 		days := s.Free / s.PerDay
 		s.Days = &days
 	}
@@ -91,6 +95,8 @@ func (a *App) checkGrowth(ctx context.Context) console.Finding {
 		return check("disk", bad, say("it cannot be told how the archive grows"), say("run siegel ledger verify"))
 	case s.Store:
 		return check("disk", fine, say("the objects lie in a bucket: how much it takes, its store decides"), Sentence{})
+	case s.Young:
+		return check("disk", fine, say("less than a day of mail was counted: how long the disk lasts cannot be told yet"), Sentence{})
 	case s.Days == nil || *s.Days > aLongTime:
 		return check("disk", fine, say("at the rate of the last 7 days the disk lasts for years"), Sentence{})
 	case *s.Days < tinyDays:
@@ -151,8 +157,8 @@ func (a *App) verifyTally(ctx context.Context, id mail.TenantID, name string) (c
 		}
 		problems = append(append(problems, fault.Newf(fault.Damaged, "the sources count %d sealed messages, the message log has %d from entry %d on", w.Sealed, w.Log, w.From)), odd...)
 	}
-	for _, p := range problems[:min(len(problems), maxProblems)] {
-		v.Problems = append(v.Problems, console.Problem{Index: -1, Err: p})
+	for _, p := range problems {
+		v.Add(console.Problem{Index: -1, Err: p})
 	}
 	return v, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"time"
 
 	"siegel/internal/archive"
 	"siegel/internal/audit"
@@ -13,13 +14,9 @@ import (
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
-	"siegel/internal/proto/entry"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/export"
 )
-
-// maxProblems bounds what one check reports.
-const maxProblems = 1000
 
 // Proof implements [console.Evidence].
 func (a *App) Proof(ctx context.Context, s *identity.Session, of archive.ProofOf, w io.Writer) error {
@@ -102,7 +99,7 @@ func (a *App) verifyRows(ctx context.Context, id mail.TenantID, name string) (co
 	for try := 1; ; try++ {
 		standing, err := a.Ledger.Standing(ctx, t, ledger.Audit)
 		if fault.Of(err) == fault.Damaged && err != nil {
-			v.Problems = append(v.Problems, console.Problem{Index: -1, Err: err})
+			v.Add(console.Problem{Index: -1, Err: err})
 			return v, nil //nolint:nilerr // it is the finding
 		}
 		if err != nil {
@@ -125,8 +122,8 @@ func (a *App) verifyRows(ctx context.Context, id mail.TenantID, name string) (co
 				continue
 			}
 		}
-		for _, p := range problems[:min(len(problems), maxProblems)] {
-			v.Problems = append(v.Problems, console.Problem{Index: -1, Err: p})
+		for _, p := range problems {
+			v.Add(console.Problem{Index: -1, Err: p})
 		}
 		return v, nil
 	}
@@ -134,11 +131,7 @@ func (a *App) verifyRows(ctx context.Context, id mail.TenantID, name string) (co
 
 // collect appends what an archive's check finds.
 func collect(v *console.Verified) func(archive.Finding) {
-	return func(f archive.Finding) {
-		if len(v.Problems) < maxProblems {
-			v.Problems = append(v.Problems, problem(f))
-		}
-	}
+	return func(f archive.Finding) { v.Add(problem(f)) }
 }
 
 func problem(f archive.Finding) console.Problem {
@@ -161,11 +154,12 @@ func (a *App) verifyLogs(ctx context.Context, id mail.TenantID, name string) (li
 	for _, r := range results {
 		one := console.Verified{
 			Tenant: name, Log: r.Log, Depth: string(archive.Sealed), Entries: r.Size,
-			Checkpoints: r.Checkpoints, Stamps: r.Stamps, Problems: []console.Problem{},
+			Signed: true, Checkpoints: r.Checkpoints, Stamps: r.Stamps, Problems: []console.Problem{},
 		}
-		for _, p := range r.Problems[:min(len(r.Problems), maxProblems)] {
-			one.Problems = append(one.Problems, console.Problem{Index: p.Index, Err: p.Err})
+		for _, p := range r.Problems {
+			one.Add(console.Problem{Index: p.Index, Err: p.Err})
 		}
+		one.Found = r.Found
 		list = append(list, one)
 	}
 	return list, nil
@@ -196,7 +190,7 @@ func (a *App) VerifyOpened(ctx context.Context, s *identity.Session, progress fu
 	err = a.Identity.Audit(ctx, s, allEvents, func(audit.Entry) error { events.Entries++; return nil })
 	if fault.Of(err) == fault.Damaged {
 		for _, one := range single(err) {
-			events.Problems = append(events.Problems, console.Problem{Index: -1, Err: one})
+			events.Add(console.Problem{Index: -1, Err: one})
 		}
 		err = nil
 	}
@@ -224,18 +218,28 @@ func (a *App) Export(ctx context.Context, tenant mail.TenantID, dir string) (con
 	}
 	for _, log := range unsigned {
 		u := console.Unsigned{Log: log}
-		text, _, err := a.Ledger.Entry(ctx, a.DB.Tenant(tenant), log, 0)
-		if err == nil {
-			e, err := entry.Parse(text)
-			if err != nil {
-				return out, err
-			}
-			due := e.Time.Add(a.Config.Ledger.CheckpointEvery)
-			u.Due = &due
-		} else if fault.Of(err) != fault.NotFound {
+		c, err := ledger.CoverageOf(ctx, a.DB.Tenant(tenant), log)
+		if err != nil && fault.Of(err) != fault.NotFound {
 			return out, err
 		}
+		u.Entries, u.Due = c.Size, a.due(c)
 		out.Unsigned = append(out.Unsigned, u)
 	}
+	for _, log := range ledger.Logs(tenant) {
+		c, err := ledger.CoverageOf(ctx, a.DB.Tenant(tenant), log)
+		if err == nil && c.Signed > 0 && c.Signed < c.Size {
+			out.Unsigned = append(out.Unsigned, console.Unsigned{Log: log, Signed: c.Signed, Entries: c.Size, Due: a.due(c)})
+		} else if err != nil && fault.Of(err) != fault.NotFound {
+			return out, err
+		}
+	}
 	return out, nil
+}
+
+// due is when a log's next checkpoint is due, nil where none is.
+func (a *App) due(c ledger.Coverage) *time.Time {
+	if at := c.Next(a.Config.Ledger.CheckpointEvery); !at.IsZero() {
+		return &at
+	}
+	return nil
 }

@@ -119,7 +119,7 @@ func isReason(s string) bool {
 }
 
 func errReason() error {
-	return fault.New(fault.Invalid, "this message is not yours: opening it takes a reason, which is kept in the audit log")
+	return fault.New(fault.Invalid, "this message is not yours: opening it takes a reason, which is kept in the audit log: --reason")
 }
 
 func (a *Archive) find(ctx context.Context, t db.Tenant, id mail.ID) (row, error) {

@@ -73,14 +73,8 @@ func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, 
 		return out, fault.New(fault.Denied, "nobody changes his own role; another administrator can")
 	}
 	return out, i.endIf(s.tenant.Update(ctx, func(tx *db.Tx) error {
-		if err := i.still(ctx, tx, &p); err != nil {
-			return err
-		}
-		if p.Role == role {
-			return nil
-		}
-		left, err := i.lastOfRole(ctx, tx, p)
-		if err != nil {
+		left, err := i.ending(ctx, tx, &p)
+		if err != nil || p.Role == role {
 			return err
 		}
 		if err := i.takeArchive(ctx, tx, s.archive, p, s.person.ID, "role "+string(role)); err != nil {

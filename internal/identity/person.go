@@ -69,7 +69,7 @@ func (i *Identity) create(ctx context.Context, b *db.Batch, tenant mail.TenantID
 	_, err := b.Tenant(mail.TenantID{}).Exec(ctx, `INSERT INTO identity_login (tenant, email, owner, person) VALUES ($1, $2, $3, $4)`,
 		p.Email.String(), tenant.Bytes(), p.ID.Bytes())
 	if fault.Of(err) == fault.Conflict {
-		return Person{}, errThere(n.email)
+		return Person{}, bound.Taken(n.email)
 	}
 	if err != nil {
 		return Person{}, err
@@ -86,13 +86,9 @@ func (i *Identity) create(ctx context.Context, b *db.Batch, tenant mail.TenantID
 	p.Holder = seed.Holder
 	err = i.people.Add(ctx, tx, &p)
 	if fault.Of(err) == fault.Conflict {
-		err = errThere(n.email)
+		err = bound.Taken(n.email)
 	}
 	return p, err
-}
-
-func errThere(email mail.Address) error {
-	return fault.Newf(fault.Conflict, "there is a person %s already", email)
 }
 
 // Invite makes an account as an administrator and returns the code that the
@@ -145,7 +141,7 @@ type Renewed struct {
 // password. What was sealed to her alone stays unreadable until a keeper
 // re-grants it, archive access has to be given anew, and no new mail is sealed to
 // her until a keeper assigns her addresses again: who resets an account could
-// take the code himself.
+// take the code himself. The last keeper is refused (kind Denied).
 func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (out Renewed, err error) {
 	if err := i.must(ctx, s, Administrator); err != nil {
 		return out, err
@@ -167,7 +163,7 @@ func (i *Identity) Reset(ctx context.Context, s *Session, email mail.Address) (o
 			return err
 		}
 		tx := b.Tenant(s.tenant.ID())
-		if err := i.still(ctx, tx, &p); err != nil {
+		if _, err := i.ending(ctx, tx, &p); err != nil {
 			return err
 		}
 		seed, err := i.Vault.NewTerm(ctx, tx, p.Holder)
@@ -238,10 +234,7 @@ func (i *Identity) remove(ctx context.Context, b *db.Batch, s *Session, p *Perso
 		return err
 	}
 	tx := b.Tenant(s.tenant.ID())
-	if err := i.still(ctx, tx, p); err != nil {
-		return err
-	}
-	if _, err := i.lastOfRole(ctx, tx, *p); err != nil {
+	if _, err := i.ending(ctx, tx, p); err != nil {
 		return err
 	}
 	if err := i.takeArchive(ctx, tx, s.archive, *p, s.person.ID, "person removed"); err != nil {
@@ -292,6 +285,15 @@ func (i *Identity) removeAddress(ctx context.Context, tx *db.Tx, p Person, a mai
 	})
 }
 
+// ending reads a person again in a transaction that ends what her role gives her,
+// and returns how many are left with it. It refuses the last one.
+func (i *Identity) ending(ctx context.Context, tx *db.Tx, p *Person) (left int, err error) {
+	if err := i.still(ctx, tx, p); err != nil {
+		return 0, err
+	}
+	return i.lastOfRole(ctx, tx, *p)
+}
+
 // lastOfRole refuses to take away the last keeper or the last administrator, and
 // returns how many are left.
 func (i *Identity) lastOfRole(ctx context.Context, tx *db.Tx, p Person) (left int, err error) {
@@ -303,7 +305,7 @@ func (i *Identity) lastOfRole(ctx context.Context, tx *db.Tx, p Person) (left in
 		return 0, err
 	}
 	if left == 0 {
-		return 0, fault.Newf(fault.Denied, "%s is the last person with the role %s; appoint another one first", p.Email, p.Role)
+		return 0, bound.Last(p.Email, string(p.Role), p.Role == Keeper)
 	}
 	return left, nil
 }

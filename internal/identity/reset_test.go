@@ -92,3 +92,22 @@ func TestInviteAgain(t *testing.T) {
 	_, _, err = h.id.Invite(ctx, admin, "reader@a.test", identity.Reader)
 	h.ok(err)
 }
+
+// The last keeper is not reset, as she is not removed (AU-03): whoever forgot the
+// password needs the recovery kit first.
+func TestResetLastKeeper(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	admin := h.in("admin@a.test")
+	h.ok(h.id.Remove(ctx, admin, "keeper2@a.test"))
+	before := len(h.events(admin))
+	_, err := h.id.Reset(ctx, admin, "keeper@a.test")
+	h.want("the last keeper", err, fault.Denied)
+	p := h.person(admin, "keeper@a.test")
+	if p.Role != identity.Keeper || p.State != identity.Active || len(h.events(admin)) != before {
+		t.Errorf("a reset that was refused changed %+v", p)
+	}
+	if !opens(h.in("keeper@a.test"), h.sealed()) {
+		t.Error("the keeper does not hold the archive any more")
+	}
+}

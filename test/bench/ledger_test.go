@@ -105,7 +105,7 @@ func BenchmarkProof(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := prove.New(a.DB, a.Ledger, a.Evidence.Signer.Key())
+	p := prove.New(a.DB, a.Ledger, a.Evidence.Signer.Key(), prove.Plan{Every: a.Config.Ledger.CheckpointEvery, Authority: true})
 	took := make([]time.Duration, proofs)
 	for i := range took {
 		index := rand.Int64N(logSize)

@@ -195,6 +195,76 @@ func TestWordsTypedWrong(t *testing.T) {
 	}
 }
 
+// A demo that is interrupted before its last step has not held what it shows.
+func TestDemoInterrupted(t *testing.T) {
+	siegel := filepath.Join(programs(t), "siegel")
+	dir := t.TempDir()
+	mail := filepath.Join(dir, "mail")
+	if err := os.Mkdir(mail, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 300 {
+		if err := os.WriteFile(filepath.Join(mail, fmt.Sprintf("%d.eml", i)), fmt.Appendf(nil, "From: a@b.example\nSubject: number %d\n\nx\n", i), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	term := newTerminal(t)
+	cmd := term.start(t, dir, siegel, "demo", "--data", "demo", "--messages", mail, "--once")
+	term.until(t, "Delivering")
+	if _, err := term.screen.WriteString("\x03"); err != nil {
+		t.Fatal(err)
+	}
+	if got := term.ended(t, cmd); got != 130 {
+		t.Errorf("exit status %d, want 130: %q", got, term.all.String())
+	}
+}
+
+// A new password that is not good enough, or typed otherwise the second time, is asked
+// for again, and the code is not (EX-19).
+func TestPasswordAskedAgain(t *testing.T) {
+	siegel := filepath.Join(programs(t), "siegel")
+	dir := t.TempDir()
+	for _, args := range [][]string{
+		{"init", "--data", "data", "--name", "a.example", "--environment", "test"},
+		{"tenant", "create", "firm", "--data", "data", "--domain", "f.example", "--administrator", "a@f.example", "--keeper", "k@f.example", "--recovery-file", "kit", "--codes", "codes"},
+	} {
+		cmd := exec.CommandContext(t.Context(), siegel, args...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	term := newTerminal(t)
+	cmd := term.start(t, dir, siegel, "person", "accept", "a@f.example", "--data", "data", "--code-file", "codes/a@f.example.code")
+	for _, step := range []struct{ prompt, typed string }{
+		{"New password: ", "short"},
+		{"at least 10 characters", ""},
+		{"New password: ", "Abcdef-12345"},
+		{"Once more: ", "Abcdef-54321"},
+		{"The two passwords differ.", ""},
+		{"New password: ", "Abcdef-12345"},
+		{"Once more: ", "Abcdef-12345"},
+		{"Your password is set.", ""},
+	} {
+		term.until(t, step.prompt)
+		shown := term.all.String()
+		term.all.Reset()
+		term.all.WriteString(shown[strings.Index(shown, step.prompt)+len(step.prompt):])
+		if step.typed == "" {
+			continue
+		}
+		for i := 0; term.echo(t) && i < 100; i++ {
+			time.Sleep(10 * time.Millisecond) // the prompt comes before the echo goes
+		}
+		if _, err := term.screen.WriteString(step.typed + "\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := term.ended(t, cmd); got != 0 {
+		t.Errorf("exit status %d: %q", got, term.all.String())
+	}
+}
+
 // Under another account every command says so, and whose files they are.
 func TestAnotherAccount(t *testing.T) {
 	if os.Geteuid() != 0 {

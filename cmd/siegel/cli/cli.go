@@ -228,10 +228,19 @@ func (c *CLI) Serving(ctx context.Context) (*client.Client, error) {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case time.Now().After(until):
-			return nil, &console.Error{Kind: "busy", Text: c.Say("no server runs on %s, and this needs one: start siegel serve", c.Data)}
+			return nil, &console.Error{Kind: "busy", Text: c.Say("no server runs on %s, and this needs one: start siegel serve%s", c.Data, c.Where())}
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
+}
+
+// Where is the option that names the data directory, with a space before it; empty
+// where it is the one that is taken if nobody says otherwise.
+func (c *CLI) Where() string {
+	if c.Data == DefaultData() {
+		return ""
+	}
+	return " --data " + c.Data
 }
 
 // startWait is how long a command waits for a server that starts, ends, or for

@@ -95,6 +95,8 @@ func (c commands) people(out listed) {
 	switch s := out.Space; {
 	case s.Store:
 		c.Print("The objects lie in a bucket: how much it takes, its store decides.")
+	case s.Young:
+		c.Print("%.1f GiB are free; for how long cannot be told yet, after less than a day.", float64(s.Free)/gib)
 	case s.Days == nil:
 		c.Print("%.1f GiB are free; nothing has come in for 7 days.", float64(s.Free)/gib)
 	default:
@@ -126,6 +128,9 @@ func (c commands) print(s state) {
 	c.counts(c.Say("today"), s.Today)
 	c.counts(c.Say("7 days"), s.Week)
 	c.counts(c.Say("all"), s.All)
+	if plain := s.Week.Accepted - s.Week.Reports - s.Week.Undecodable; s.Form == string(mail.Reports) && !s.Ended && plain > 0 {
+		c.Print("    %d of 7 days {was|were} no journal {report|reports}; for plain copies remove the source and register it again with --form copies", plain)
+	}
 	c.silence(s)
 }
 

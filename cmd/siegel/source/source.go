@@ -77,7 +77,7 @@ func (c commands) add() *cobra.Command {
 	})
 	f := cmd.Flags()
 	f.StringVar(&r.Address, "address", "", c.Say("journal address, in a domain of the tenant; nobody needs a mailbox there"))
-	f.StringSliceVar(&r.Networks, "network", nil, c.Say("where it connects from, as 192.0.2.0/28 or one address; may be given several times"))
+	f.StringSliceVar(&r.Networks, "network", nil, c.Say("where it connects from, as 192.0.2.0/28 or one address"))
 	f.StringVar(&certificate, "certificate", "", c.Say("PEM file with its client certificate"))
 	f.BoolVar(&r.SignIn, "auth", false, c.Say("it signs in by SMTP AUTH, with a secret that is made and shown once"))
 	f.StringVar(&secret, "secret-file", "", c.Say("file with a secret for SMTP AUTH that you chose, of 32 characters at least"))

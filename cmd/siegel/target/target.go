@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"siegel/internal/front/console"
 	"siegel/internal/kit/durable"
@@ -112,4 +113,23 @@ func (f Files) Place(t Target, fill func(io.Writer) error) error {
 		return nil
 	}
 	return errors.Join(err, os.Remove(part))
+}
+
+// Within reports whether a file would lie in a folder, links followed as far as there
+// is something.
+func Within(folder, file string) bool {
+	whole := func(path string) string {
+		path, err := filepath.Abs(path)
+		if err != nil {
+			return path
+		}
+		for rest := ""; ; {
+			if found, err := filepath.EvalSymlinks(path); err == nil || path == filepath.Dir(path) {
+				return filepath.Join(found, rest)
+			}
+			path, rest = filepath.Dir(path), filepath.Join(filepath.Base(path), rest)
+		}
+	}
+	rel, err := filepath.Rel(whole(folder), whole(file))
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
 }

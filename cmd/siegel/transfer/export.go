@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,9 @@ import (
 	"golang.org/x/term"
 
 	"siegel/cmd/siegel/cli"
+	"siegel/cmd/siegel/target"
 	"siegel/cmd/siegel/transfer/part"
+	"siegel/cmd/siegel/transfer/progress"
 	"siegel/internal/front/console"
 	"siegel/internal/front/console/client"
 	"siegel/internal/kit/durable"
@@ -102,8 +105,9 @@ type outgoing struct {
 	secret string
 	to     []age.Recipient
 	undo   []func() error // takes away what was made for an export that did not begin
+	made   []func() error // takes away what was made, in order, where there was nothing to export
 	packer *packer
-	bar    bar
+	bar    progress.Bar
 }
 
 func (c Commands) runExport(ctx context.Context, o exporting, query string) (err error) {
@@ -145,6 +149,8 @@ func (x *outgoing) check() error {
 		return cli.Usage(x.Say("--recipients goes with --encrypt age"))
 	case x.o.secretFile != "" && (x.o.encrypt == "none" || x.o.recipients != ""):
 		return cli.Usage(x.Say("--secret-file goes with a password: --encrypt zip, or age without --recipients"))
+	case x.o.secretFile != "" && target.Within(x.o.to, x.o.secretFile):
+		return cli.Usage(x.Say("--secret-file would lie in the folder of the export: whoever got that would have the password with it; name a file elsewhere"))
 	case x.o.part < 1 || x.o.part > maxPart:
 		return cli.Usage(x.Say("--part takes a number from 1 to %d", maxPart))
 	default:
@@ -205,7 +211,7 @@ func (x *outgoing) run(ctx context.Context, client *client.Client) error {
 	if err == nil {
 		err = x.packer.close()
 	}
-	x.bar.clear()
+	x.bar.Clear()
 	if err != nil {
 		err = errors.Join(err, x.packer.abort())
 		if !x.state.Export.IsZero() {
@@ -214,6 +220,9 @@ func (x *outgoing) run(ctx context.Context, client *client.Client) error {
 		return err
 	}
 	x.state.Done = true
+	if x.state.Parts == 0 {
+		return errors.Join(x.nothing(), x.report())
+	}
 	if err := x.save(); err != nil {
 		return err
 	}
@@ -223,7 +232,7 @@ func (x *outgoing) run(ctx context.Context, client *client.Client) error {
 // begun notes what is exported before anything of it comes.
 func (x *outgoing) begun(e console.ExportBegun) error {
 	if term.IsTerminal(int(x.Out.Fd())) && !x.JSON {
-		x.bar = bar{w: x.Out, say: x.Say, total: e.Octets, before: x.state.Octets, begun: time.Now()}
+		x.bar = progress.Bar{W: x.Out, Say: x.Say, Total: e.Octets, Before: x.state.Octets, Begun: time.Now()}
 	}
 	if e.Damaged > 0 && x.query != "" {
 		x.state.NotSearched = max(x.state.NotSearched, e.Damaged)
@@ -241,11 +250,21 @@ func (x *outgoing) begun(e console.ExportBegun) error {
 	if err := errors.Join(part.Sweep(x.o.to, x.state.Parts+1), x.save()); err != nil {
 		return err
 	}
-	x.undo = nil
+	x.made, x.undo = x.undo, nil
 	return nil
 }
 
-func (x *outgoing) tick(octets, messages int64) { x.bar.show(time.Now(), octets, messages) }
+// nothing takes away what was made for an export without any message: folder and
+// password would look as if something were in them.
+func (x *outgoing) nothing() error {
+	err := os.Remove(x.path(nameState))
+	for _, f := range slices.Backward(x.made) {
+		err = errors.Join(err, f())
+	}
+	return err
+}
+
+func (x *outgoing) tick(octets, messages int64) { x.bar.Show(time.Now(), octets, messages) }
 
 // begin begins a part.
 func (x *outgoing) begin(number int) (part.Tree, error) {
@@ -280,7 +299,12 @@ func (x *outgoing) save() error {
 func (x *outgoing) report() error {
 	s := x.state
 	err := x.Result(s, func() {
-		x.Print("%d {message|messages} in %d {part|parts} in %s (%s)", s.Messages, s.Parts, x.o.to, size(s.Octets))
+		if s.Parts == 0 {
+			x.Print("There is no message to export: nothing was written.")
+			return
+		}
+		x.Print("%d {message|messages} in %d {part|parts} in %s (%s)", s.Messages, s.Parts, x.o.to, progress.Size(s.Octets))
+		x.howToOpen()
 	})
 	if err != nil {
 		return err
@@ -296,6 +320,23 @@ func (x *outgoing) report() error {
 		return nil
 	}
 	return &console.Error{Kind: "damaged", Text: strings.Join(bad, "\n")}
+}
+
+// howToOpen says what opens the parts, and where the password is.
+func (x *outgoing) howToOpen() {
+	switch {
+	case x.o.encrypt == "none":
+	case x.o.recipients != "":
+		x.Print("age -d -i KEY opens the parts, with the key of a recipient.")
+	case x.o.encrypt == "age" && x.o.secretFile == "":
+		x.Print("age -d opens the parts, with the password that was shown above.")
+	case x.o.encrypt == "age":
+		x.Print("age -d opens the parts; the password is in %s. Give it on by another way than the parts.", x.o.secretFile)
+	case x.o.secretFile == "":
+		x.Print("7-Zip opens the parts, with the password that was shown above.")
+	default:
+		x.Print("7-Zip opens the parts; the password is in %s. Give it on by another way than the parts.", x.o.secretFile)
+	}
 }
 
 // notSearched says that what was searched for may be more than what the parts have.

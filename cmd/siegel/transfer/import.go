@@ -15,6 +15,7 @@ import (
 
 	"siegel/cmd/siegel/cli"
 	"siegel/cmd/siegel/output"
+	"siegel/cmd/siegel/transfer/progress"
 	"siegel/internal/front/console"
 	"siegel/internal/front/console/client"
 	"siegel/internal/proto/mbox"
@@ -69,6 +70,9 @@ func (c Commands) runImport(ctx context.Context, o importing, args []string) (er
 		}
 		run.paths = append(run.paths, path)
 	}
+	if err := run.something(); err != nil {
+		return err
+	}
 	if o.report != "" {
 		file, err := os.OpenFile(o.report, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
@@ -110,6 +114,7 @@ type totals struct {
 	There    int64  `json:"there"`
 	Refused  int64  `json:"refused"`
 	Octets   int64  `json:"octets"`
+	Odd      int64  `json:"odd,omitempty"` // of this run: taken, although they do not begin like a message
 	DryRun   bool   `json:"dry_run,omitempty"`
 }
 
@@ -131,14 +136,14 @@ func (r *run) real(client *client.Client, cred console.Credentials) error {
 	if err := r.resume(stream.Begun); err != nil {
 		return errors.Join(err, stream.Break())
 	}
-	if r.bar.w == nil && term.IsTerminal(int(r.Out.Fd())) && !r.JSON {
+	if r.bar.W == nil && term.IsTerminal(int(r.Out.Fd())) && !r.JSON {
 		r.measure()
 	}
 	if err := r.walk(r); err != nil {
 		return r.broken(err)
 	}
 	end, err := stream.Finish()
-	r.bar.clear()
+	r.bar.Clear()
 	if err != nil {
 		return r.goOn(err)
 	}
@@ -166,7 +171,7 @@ func (r *run) resume(b console.Begun) error {
 // broken ends an import that cannot go on.
 func (r *run) broken(why error) error {
 	ended := r.stream.Break()
-	r.bar.clear()
+	r.bar.Clear()
 	if r.ctx.Err() != nil {
 		fmt.Fprintln(r.Err, r.Say("The import goes on from here when the same command is given again."))
 		return r.ctx.Err()
@@ -197,12 +202,16 @@ func (r *run) finish(t totals) error {
 	if more := t.Refused - int64(len(r.refused)); more > 0 && len(r.refused) == maxShown {
 		fmt.Fprintln(r.Err, r.Say("… and %d more; --report FILE has all of them", more))
 	}
+	t.Odd = r.odd
 	err := r.Result(t, func() {
 		if t.DryRun {
-			r.Print("%d {message|messages} would be taken (%s); %d refused", t.Accepted, size(t.Octets), t.Refused)
-			return
+			r.Print("%d {message|messages} would be taken (%s); %d refused", t.Accepted, progress.Size(t.Octets), t.Refused)
+		} else {
+			r.Print("%d accepted, %d already there, %d refused (%s)", t.Accepted, t.There, t.Refused, progress.Size(t.Octets))
 		}
-		r.Print("%d accepted, %d already there, %d refused (%s)", t.Accepted, t.There, t.Refused, size(t.Octets))
+		if t.Odd > 0 {
+			r.Print("Note: %d of them {does|do} not begin like a message, with a header field, and {is|are} kept as {it is|they are}; --report FILE names {it|them}.", t.Odd)
+		}
 	})
 	if err == nil && t.Refused > 0 {
 		err = &console.Error{Kind: "refused", Text: r.Say("%d {file or message was|files or messages were} refused", t.Refused)}
@@ -233,6 +242,7 @@ type reported struct {
 	Message string `json:"message,omitempty"`
 	SHA256  string `json:"sha256,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+	Note    string `json:"note,omitempty"`   // what is odd about what was taken
 	Folder  string `json:"folder,omitempty"` // of a Maildir
 	Flags   string `json:"flags,omitempty"`
 }
@@ -278,7 +288,7 @@ func (c Commands) importList() *cobra.Command {
 func (c Commands) printImports(list []console.ListedImport) {
 	for _, l := range list {
 		_, _ = fmt.Fprintf(c.Out, "%s  %s  %-11s %s\n", l.ID, l.Begun.Local().Format(time.DateTime), c.Say(l.State), output.Clip(l.Email.String(), 60))
-		_, _ = fmt.Fprintf(c.Out, "    %s\n", c.Say("%d accepted, %d already there, %d refused (%s)", l.Accepted, l.There, l.Refused, size(l.Octets)))
+		_, _ = fmt.Fprintf(c.Out, "    %s\n", c.Say("%d accepted, %d already there, %d refused (%s)", l.Accepted, l.There, l.Refused, progress.Size(l.Octets)))
 		if l.For != "" {
 			_, _ = fmt.Fprintf(c.Out, "    %s\n", c.Say("for %s", l.For))
 		}

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"io/fs"
@@ -27,7 +28,8 @@ type taker interface {
 // message is one message in a file.
 type message struct {
 	file
-	at int64 // offset in the file
+	at  int64 // offset in the file
+	odd bool  // it does not begin like a message; it is taken all the same
 }
 
 // reader reads what is in files.
@@ -82,9 +84,12 @@ func (r *reader) file(f file) error {
 	return r.mailbox(f, opened, v)
 }
 
-// first is what a file begins with: a line may have 998 octets (RFC 5322 section 2.1.1).
+// maxLine is how many octets a line may have (RFC 5322 section 2.1.1).
+const maxLine = 998
+
+// first is what a file begins with.
 func first(f io.ReaderAt) []byte {
-	b := make([]byte, 998)
+	b := make([]byte, maxLine)
 	n, _ := f.ReadAt(b, 0) // what cannot be read is no header
 	return b[:n]
 }
@@ -139,7 +144,7 @@ func open(f file) (*os.File, error) {
 }
 
 func (r *reader) letter(f file, opened *os.File) error {
-	return r.to.take(message{file: f}, &steady{file: opened, size: f.size}, func() int64 { return done })
+	return r.to.take(message{file: f, odd: !isField(first(opened))}, &steady{file: opened, size: f.size}, func() int64 { return done })
 }
 
 // steady reads a file that must not change meanwhile.
@@ -186,7 +191,10 @@ func (r *reader) mailbox(f file, opened io.ReaderAt, v mbox.Variant) error {
 			return r.to.refuse(m, say("it cannot be read from offset %d on"), m.at)
 		}
 		one := &entry{Reader: entries}
-		if err := r.to.take(m, one, one.behind); err != nil || one.broken {
+		octets := bufio.NewReaderSize(one, maxLine)
+		begin, _ := octets.Peek(maxLine) // why there are fewer, the reader says again
+		m.odd = !isField(begin)
+		if err := r.to.take(m, octets, one.behind); err != nil || one.broken {
 			return err
 		}
 	}

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
 	"siegel/cmd/siegel/cli"
+	"siegel/cmd/siegel/transfer/progress"
 	"siegel/internal/front/console"
 	"siegel/internal/front/console/client"
 	"siegel/internal/proto/mbox"
@@ -30,12 +33,13 @@ type run struct {
 	base   int64 // octets of files that are done
 
 	mu        sync.Mutex
-	waiting   []sent   // items whose outcome is not known, in order; guarded by mu
-	messages  int64    // that were settled; guarded by mu
-	octets    int64    // that were settled; guarded by mu
-	refused   []string // the first lines of what was refused; guarded by mu
-	reportErr error    // guarded by mu
-	bar       bar      // guarded by mu
+	waiting   []sent       // items whose outcome is not known, in order; guarded by mu
+	messages  int64        // that were settled; guarded by mu
+	octets    int64        // that were settled; guarded by mu
+	odd       int64        // that are in the archive and do not begin like a message; guarded by mu
+	refused   []string     // the first lines of what was refused; guarded by mu
+	reportErr error        // guarded by mu
+	bar       progress.Bar // guarded by mu
 }
 
 // sent is an item whose outcome is not known yet.
@@ -111,7 +115,7 @@ func (r *run) note(path string, v mbox.Variant, why mbox.Why) {
 	if !r.JSON {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.bar.clear()
+		r.bar.Clear()
 		_, _ = io.WriteString(r.Err, r.Say(said[why], path, string(v))+"\n")
 	}
 }
@@ -178,10 +182,18 @@ func (r *run) ended(err error) error {
 
 // push notes an item before it is sent.
 func (r *run) push(m message, why string, octets int64) {
-	l := reported{File: m.path, Offset: m.at, Reason: why, Folder: m.folder, Flags: m.flags}
+	l := reported{File: m.path, Offset: m.at, Reason: why, Note: r.noteOf(m), Folder: m.folder, Flags: m.flags}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.waiting = append(r.waiting, sent{l, octets})
+}
+
+// noteOf says what is odd about a message that is taken.
+func (r *run) noteOf(m message) string {
+	if m.odd {
+		return r.Say("it does not begin like a message")
+	}
+	return ""
 }
 
 // because says why the item that was sent last was refused.
@@ -206,12 +218,15 @@ func (r *run) told(o console.Outcome) {
 	if o.State != "refused" {
 		s.Message = o.Message.String()
 		r.messages++
+		if s.Note != "" {
+			r.odd++
+		}
 	} else if o.Reason != "" {
 		s.Reason = o.Reason
 	}
 	r.octets = max(r.octets, s.octets)
 	r.reportOne(s.reported)
-	r.bar.show(time.Now(), r.octets, r.messages)
+	r.bar.Show(time.Now(), r.octets, r.messages)
 }
 
 func cursorOf(s spot) []byte {
@@ -220,6 +235,24 @@ func cursorOf(s spot) []byte {
 		return nil // numbers and octets always encode
 	}
 	return b
+}
+
+// something fails where a path is not there, or nothing is in any of them that could
+// be mail: before anything begins.
+func (r *run) something() error {
+	for _, path := range r.paths {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return &console.Error{Kind: "not-found", Text: r.Say("there is no file or folder %s; nothing was imported", path)}
+		}
+	}
+	there := errors.New("there is something")
+	w := &walker{say: r.Say, batch: namesAtOnce, found: func(file) error { return there }}
+	for i, path := range r.paths {
+		if err := w.argument(i, path, 0); err != nil {
+			return nil //nolint:nilerr // there is something, or walk says why it cannot be read
+		}
+	}
+	return cli.Usage(r.Say("there is no file in %s; nothing was imported", strings.Join(r.paths, " ")))
 }
 
 // measure counts the octets of all files, for the bar.
@@ -236,7 +269,11 @@ func (r *run) measure() {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.bar = bar{w: r.Out, say: r.Say, total: total, before: r.base, begun: time.Now()}
+	before := r.base
+	if r.cursor != nil {
+		before += max(0, r.cursor.Offset) // the part of an mbox that an earlier run has read
+	}
+	r.bar = progress.Bar{W: r.Out, Say: r.Say, Total: total, Before: before, Begun: time.Now()}
 }
 
 // dry reads everything and counts.
@@ -264,7 +301,10 @@ func (d *counter) take(m message, octets io.Reader, _ func() int64) error {
 	}
 	d.t.Accepted++
 	d.t.Octets += n
-	d.reportOne(reported{File: m.path, Offset: m.at, State: "accepted", Folder: m.folder, Flags: m.flags})
+	if m.odd {
+		d.odd++
+	}
+	d.reportOne(reported{File: m.path, Offset: m.at, State: "accepted", Note: d.noteOf(m), Folder: m.folder, Flags: m.flags})
 	return d.unreported(nil)
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"siegel/cmd/siegel/cli"
 	"siegel/cmd/siegel/transfer/part"
 	"siegel/internal/front/console"
 	"siegel/internal/mail"
@@ -251,34 +252,6 @@ func TestPackOtherOctets(t *testing.T) {
 	}
 }
 
-// The bar says how far, how fast and how long.
-func TestBar(t *testing.T) {
-	begun := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
-	var out bytes.Buffer
-	b := &bar{w: &out, say: english, total: 4000, before: 1000, begun: begun}
-	if got, want := b.text(begun.Add(10*time.Second), 2000, 7), "[############............]  50 %  7 {message|messages}, 2.0 kB, 100 B/s, 20s left"; got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
-	if got := b.text(begun, 5000, 7); !strings.Contains(got, "100 %") || strings.Contains(got, "left") {
-		t.Errorf("%q", got)
-	}
-	b.show(begun.Add(time.Second), 2000, 7)
-	b.show(begun.Add(time.Second), 3000, 8) // too soon
-	if n := strings.Count(out.String(), "\r"); n != 1 {
-		t.Errorf("%d times: %q", n, out.String())
-	}
-	b.clear()
-	if !strings.HasSuffix(out.String(), "\r") {
-		t.Errorf("%q", out.String())
-	}
-	(&bar{}).show(begun, 1, 1)
-	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 999_960: "1.0 MB", 1_500_000: "1.5 MB", 2_000_000_000_000: "2.0 TB"} {
-		if got := string(size(n)); got != want {
-			t.Errorf("%d is %q, want %q", n, got, want)
-		}
-	}
-}
-
 // A password has 160 bits and is another one each time.
 func TestSecret(t *testing.T) {
 	seen := make(map[string]bool)
@@ -424,5 +397,18 @@ func TestSteady(t *testing.T) {
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// The rate of an import that goes on is that of this run, also in the middle of an
+// mbox.
+func TestMeasureGoesOn(t *testing.T) {
+	r := &run{CLI: new(cli.CLI), ctx: t.Context(), paths: []string{t.TempDir()}, base: 1000, cursor: &spot{Offset: 500}}
+	if r.measure(); r.bar.Before != 1500 {
+		t.Errorf("octets of an earlier run: %d", r.bar.Before)
+	}
+	r.cursor.Offset = done
+	if r.measure(); r.bar.Before != 1000 {
+		t.Errorf("octets of an earlier run, between files: %d", r.bar.Before)
 	}
 }

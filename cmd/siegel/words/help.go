@@ -18,7 +18,9 @@ const width = 110
 func (w Words) help(cmd *cobra.Command, out io.Writer) {
 	_, _ = fmt.Fprintln(out, fold(sentence(cmd.Short), 0)) // the sink keeps the error
 	if cmd.Long != "" {
-		_, _ = fmt.Fprintln(out, "\n"+fold(cmd.Long, 0))
+		for part := range strings.SplitSeq(cmd.Long, "\n\n") {
+			_, _ = fmt.Fprintln(out, "\n"+fold(part, 0))
+		}
 	}
 	_, _ = fmt.Fprintf(out, "\n%s\n", w.Say("Usage:"))
 	var own, general pflag.FlagSet
@@ -98,9 +100,9 @@ func (w Words) left(f *pflag.Flag) string {
 // value is the word for what an option takes.
 func (w Words) value(f *pflag.Flag) string {
 	switch f.Name {
-	case "data", "messages", "codes":
+	case "data", "messages", "codes", "to":
 		return w.Say("FOLDER")
-	case "as", "person", "administrator", "keeper", "auditor", "reader", "add", "remove":
+	case "as", "person", "administrator", "keeper", "auditor", "reader", "add", "remove", "address", "for":
 		return w.Say("ADDRESS")
 	case "role":
 		return w.Say("ROLE")
@@ -112,8 +114,10 @@ func (w Words) value(f *pflag.Flag) string {
 		return w.Say("DAY")
 	case "what":
 		return w.Say("EVENT")
-	case "config", "output":
+	case "config", "output", "certificate", "report", "recipients":
 		return w.Say("FILE")
+	case "network":
+		return w.Say("NETWORK")
 	}
 	switch {
 	case strings.HasSuffix(f.Name, "-file"):

@@ -47,7 +47,7 @@ func (c Config) checkFiles(environment Environment, problem func(field string, w
 		b, err := os.ReadFile(f.path)
 		switch {
 		case err != nil:
-			problem(f.field, say("the file cannot be read"), say("check the path and its mode"))
+			problem(f.field, say("the file %s cannot be read", f.path), say("check the path and its mode"))
 		case environment == Production && madeForTests(b):
 			problem(f.field, say("this certificate was made for tests and proves nothing"), say("name one of a real authority"))
 		}
@@ -87,10 +87,10 @@ func (c Config) checkKept(problem func(field string, what, remedy Sentence)) {
 		}
 		switch info, err := os.Stat(f.path); {
 		case err != nil:
-			problem(f.field, say("the file cannot be read"), say("check the path and its mode"))
+			problem(f.field, say("the file %s cannot be read", f.path), say("check the path and its mode"))
 			continue
 		case info.Mode().Perm()&0o077 != 0:
-			problem(f.field, say("others can read the file (mode %04o)", info.Mode().Perm()), say("take their rights away with chmod go-rwx"))
+			problem(f.field, say("others can read %s (mode %04o)", f.path, info.Mode().Perm()), say("take their rights away with chmod go-rwx"))
 		}
 		if f.path != c.Database.Postgres {
 			continue

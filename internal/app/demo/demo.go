@@ -90,7 +90,8 @@ type demo struct {
 }
 
 // Run runs the demo until ctx is done, or with Once until the walk-through has
-// ended. It returns an error where a step did not hold.
+// ended. It returns an error where a step did not hold, and that of ctx where that was
+// done before every step was taken.
 func Run(ctx context.Context, o Options) (err error) {
 	d := &demo{Options: o}
 	list, err := d.prepare()
@@ -105,7 +106,8 @@ func Run(ctx context.Context, o Options) (err error) {
 	ended := make(chan error, 1)
 	go func() { ended <- run.All(serving, run.Service{Name: "server", Run: d.server.Run}) }()
 	err = d.walk(ctx, list)
-	if err == nil && !o.Once {
+	walked := err == nil
+	if walked && !o.Once {
 		d.plain("")
 		d.tell("Siegel is running. End it with Ctrl-C; started again it goes on where it was.")
 		select {
@@ -116,7 +118,10 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	stop()
 	err = errors.Join(err, <-ended)
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	switch {
+	case ctx.Err() != nil && !walked:
+		err = ctx.Err() // it was interrupted: not every step held
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		err = nil
 	}
 	d.tell("Stopped cleanly.")

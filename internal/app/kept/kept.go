@@ -127,6 +127,19 @@ func OpenStore(ctx context.Context, c S3, dir string) (Objects, error) {
 	})
 }
 
+// Reach asks whether the object store answers, and says why not, with its address.
+// It returns nil for the data directory's own.
+func Reach(ctx context.Context, c S3, s Objects) error {
+	if c.Endpoint == "" {
+		return nil
+	}
+	_, err := s.Size(ctx, "probe/doctor") // nothing is there
+	if fault.Of(err) == fault.NotFound {
+		return nil
+	}
+	return s3.Explain(c.Endpoint, err)
+}
+
 // Secret reads a file whose one line is a secret.
 func Secret(path string) (string, error) {
 	b, err := os.ReadFile(path)

@@ -50,7 +50,7 @@ func Load(path string, into any) error {
 	case errors.Is(err, os.ErrNotExist):
 		return nil
 	case err != nil:
-		return Problem{name, say("the file cannot be read"), say("check the path and its mode")}
+		return Problem{name, say("the file %s cannot be read", path), say("check the path and its mode")}
 	case len(b) > maxFile || !isText(b):
 		return Problem{name, say("this is no configuration"), say("name a YAML file; siegel config prints one")}
 	case strings.TrimSpace(string(b)) == "":

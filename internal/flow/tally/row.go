@@ -27,6 +27,10 @@ type Count struct {
 	refused refusals
 }
 
+// Plain is how many messages came as they are from a source: neither reports that
+// were unwrapped nor ones that could not be.
+func (c Count) Plain() int64 { return c.Accepted - c.Reports - c.Undecodable }
+
 // Refused returns how many were refused, in all and by reason; reasons that did not
 // happen are left out.
 func (c Count) Refused() (n int64, by map[mail.Refusal]int64) {

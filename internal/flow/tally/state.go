@@ -179,6 +179,7 @@ func (r *Room) Odd(ctx context.Context, tenant mail.TenantID) (problems []error,
 type Growth struct {
 	Messages, Stored int64
 	Days             float64 // that it took; one at least
+	Young            bool    // it took less than a day
 }
 
 // Growth returns how a tenant grows.
@@ -188,6 +189,7 @@ func (r *Room) Growth(ctx context.Context, tenant mail.TenantID) (g Growth, err 
 	err = r.DB.Tenant(tenant).QueryRow(ctx, `SELECT CAST(COALESCE(SUM(accepted), 0) AS BIGINT), CAST(COALESCE(SUM(stored), 0) AS BIGINT),
 		CAST(COALESCE(MIN(hour), 0) AS BIGINT) FROM tally_hour WHERE tenant = $1 AND hour >= $2`, hourOf(now.Add(-7*24*time.Hour))).
 		Scan(&g.Messages, &g.Stored, &first)
-	g.Days = min(7, max(1, now.Sub(time.Unix(first, 0)).Hours()/24))
+	days := now.Sub(time.Unix(first, 0)).Hours() / 24
+	g.Days, g.Young = min(7, max(1, days)), days < 1
 	return g, err
 }

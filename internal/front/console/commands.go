@@ -235,6 +235,10 @@ func CheckCode(code string) error {
 	return err
 }
 
+// CheckPassword fails with kind Invalid where a password is not good enough, so that
+// who types it is asked again at once.
+func CheckPassword(p string) error { return credential.CheckPassword([]byte(p)) }
+
 func (c *Console) personAccept(ctx context.Context, k *call) (any, error) {
 	var r Accept
 	if err := k.read(&r); err != nil {
@@ -311,6 +315,25 @@ func (c *Console) personRemove(ctx context.Context, k *call) (any, error) {
 // Requested is the result of a command that became a request.
 type Requested struct {
 	Request *identity.Request `json:"request"`
+	Unheld
+}
+
+// Unheld says of a request that no keeper can approve it: none has a password.
+type Unheld struct {
+	Unheld bool `json:"no_keeper,omitempty"`
+}
+
+// unheld looks for a keeper who could approve a request.
+func (c *Console) unheld(ctx context.Context, s *identity.Session) (u Unheld, err error) {
+	list, err := c.Identity.People(ctx, s)
+	u.Unheld = !slices.ContainsFunc(list, func(p identity.Person) bool { return p.Role == identity.Keeper && p.State == identity.Active })
+	return u, err
+}
+
+// Changed is what became of a change of a role.
+type Changed struct {
+	identity.Change
+	Unheld
 }
 
 func (c *Console) personRole(ctx context.Context, k *call) (any, error) {
@@ -319,14 +342,22 @@ func (c *Console) personRole(ctx context.Context, k *call) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return c.Identity.SetRole(ctx, s, email, role)
+		out := Changed{}
+		if out.Change, err = c.Identity.SetRole(ctx, s, email, role); err == nil && out.Request != nil {
+			out.Unheld, err = c.unheld(ctx, s)
+		}
+		return out, err
 	})
 }
 
 func (c *Console) addressAdd(ctx context.Context, k *call) (any, error) {
 	return c.person(ctx, k, func(s *identity.Session, r Person, email mail.Address) (any, error) {
 		q, err := c.Identity.AddAddress(ctx, s, email, mail.NewAddress(r.Address))
-		return Requested{q}, err
+		out := Requested{Request: q}
+		if err == nil && q != nil {
+			out.Unheld, err = c.unheld(ctx, s)
+		}
+		return out, err
 	})
 }
 
@@ -360,13 +391,23 @@ func (c *Console) accessList(ctx context.Context, k *call) (any, error) {
 	return c.signed(ctx, r.Credentials, func(s *identity.Session) (any, error) { return c.Identity.Requests(ctx, s) })
 }
 
+// Asked is a request that was made.
+type Asked struct {
+	identity.Request
+	Unheld
+}
+
 func (c *Console) accessRequest(ctx context.Context, k *call) (any, error) {
 	return c.person(ctx, k, func(s *identity.Session, r Person, email mail.Address) (any, error) {
 		role, err := identity.ParseRole(r.Role)
 		if err != nil {
 			return nil, err
 		}
-		return c.Identity.RequestRole(ctx, s, email, role)
+		out := Asked{}
+		if out.Request, err = c.Identity.RequestRole(ctx, s, email, role); err == nil {
+			out.Unheld, err = c.unheld(ctx, s)
+		}
+		return out, err
 	})
 }
 

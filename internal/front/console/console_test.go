@@ -178,6 +178,17 @@ func TestRoom(t *testing.T) {
 	}
 }
 
+// Every problem is counted, and as many are listed as a reader takes in (EV-07).
+func TestProblemsAreCounted(t *testing.T) {
+	var v console.Verified
+	for i := range 12_045 {
+		v.Add(console.Problem{Index: int64(i)})
+	}
+	if v.Found != 12_045 || len(v.Problems) != console.MaxProblems || v.Problems[999].Index != 999 {
+		t.Errorf("%d problems were found, %d are listed", v.Found, len(v.Problems))
+	}
+}
+
 // A server that does not know a command says so; faults and findings come in
 // the language of each client.
 func TestLanguages(t *testing.T) {

@@ -41,13 +41,15 @@ type Evidence interface {
 // Exported is a ledger that was written.
 type Exported struct {
 	Dir      string     `json:"dir"`
-	Unsigned []Unsigned `json:"unsigned"` // logs that are not in it
+	Unsigned []Unsigned `json:"unsigned"` // logs that are not in it, or not all of them
 }
 
-// Unsigned is a log without any checkpoint yet.
+// Unsigned is a log of which no checkpoint covers every entry yet.
 type Unsigned struct {
-	Log string     `json:"log"`
-	Due *time.Time `json:"due,omitempty"` // of its first checkpoint; nil where it has no entry
+	Log     string     `json:"log"`
+	Signed  int64      `json:"signed"`        // entries that a checkpoint covers, and that were written; without any the log is left out
+	Entries int64      `json:"entries"`       // that it has
+	Due     *time.Time `json:"due,omitempty"` // of its next checkpoint; nil where it has no entry
 }
 
 // Sentence is a text for users that waits for its language.
@@ -76,9 +78,22 @@ type Verified struct {
 	Log         string    `json:"log"`
 	Depth       string    `json:"depth"` // sealed, opened
 	Entries     int64     `json:"entries"`
+	Signed      bool      `json:"signed"` // it is of a log, which is signed and stamped: the next two say how often
 	Checkpoints int       `json:"checkpoints"`
 	Stamps      int       `json:"stamps"`
-	Problems    []Problem `json:"problems"`
+	Found       int       `json:"found"`    // problems in all
+	Problems    []Problem `json:"problems"` // the first of them, [MaxProblems] at most
+}
+
+// MaxProblems bounds how many problems of one check are listed.
+const MaxProblems = 1000
+
+// Add counts a problem, and lists it where there is room.
+func (v *Verified) Add(p Problem) {
+	v.Found++
+	if len(v.Problems) < MaxProblems {
+		v.Problems = append(v.Problems, p)
+	}
 }
 
 // Problem is what does not verify.

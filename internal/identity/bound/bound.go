@@ -49,6 +49,21 @@ func Foreign(a mail.Address) error {
 	return fault.Newf(fault.Invalid, "%s is not in a domain of this tenant", a)
 }
 
+// Taken is the error of kind Conflict for the address of an account that is there.
+func Taken(a mail.Address) error {
+	return fault.Newf(fault.Conflict, "there is a person %s already", a)
+}
+
+// Last is the error of kind Denied for the last account with a role, which is not
+// taken away. kit says that the recovery kit appoints another one, where nobody
+// else can.
+func Last(a mail.Address, role string, kit bool) error {
+	if kit {
+		return fault.Newf(fault.Denied, "%s is the last person with the role %s; request it for another one first, and carry that out with the recovery kit where no keeper can approve it: siegel access recover", a, role)
+	}
+	return fault.Newf(fault.Denied, "%s is the last person with the role %s; appoint another one first", a, role)
+}
+
 // Domain fails with kind Invalid where a domain cannot be one.
 func Domain(d mail.Domain) error {
 	if len(d) > maxDomain {

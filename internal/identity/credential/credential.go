@@ -87,8 +87,11 @@ func OpenKit(file []byte, words string) ([]byte, error) {
 	}
 	id.SetMaxWorkFactor(maxWork)
 	r, err := age.Decrypt(bytes.NewReader(file), id)
-	if err != nil {
+	if _, words := errors.AsType[*age.NoIdentityMatchError](err); words {
 		return nil, fault.Because(fault.Denied, "the words do not open the recovery kit", err)
+	}
+	if err != nil {
+		return nil, fault.Because(fault.Invalid, "this file is no recovery kit, or it is damaged: name with --recovery-file the one that the founding wrote", err)
 	}
 	text, err := io.ReadAll(io.LimitReader(r, 4096))
 	if err != nil {

@@ -62,10 +62,10 @@ func TestKit(t *testing.T) {
 		"no words":        {file, " \n", fault.Invalid},
 		"words turned":    {file, strings.Join(words, " "), fault.Denied},
 		"one word less":   {file, said[:strings.LastIndex(said, " ")], fault.Denied},
-		"no kit":          {[]byte("a letter"), said, fault.Denied},
-		"nothing":         {nil, said, fault.Denied},
+		"no kit":          {[]byte("a letter"), said, fault.Invalid},
+		"nothing":         {nil, said, fault.Invalid},
 		"the end cut off": {cut, said, fault.Damaged},
-		"dear to look at": {dear, said, fault.Denied},
+		"dear to look at": {dear, said, fault.Invalid},
 		"no code in it":   {other(t, said), said, fault.Invalid},
 	} {
 		if _, err := credential.OpenKit(one.file, one.words); fault.Of(err) != one.want {

@@ -246,7 +246,7 @@ func (v *verification) checkParts() bool {
 	f := &v.r.Facts
 	f.ID, f.Time, f.Size = hex.EncodeToString(v.entry.ID[:]), &v.entry.Time, v.entry.Size
 	return v.ok("entry", "The entry speaks of message %[1]s, %[2]d octets, entered %[3]s",
-		"Der Eintrag spricht von Nachricht %[1]s, %[2]d Oktetten, eingetragen %[3]s",
+		"Der Eintrag spricht von Nachricht %[1]s, %[2]d Bytes, eingetragen %[3]s",
 		f.ID, f.Size, v.entry.Time.Format(entry.TimeFormat))
 }
 
@@ -354,7 +354,7 @@ func (v *verification) checkSpelling() bool {
 		return false
 	}
 	return v.ok("spelling", "The bundle is written in the one way that the format allows, to the last octet",
-		"Das Paket ist bis aufs letzte Oktett so geschrieben, wie das Format es einzig zulässt")
+		"Das Paket ist bis aufs letzte Byte so geschrieben, wie das Format es einzig zulässt")
 }
 
 func (v *verification) checkInclusion() bool {

@@ -225,16 +225,14 @@ func (c *Checkpointer) tenant(ctx context.Context, t db.Tenant, now bool) error 
 // that there are none, or that they came in the future, is not believed: leaves
 // that are never signed could be exchanged later.
 func (c *Checkpointer) due(ctx context.Context, t db.Tenant, log string, now bool) (bool, error) {
-	var changed, size, covered int64
-	err := t.QueryRow(ctx, `SELECT changed, size, (SELECT COALESCE(MAX(p.size), 0) FROM ledger_checkpoint p WHERE p.tenant = $1 AND p.log = $2)
-		FROM ledger_log WHERE tenant = $1 AND name = $2`, log).Scan(&changed, &size, &covered)
-	if errors.Is(err, db.ErrNoRows) {
+	covered, err := CoverageOf(ctx, t, log)
+	if fault.Of(err) == fault.NotFound {
 		return false, nil
 	}
-	if err != nil || changed == 0 {
-		return err == nil && size > covered, err
+	if err != nil || covered.Since.IsZero() {
+		return err == nil && covered.Size > covered.Signed, err
 	}
-	waited := c.Now().Sub(mail.FromMicros(changed))
+	waited := c.Now().Sub(covered.Since)
 	return now || waited >= c.Every || waited < 0, nil
 }
 

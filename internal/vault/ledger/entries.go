@@ -5,8 +5,10 @@ import (
 	"crypto/hmac"
 	"errors"
 	"iter"
+	"time"
 
 	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
 	"siegel/internal/proto/checkpoint/layout"
 	"siegel/internal/proto/entry"
 	"siegel/internal/vault/db"
@@ -111,6 +113,37 @@ func readPage(ctx context.Context, t db.Tenant, log string, from int64, limit in
 		list = append(list, e)
 	}
 	return list, rows.Err()
+}
+
+// Coverage is how much of a log is signed.
+type Coverage struct {
+	Size   int64     // entries
+	Signed int64     // of them the newest checkpoint covers
+	Since  time.Time // when the first entry behind it came; zero where the row says that there is none
+}
+
+// Next is when a checkpoint is due that covers every entry, where a log is signed
+// that long after its first new entry; zero where one covers them all.
+func (c Coverage) Next(every time.Duration) time.Time {
+	if c.Signed >= c.Size || c.Since.IsZero() {
+		return time.Time{}
+	}
+	return c.Since.Add(every)
+}
+
+// CoverageOf says how much of a log is signed. It fails with kind NotFound where
+// there is no such log.
+func CoverageOf(ctx context.Context, t db.Tenant, log string) (c Coverage, err error) {
+	var changed int64
+	err = t.QueryRow(ctx, `SELECT changed, size, (SELECT COALESCE(MAX(p.size), 0) FROM ledger_checkpoint p WHERE p.tenant = $1 AND p.log = $2)
+		FROM ledger_log WHERE tenant = $1 AND name = $2`, log).Scan(&changed, &c.Size, &c.Signed)
+	if errors.Is(err, db.ErrNoRows) {
+		return c, fault.New(fault.NotFound, "there is no such log")
+	}
+	if changed != 0 {
+		c.Since = mail.FromMicros(changed)
+	}
+	return c, err
 }
 
 // Checkpoints returns the signed checkpoints of a log, smallest first.

@@ -118,7 +118,7 @@ func TestStamperFailures(t *testing.T) {
 			if s.Waiting != 1 || !s.Stamped.IsZero() || s.Tries != 1 || s.Since.IsZero() {
 				t.Fatalf("status %+v", s)
 			}
-			p := prove.New(w.db, w.ledger, w.signer.Key())
+			p := prove.New(w.db, w.ledger, w.signer.Key(), prove.Plan{Every: 10 * time.Minute, Authority: true})
 			if _, err := p.Prove(ctx, w.tenant, ledger.Message, 0); fault.Of(err) != fault.Busy {
 				t.Fatalf("proof: %v", err)
 			}
@@ -176,7 +176,7 @@ func TestBackoff(t *testing.T) {
 		t.Fatalf("status %+v", s)
 	}
 	// Both messages are proven by the one timestamp.
-	p := prove.New(w.db, w.ledger, w.signer.Key())
+	p := prove.New(w.db, w.ledger, w.signer.Key(), prove.Plan{Every: 10 * time.Minute, Authority: true})
 	for i := range int64(2) {
 		l := must(p.Prove(ctx, w.tenant, ledger.Message, i))
 		if l.Stamp.Time.Before(w.clock.now().Add(-time.Second)) {
@@ -220,7 +220,7 @@ func TestLists(t *testing.T) {
 	w.add(1)
 	w.must(w.points.CheckpointNow(ctx))
 	w.must(w.stamper.StampNow(ctx))
-	p := prove.New(w.db, w.ledger, w.signer.Key())
+	p := prove.New(w.db, w.ledger, w.signer.Key(), prove.Plan{Every: 10 * time.Minute, Authority: true})
 	if l := must(p.Prove(ctx, w.tenant, ledger.Message, 0)); len(l.Stamp.Lists) != 0 {
 		t.Fatal("lists from nowhere")
 	}
@@ -273,7 +273,7 @@ func TestHTTP(t *testing.T) {
 func TestBefore(t *testing.T) {
 	ctx := t.Context()
 	w := newWorld(t)
-	p := prove.New(w.db, w.ledger, w.signer.Key())
+	p := prove.New(w.db, w.ledger, w.signer.Key(), prove.Plan{Every: 10 * time.Minute, Authority: true})
 	for range 3 {
 		w.add(1)
 		w.must(w.points.CheckpointNow(ctx))

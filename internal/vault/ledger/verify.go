@@ -39,11 +39,12 @@ type Problem struct {
 type Result struct {
 	Log         string
 	Origin      string
-	Size        int64 // entries that were verified
-	Checkpoints int   // signed checkpoints that were verified
-	Anchors     int   // of them in the instance's log
-	Stamps      int   // timestamps that were verified
-	Problems    []Problem
+	Size        int64     // entries that were verified
+	Checkpoints int       // signed checkpoints that were verified
+	Anchors     int       // of them in the instance's log
+	Stamps      int       // timestamps that were verified
+	Found       int       // problems in all
+	Problems    []Problem // of them the first maxProblems
 }
 
 // Err is nil where the log is what it should be, otherwise of kind Damaged.
@@ -59,6 +60,7 @@ func (r *Result) Err() error {
 }
 
 func (r *Result) problem(index int64, err error) {
+	r.Found++
 	if len(r.Problems) < maxProblems {
 		r.Problems = append(r.Problems, Problem{index, err})
 	}

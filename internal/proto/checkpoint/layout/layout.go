@@ -6,6 +6,7 @@ package layout
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -46,8 +47,19 @@ type Error struct {
 // Error returns the English sentence and the cause.
 func (e *Error) Error() string { return because(e.EN, e.Cause) }
 
-// German returns the German sentence and the cause.
-func (e *Error) German() string { return because(e.DE, e.Cause) }
+// German returns the German sentence, and the cause where that is German too: English
+// is in Error.
+func (e *Error) German() string {
+	var inner *Error
+	switch {
+	case errors.As(e.Cause, &inner):
+		return e.DE + ": " + inner.German()
+	case errors.Is(e.Cause, fs.ErrNotExist):
+		return e.DE + ": die Datei fehlt"
+	default:
+		return e.DE
+	}
+}
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
@@ -132,7 +144,7 @@ func (v *verifier) read(name string) ([]byte, error) {
 		return nil, wrong(err, "%s cannot be read", "%s ist nicht zu lesen", name)
 	}
 	if info.Size() > maxFile {
-		return nil, wrong(nil, "%s has %d octets", "%s hat %d Oktette", name, info.Size())
+		return nil, wrong(nil, "%s has %d octets", "%s hat %d Bytes", name, info.Size())
 	}
 	b, err := fs.ReadFile(v.files, name)
 	if err != nil {

@@ -90,12 +90,23 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	s := &Store{core: minio.Core{Client: client}, bucket: c.Bucket}
 	there, err := client.BucketExists(ctx, c.Bucket)
 	if err != nil {
-		return nil, classify(err)
+		return nil, Explain(c.Endpoint, classify(err))
 	}
 	if !there {
-		return nil, fault.New(fault.NotFound, "the object store has no such bucket; make it first")
+		return nil, s.absent(ctx)
 	}
-	return s, s.conditions(ctx)
+	return s, Explain(c.Endpoint, s.conditions(ctx))
+}
+
+// absent says why a store has no such bucket: an answer to HEAD has no words, and
+// there are stores that answer so to an access key that they do not know.
+func (s *Store) absent(ctx context.Context) error {
+	absent := fault.New(fault.NotFound, "the object store has no such bucket; make it first")
+	_, err := s.core.ListObjectsV2(s.bucket, "", "", "", "", 1)
+	if r := minio.ToErrorResponse(err); err == nil || r.Code == minio.NoSuchBucket || ctx.Err() != nil {
+		return absent
+	}
+	return classify(err)
 }
 
 // loopback reports whether an endpoint is this machine.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -241,13 +242,17 @@ func TestOpen(t *testing.T) {
 	for what, c := range map[string]struct {
 		change func(*s3.Config)
 		want   fault.Kind
+		says   string // to whoever starts the server
 	}{
-		"no bucket":       {func(c *s3.Config) { c.Bucket = "canary-missing" }, fault.NotFound},
-		"another secret":  {func(c *s3.Config) { c.Secret = "canary" }, fault.Internal},
-		"nobody listens":  {func(c *s3.Config) { c.Endpoint = "127.0.0.1:1" }, fault.Busy},
-		"plain elsewhere": {func(c *s3.Config) { c.Endpoint = "canary.example" }, fault.Invalid},
-		"no address":      {func(c *s3.Config) { c.Endpoint = "http://canary.example/x"; c.Plain = false }, fault.Invalid},
-		"no TLS there":    {func(c *s3.Config) { c.Plain = false }, fault.Busy},
+		"no bucket":       {func(c *s3.Config) { c.Bucket = "canary-missing" }, fault.NotFound, "no such bucket"},
+		"another secret":  {func(c *s3.Config) { c.Secret = "canary" }, fault.Internal, "refuses access"},
+		"another key":     {func(c *s3.Config) { c.Access = "canary" }, fault.Internal, "refuses the access key"},
+		"nobody listens":  {func(c *s3.Config) { c.Endpoint = "127.0.0.1:1" }, fault.Busy, "the object store 127.0.0.1:1 cannot be reached: nothing listens there"},
+		"nobody there":    {func(c *s3.Config) { c.Endpoint, c.Plain = "canary.invalid:9000", false }, fault.Busy, "the object store canary.invalid:9000 cannot be reached: its name is not known"},
+		"plain elsewhere": {func(c *s3.Config) { c.Endpoint = "canary.example" }, fault.Invalid, "needs TLS"},
+		"no address":      {func(c *s3.Config) { c.Endpoint = "http://canary.example/x"; c.Plain = false }, fault.Invalid, "is not a host"},
+		"no TLS there":    {func(c *s3.Config) { c.Plain = false }, fault.Busy, good.Endpoint + " answers without TLS"},
+		"a stranger":      {func(c *s3.Config) { c.Endpoint, c.Plain = stranger(t), false }, fault.Busy, "is not trusted here"},
 	} {
 		one := good
 		c.change(&one)
@@ -255,16 +260,28 @@ func TestOpen(t *testing.T) {
 		if err == nil || fault.Of(err) != c.want {
 			t.Errorf("%s: %v, want kind %v", what, err, c.want)
 		}
+		if said, args := fault.Sentence(err); !strings.Contains(fmt.Sprintf(said, args...), c.says) {
+			t.Errorf("%s: an operator reads %q, want %q", what, fmt.Sprintf(said, args...), c.says)
+		}
 		text := fmt.Sprintf("%+v", err)
 		for u := err; u != nil; u = errors.Unwrap(u) {
 			text += fmt.Sprintf("%+v", u)
 		}
-		for _, s := range []string{"canary", "127.0.0.1", good.Access, good.Secret} {
+		for _, s := range []string{"canary", "127.0.0.1", "url.Error", good.Access, good.Secret} {
 			if strings.Contains(text, s) {
 				t.Errorf("%s: the error shows %q: %s", what, s, text)
 			}
 		}
 	}
+}
+
+// stranger returns where a store listens whose certificate nobody knows.
+func stranger(t *testing.T) string {
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
 }
 
 // What a store refuses is said as what it is, so that its keeper knows where to look.
@@ -298,6 +315,8 @@ func TestRefusals(t *testing.T) {
 	}{
 		{404, "NoSuchKey"}:                    {fault.NotFound, "there is no such object"},
 		{404, "NoSuchBucket"}:                 {fault.Internal, "the object store has no such bucket"},
+		{403, "InvalidAccessKeyId"}:           {fault.Internal, "refuses the access key"},
+		{404, "XAdminUserNotFound"}:           {fault.Internal, "refuses the access key"},
 		{403, "SignatureDoesNotMatch"}:        {fault.Internal, "refuses access"},
 		{403, "AccessDenied"}:                 {fault.Internal, "refuses access"},
 		{403, "RequestTimeTooSkewed"}:         {fault.Internal, "the clock of this machine"},

@@ -4,6 +4,7 @@ package prove
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"siegel/internal/kit/fault"
@@ -20,17 +21,25 @@ type Prover struct {
 	db     *db.DB
 	ledger *ledger.Ledger
 	key    checkpoint.Key
+	plan   Plan
+}
+
+// Plan says what a proof that is not there yet waits for.
+type Plan struct {
+	Every     time.Duration // how long after its first new entry a log is signed
+	Authority bool          // there is a timestamp authority
 }
 
 // New returns a prover. key is the instance's public key.
-func New(d *db.DB, l *ledger.Ledger, key checkpoint.Key) *Prover {
-	return &Prover{db: d, ledger: l, key: key}
+func New(d *db.DB, l *ledger.Ledger, key checkpoint.Key, p Plan) *Prover {
+	return &Prover{db: d, ledger: l, key: key, plan: p}
 }
 
 // Prove returns the proof of the entry at that index of a tenant's log: the
 // earliest checkpoint that covers it and is anchored under a timestamp, and the
 // newest timestamp before the entry's own time. It fails with kind Busy where
-// no timestamp covers the entry yet, and says what it waits for.
+// no timestamp covers the entry yet, and says what it waits for and until when;
+// with kind Invalid where none will, because no authority is configured.
 func (p *Prover) Prove(ctx context.Context, t db.Tenant, log string, index int64) (_ *bundle.Ledger, err error) {
 	defer fault.Wrap(&err, "proof of entry %d of the %s log", index, log)
 	l := &bundle.Ledger{Key: p.key}
@@ -91,7 +100,7 @@ func (p *Prover) anchor(ctx context.Context, t db.Tenant, log string, index int6
 		ON a.tenant = c.tenant AND a.log = c.log AND a.size = c.size
 		WHERE c.tenant = $1 AND c.log = $2 AND c.size > $3 ORDER BY c.size LIMIT 1`, log, index).Scan(&size, &l.Inclusion.Note, &at, &salt)
 	if errors.Is(err, db.ErrNoRows) {
-		return 0, 0, fault.New(fault.Busy, "no checkpoint covers this message yet; one is signed every few minutes, please try again later")
+		return 0, 0, p.uncovered(ctx, t, log)
 	}
 	if err == nil && len(salt) != entry.SaltSize {
 		err = fault.New(fault.Damaged, "an anchor in the database is malformed")
@@ -122,15 +131,50 @@ func (p *Prover) stamped(ctx context.Context, at int64, l *bundle.Ledger) (size 
 	return size, p.note(ctx, size, &l.AnchorInclusion.Note)
 }
 
+// uncovered says when a checkpoint is due that covers the whole log.
+func (p *Prover) uncovered(ctx context.Context, t db.Tenant, log string) error {
+	if !p.plan.Authority {
+		return errNoAuthority()
+	}
+	c, err := ledger.CoverageOf(ctx, t, log)
+	if err != nil {
+		return err
+	}
+	due := c.Next(p.plan.Every)
+	if due.IsZero() {
+		return fault.New(fault.Busy, "no checkpoint covers this message yet; one is being signed, please try again later")
+	}
+	return fault.Newf(fault.Busy, "no checkpoint covers this message yet; one is signed %s after the first new entry, the next is due at %s, please try again then",
+		plain(p.plan.Every), due.Format(time.RFC3339))
+}
+
+func errNoAuthority() error {
+	return fault.New(fault.Invalid, "no timestamp authority is configured, so this message cannot be proven to strangers: set timestamps.url and timestamps.roots")
+}
+
+// plain is a duration without the parts of it that are zero.
+func plain(d time.Duration) string {
+	s := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
+}
+
 // unstamped says since when a timestamp is asked for.
 func (p *Prover) unstamped(ctx context.Context, at int64) error {
+	if !p.plan.Authority {
+		return errNoAuthority()
+	}
 	var since *int64
 	err := p.db.Instance().QueryRow(ctx, `SELECT MIN(created) FROM ledger_stamp WHERE tenant = $1 AND size > $2`, at).Scan(&since)
 	if err != nil {
 		return err
 	}
 	if since == nil {
-		return fault.New(fault.Busy, "no checkpoint covers this message yet; one is signed every few minutes, please try again later")
+		return p.uncovered(ctx, p.db.Instance(), ledger.Instance)
 	}
 	return fault.Newf(fault.Busy, "this message is not stamped yet; a timestamp is asked for since %s, please try again later",
 		mail.FromMicros(*since).Format(time.RFC3339))

@@ -14,7 +14,9 @@ import (
 	"siegel/internal/vault/ledger/prove"
 )
 
-func prover(s *stage.Stage) *prove.Prover { return prove.New(s.DB, s.Ledger, s.Signer.Key()) }
+func prover(s *stage.Stage) *prove.Prover {
+	return prove.New(s.DB, s.Ledger, s.Signer.Key(), prove.Plan{Every: 10 * time.Minute, Authority: true})
+}
 
 // A message is provable once a checkpoint covers it and a timestamp covers that;
 // before, the error is Busy and says which of both is missing.
@@ -25,12 +27,23 @@ func TestWhatIsMissing(t *testing.T) {
 	_, unsigned := p.Prove(t.Context(), s.Tenant, ledger.Message, 0)
 	s.Sign()
 	_, unstamped := p.Prove(t.Context(), s.Tenant, ledger.Message, 0)
-	for name, err := range map[string]error{"no checkpoint covers": unsigned, "a timestamp is asked for since": unstamped} {
+	for name, err := range map[string]error{"no checkpoint covers this message yet; one is signed … after": unsigned, "a timestamp is asked for since": unstamped} {
 		if fault.Of(err) != fault.Busy || !bytes.Contains([]byte(err.Error()), []byte(name)) {
 			t.Errorf("want %q: %v", name, err)
 		}
 	}
+	if _, args := fault.Sentence(unsigned); len(args) != 2 || args[0] != "10m" {
+		t.Errorf("the interval and when the next is due: %v", args)
+	}
+	// Where nobody stamps, waiting helps nothing.
+	none := prove.New(s.DB, s.Ledger, s.Signer.Key(), prove.Plan{Every: time.Hour})
+	if _, err := none.Prove(t.Context(), s.Tenant, ledger.Message, 0); fault.Of(err) != fault.Invalid {
+		t.Errorf("without an authority: %v", err)
+	}
 	s.OK(s.Queue.StampNow(t.Context()))
+	if _, err := none.Prove(t.Context(), s.Tenant, ledger.Message, 0); err != nil {
+		t.Errorf("what was stamped before: %v", err)
+	}
 	if _, err := p.Prove(t.Context(), s.Tenant, ledger.Message, 0); err != nil {
 		t.Error(err)
 	}

@@ -53,7 +53,7 @@ func Create(path string) error {
 func Open(path string, arena *secret.Arena) (*Key, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.Because(fault.NotFound, "the master key file is missing; without it nothing in this data directory can be used", err)
+		return nil, &fault.Error{Kind: fault.NotFound, Public: "the master key file %s is missing: put it back from the copy; without it nothing in this data directory can be used", Args: []any{path}, Cause: err}
 	}
 	if err != nil {
 		return nil, err
