@@ -170,10 +170,6 @@ func TestSearch(t *testing.T) {
 	if err != nil || !r.Hits[0].Opaque {
 		t.Errorf("encrypted mail is not marked: %+v, %v", r, err)
 	}
-	r, err = a.Index.Search(t.Context(), s, index.Request{Text: "after:1900", Limit: 2, Offset: 1})
-	if err != nil || r.Total != 6 || len(r.Hits) != 2 || r.Hits[0].Sent.Before(r.Hits[1].Sent) {
-		t.Errorf("a page: %+v, %v", r, err)
-	}
 }
 
 // AU-26: a reader finds her own mail only, an administrator nothing; and a
