@@ -10,9 +10,9 @@ import (
 
 // Day is how many messages arrived on a day, in UTC, and how many octets.
 type Day struct {
-	Day      time.Time
-	Messages int64
-	Octets   int64
+	Day      time.Time `json:"day"`
+	Messages int64     `json:"messages"`
+	Octets   int64     `json:"octets"`
 }
 
 // day returns the number of a day since 1970.
