@@ -30,7 +30,9 @@ type letter struct {
 	to      string // the reader where it is empty
 }
 
-func (l letter) at() time.Time { return time.Date(2026, time.Month(1+l.month), 1+l.day, 12, 0, 0, 0, time.UTC) }
+func (l letter) at() time.Time {
+	return time.Date(2026, time.Month(1+l.month), 1+l.day, 12, 0, 0, 0, time.UTC)
+}
 
 func (l letter) octets() []byte {
 	var b strings.Builder

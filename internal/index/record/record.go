@@ -150,7 +150,9 @@ func Parse(plain []byte) (Record, error) {
 	case head.Version == 1:
 		return parseFirst(plain)
 	case head.Version == Version:
-		err = json.Unmarshal(plain, &r)
+		if err = json.Unmarshal(plain, &r); err == nil && r.Version != Version {
+			err = fmt.Errorf("two versions, %d and %d", Version, r.Version)
+		}
 	default:
 		err = fmt.Errorf("version %d", head.Version)
 	}
