@@ -15,7 +15,7 @@ import (
 )
 
 // batchSize is how many records are taken into a projection at a time.
-const batchSize = 500
+const batchSize = 1000
 
 // Lag is how far a session's index is behind.
 type Lag struct {
@@ -189,7 +189,7 @@ func (c *catcher) catch(ctx, patient context.Context) error {
 			c.progress(done, total)
 		}
 	}
-	return nil
+	return c.p.Settle(ctx, done)
 }
 
 // open opens the next records behind a sequence number.

@@ -65,6 +65,45 @@ func (f *File) Add(ctx context.Context, list []Entry) (err error) {
 	return nil
 }
 
+// How many records must have been added at once before the full-text index is put
+// together and the WAL is emptied: each costs as much as what was added.
+const (
+	optimizeFrom = 2000
+	truncateFrom = 200
+)
+
+// Settle ends catching up, after which so many records are new: what came in many
+// batches lies in many places, where each search would look.
+func (f *File) Settle(ctx context.Context, added int64) (err error) {
+	defer f.note(&err)
+	if added >= optimizeFrom {
+		// no tenant: a projection is one holder's file
+		if _, err := f.sql.Write.ExecContext(ctx, `INSERT INTO index_words (index_words) VALUES ('optimize')`); err != nil {
+			return err
+		}
+		if err := f.vacuum(ctx); err != nil {
+			return err
+		}
+	}
+	if added >= truncateFrom {
+		var busy, inLog, moved int
+		// Where readers are in the way it is done the next time.
+		return f.sql.Write.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &inLog, &moved)
+	}
+	return nil
+}
+
+// vacuum gives back the pages that nothing is in any more.
+func (f *File) vacuum(ctx context.Context) error {
+	rows, err := f.sql.Write.QueryContext(ctx, `PRAGMA incremental_vacuum`)
+	if err != nil {
+		return err
+	}
+	for rows.Next() { // each step frees a page
+	}
+	return errors.Join(rows.Err(), rows.Close())
+}
+
 // writer writes a batch of records.
 type writer struct {
 	tx    *sql.Tx

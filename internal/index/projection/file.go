@@ -24,7 +24,11 @@ const version = 3
 
 // The tables. index_doc is narrow, since a search by date reads it for every match;
 // what only the hits of a page need is beside it. index_link names the messages of a
-// conversation by 63 bits of their identifiers' hashes.
+// conversation by 63 bits of their identifiers' hashes. A batch of records becomes one
+// segment of the full-text index, and segments are merged less often than is usual,
+// since [File.Settle] merges them all. The body is the first column, whose places need
+// no column number in front: that is a third of the file. A page of the full-text index
+// fits into one of the file, of which the cipher takes 32 octets.
 const schema = `
 CREATE TABLE index_state (version INTEGER NOT NULL, seq INTEGER NOT NULL, messages INTEGER NOT NULL, damaged INTEGER NOT NULL, former INTEGER NOT NULL);
 CREATE TABLE index_doc (seq INTEGER PRIMARY KEY, message BLOB NOT NULL UNIQUE, date INTEGER NOT NULL, sent INTEGER NOT NULL,
@@ -34,9 +38,12 @@ CREATE INDEX index_doc_former ON index_doc (former, seq) WHERE former > 0;
 CREATE TABLE index_head (seq INTEGER PRIMARY KEY, subject TEXT NOT NULL, sender TEXT NOT NULL, links BLOB NOT NULL);
 CREATE TABLE index_link (hash INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (hash, seq)) WITHOUT ROWID;
 CREATE TABLE index_day (day INTEGER PRIMARY KEY, messages INTEGER NOT NULL, octets INTEGER NOT NULL);
-CREATE VIRTUAL TABLE index_words USING fts5(subject, sender, recipient, copy, body, attached, filename,
+CREATE VIRTUAL TABLE index_words USING fts5(body, subject, sender, recipient, copy, attached, filename,
   subject_alt, sender_alt, recipient_alt, copy_alt, body_alt, attached_alt, filename_alt,
   content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 0');
+INSERT INTO index_words (index_words, rank) VALUES ('hashsize', 33554432);
+INSERT INTO index_words (index_words, rank) VALUES ('automerge', 8);
+INSERT INTO index_words (index_words, rank) VALUES ('pgsz', 4000);
 `
 
 // File is an open projection. Use it from many goroutines.
@@ -91,13 +98,13 @@ func (f *File) there() bool {
 
 func (f *File) close() error { return f.sql.Close() }
 
-// ErrBroken means that the file turned out to be damaged. It is made again when it
-// is taken the next time.
-var ErrBroken = errors.New("projection: the file is damaged")
+// ErrBroken means that the file turned out to be damaged, or is gone. It is made again
+// when it is taken the next time.
+var ErrBroken = errors.New("projection: the file is damaged or gone")
 
 // note notes damage.
 func (f *File) note(err *error) {
-	if *err != nil && fault.Of(*err) == fault.Damaged {
+	if *err != nil && (fault.Of(*err) == fault.Damaged || !f.there()) {
 		f.broken.Store(true)
 		*err = errors.Join(ErrBroken, *err)
 	}

@@ -28,7 +28,7 @@ type Projection struct {
 // caught-up batch writes most pages once, so the WAL is written back after 16 MiB;
 // there is a reader for each of a holder's months, so each has a small cache.
 const (
-	projecting = walMode + "; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -8192"
+	projecting = "PRAGMA auto_vacuum = INCREMENTAL; " + walMode + "; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -8192"
 	projected  = walMode + "; PRAGMA cache_size = -1024"
 )
 
@@ -44,7 +44,7 @@ func OpenProjection(ctx context.Context, path string, key secret.Key) (_ *Projec
 	p.Write = open(path, p.key, "&_synchronous=NORMAL&_txlock=immediate", projecting)
 	p.Write.SetMaxOpenConns(1)
 	p.Write.SetConnMaxIdleTime(10 * time.Second) // it is needed to catch up, and its cache is large
-	p.Read = open(path, p.key, "&_synchronous=NORMAL&_query_only=true", projected)
+	p.Read = open(path, p.key, "&_synchronous=NORMAL&_query_only=true&mode=rw", projected)
 	n := max(2, runtime.GOMAXPROCS(0))
 	p.Read.SetMaxOpenConns(n)
 	p.Read.SetMaxIdleConns(n)
