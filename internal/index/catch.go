@@ -3,7 +3,6 @@ package index
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync"
 	"time"
 
@@ -203,12 +202,15 @@ func (c *catcher) open(ctx context.Context, after int64) *batch {
 		return &batch{err: err}
 	}
 	b := newBatch(len(wraps))
-	b.err = parallel(len(groups), func(i int) error { return c.x.read(ctx, c.s, groups[i], b) })
+	b.err = parallel(len(groups), requests, func(i int) error { return c.x.read(ctx, c.s, groups[i], b) })
 	return b
 }
 
-// parallel calls f with 0 to n-1, on every core, and returns the first error.
-func parallel(n int, f func(int) error) error {
+// requests is how many objects are asked for at once: a store can be far away.
+const requests = 8
+
+// parallel calls f with 0 to n-1, so many at once, and returns the first error.
+func parallel(n, at int, f func(int) error) error {
 	var (
 		mu    sync.Mutex
 		next  int   // guarded by mu
@@ -221,7 +223,7 @@ func parallel(n int, f func(int) error) error {
 		next++
 		return next - 1, next <= n && first == nil
 	}
-	for range min(n, runtime.GOMAXPROCS(0)) {
+	for range min(n, at) {
 		wait.Go(func() {
 			for i, ok := take(); ok; i, ok = take() {
 				if err := f(i); err != nil {

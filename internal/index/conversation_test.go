@@ -75,42 +75,43 @@ func corpus() (letters []letter, conversations [][]string) {
 		{name: "loop b", id: "lb@x", reply: "lc@x", day: 1},
 		{name: "loop c", id: "lc@x", reply: "la@x", day: 2},
 	}
-	return slices.Concat([]letter{
-			{name: "root", id: "r@x", subject: "Offer"},
-			{name: "reply", id: "a@x", reply: "r@x", refs: []string{"r@x"}, subject: "Re: Offer", month: 1},
-			{name: "again", id: "b@x", refs: []string{"r@x", "a@x"}, subject: "another subject", month: 3},
-			{name: "by reply alone", id: "c@x", reply: "a@x", month: 2},
-			{name: "of a missing one", id: "d@x", refs: []string{"r@x", "gone@x"}, month: 3, day: 1},
-			// Its clock was wrong: it is older than what it answers.
-			{name: "too early", id: "e@x", reply: "b@x", month: 2, day: 3},
-			{name: "without an id", reply: "b@x", month: 4},
-			// The same subject joins nothing.
-			{name: "stranger", id: "s@x", subject: "Offer"},
-			{name: "bare", subject: "Offer", day: 4},
-			{name: "bare too", subject: "Offer", day: 5},
-			// Two answer one that is not there, and know nothing of each other.
-			{name: "orphan one", id: "o1@x", reply: "absent@x", month: 1},
-			{name: "orphan two", id: "o2@x", refs: []string{"absent@x"}, month: 5},
-			// The same message in two mailboxes, and who answers it.
-			{name: "twice", id: "t@x"},
-			{name: "twice again", id: "t@x", day: 1},
-			{name: "to both", id: "u@x", reply: "t@x", month: 1},
-			{name: "self", id: "self@x", reply: "self@x", refs: []string{"self@x"}},
-			{name: "long root", id: "old0@x"},
-			{name: "long", id: "long@x", refs: many(700), month: 2},
-			{name: "long middle", id: "old690@x", month: 1},
-			{name: "for another", id: "k@x", reply: "r@x", month: 1, day: 5, to: "office@" + stand.Domain},
-		}, loop), [][]string{
-			{"root 0", "reply 1 root", "for another 1 root", "by reply alone 2 reply", "again 2 reply", "too early 3 again", "of a missing one 1 root", "without an id 3 again"},
-			{"stranger 0"},
-			{"bare 0"},
-			{"bare too 0"},
-			{"orphan one 0", "orphan two 0"},
-			{"twice 0", "twice again 0", "to both 1 twice"},
-			{"self 0"},
-			{"long root 0", "long middle 0", "long 1 long middle"},
-			{"loop c 0", "loop b 1 loop c", "loop a 2 loop b"},
-		}
+	letters = []letter{
+		{name: "root", id: "r@x", subject: "Offer"},
+		{name: "reply", id: "a@x", reply: "r@x", refs: []string{"r@x"}, subject: "Re: Offer", month: 1},
+		{name: "again", id: "b@x", refs: []string{"r@x", "a@x"}, subject: "another subject", month: 3},
+		{name: "by reply alone", id: "c@x", reply: "a@x", month: 2},
+		{name: "of a missing one", id: "d@x", refs: []string{"r@x", "gone@x"}, month: 3, day: 1},
+		// Its clock was wrong: it is older than what it answers.
+		{name: "too early", id: "e@x", reply: "b@x", month: 2, day: 3},
+		{name: "without an id", reply: "b@x", month: 4},
+		// The same subject joins nothing.
+		{name: "stranger", id: "s@x", subject: "Offer"},
+		{name: "bare", subject: "Offer", day: 4},
+		{name: "bare too", subject: "Offer", day: 5},
+		// Two answer one that is not there, and know nothing of each other.
+		{name: "orphan one", id: "o1@x", reply: "absent@x", month: 1},
+		{name: "orphan two", id: "o2@x", refs: []string{"absent@x"}, month: 5},
+		// The same message in two mailboxes, and who answers it.
+		{name: "twice", id: "t@x"},
+		{name: "twice again", id: "t@x", day: 1},
+		{name: "to both", id: "u@x", reply: "t@x", month: 1},
+		{name: "self", id: "self@x", reply: "self@x", refs: []string{"self@x"}},
+		{name: "long root", id: "old0@x"},
+		{name: "long", id: "long@x", refs: many(700), month: 2},
+		{name: "long middle", id: "old690@x", month: 1},
+		{name: "for another", id: "k@x", reply: "r@x", month: 1, day: 5, to: "office@" + stand.Domain},
+	}
+	return append(letters, loop...), [][]string{
+		{"root 0", "reply 1 root", "for another 1 root", "by reply alone 2 reply", "again 2 reply", "too early 3 again", "of a missing one 1 root", "without an id 3 again"},
+		{"stranger 0"},
+		{"bare 0"},
+		{"bare too 0"},
+		{"orphan one 0", "orphan two 0"},
+		{"twice 0", "twice again 0", "to both 1 twice"},
+		{"self 0"},
+		{"long root 0", "long middle 0", "long 1 long middle"},
+		{"loop c 0", "loop b 1 loop c", "loop a 2 loop b"},
+	}
 }
 
 // commit has messages committed until it is stopped.

@@ -39,8 +39,8 @@ const cursorSize = 1 + 1 + 8 + 8
 // is no secret from who has the page.
 func (c cursor) text(s Session, r Request) string {
 	b := []byte{cursorVersion, byte(c.tier)}
-	b = binary.BigEndian.AppendUint64(b, uint64(c.at.Sent)) //nolint:gosec // back by parseCursor
-	b = binary.BigEndian.AppendUint64(b, uint64(c.at.Seq))  //nolint:gosec // back by parseCursor
+	b = binary.BigEndian.AppendUint64(b, uint64(c.at.Sent))
+	b = binary.BigEndian.AppendUint64(b, uint64(c.at.Seq))
 	return base64.RawURLEncoding.EncodeToString(append(b, cursorSum(s, r, b)...))
 }
 
@@ -63,7 +63,7 @@ func parseCursor(s Session, r Request, tiers int) (*cursor, error) {
 		return nil, fault.Because(fault.Invalid, "this page of results belongs to another search; please search again", errCursor)
 	}
 	return &cursor{tier: int(b[1]), at: projection.Place{
-		Sent: int64(binary.BigEndian.Uint64(b[2:])),  //nolint:gosec // of text
-		Seq:  int64(binary.BigEndian.Uint64(b[10:])), //nolint:gosec // of text
+		Sent: int64(binary.BigEndian.Uint64(b[2:])),
+		Seq:  int64(binary.BigEndian.Uint64(b[10:])),
 	}}, nil
 }

@@ -16,7 +16,9 @@ func TestArrivals(t *testing.T) {
 	a, s := w.open(stand.Keeper)
 	defer func() { w.stop() }()
 	letters := []letter{
-		{name: "one", month: 0, day: 3}, {name: "two", month: 0, day: 3}, {name: "three", month: 0, day: 30},
+		{name: "one", month: 0, day: 3},
+		{name: "two", month: 0, day: 3},
+		{name: "three", month: 0, day: 30},
 		{name: "four", month: 2, day: 0, to: "office@" + stand.Domain},
 	}
 	w.fill(a, letters)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"time"
 
@@ -161,7 +162,7 @@ func (f *finding) record(ctx context.Context, page int) error {
 // count counts the hits, and returns the projections that have any.
 func (f *finding) count(ctx context.Context, files []*projection.File) ([]month, error) {
 	all, counts := make([]month, len(files)), make([]int, len(files))
-	err := parallel(len(files), func(i int) (err error) {
+	err := parallel(len(files), runtime.GOMAXPROCS(0), func(i int) (err error) {
 		all[i].file = files[i]
 		if counts[i], err = files[i].Count(ctx, f.q); err == nil && counts[i] > 0 {
 			all[i].first, all[i].last, err = files[i].Bounds(ctx)
@@ -256,7 +257,7 @@ func (d found) place() projection.Place { return projection.Place{Sent: d.Sent, 
 // show makes hits of what was found.
 func (f *finding) show(ctx context.Context, list []found) error {
 	f.out.Hits = make([]Hit, len(list))
-	return parallel(len(list), func(i int) (err error) {
+	return parallel(len(list), requests, func(i int) (err error) {
 		d := list[i]
 		h := Hit{
 			ID: d.Message, Arrived: mail.FromMicros(d.Date), Sent: mail.FromMicros(d.Sent), Size: d.Size, Opaque: d.Opaque, Attachment: d.Files,

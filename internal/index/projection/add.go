@@ -94,14 +94,15 @@ func (f *File) Settle(ctx context.Context, added int64) (err error) {
 }
 
 // vacuum gives back the pages that nothing is in any more.
-func (f *File) vacuum(ctx context.Context) error {
+func (f *File) vacuum(ctx context.Context) (err error) {
 	rows, err := f.sql.Write.QueryContext(ctx, `PRAGMA incremental_vacuum`)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() { // each step frees a page
 	}
-	return errors.Join(rows.Err(), rows.Close())
+	return rows.Err()
 }
 
 // writer writes a batch of records.

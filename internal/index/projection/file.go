@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"siegel/internal/index/query"
 	"siegel/internal/kit/fault"
 	"siegel/internal/vault/db/sqlite"
 )
@@ -215,14 +214,6 @@ func placeholders(from, n int) string {
 		fmt.Fprintf(&b, "$%d", from+i)
 	}
 	return b.String()
-}
-
-func columns() []string {
-	names := query.Columns()
-	for _, n := range query.Columns() {
-		names = append(names, n+"_alt")
-	}
-	return names
 }
 
 func truth(b bool) int {

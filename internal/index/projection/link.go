@@ -21,7 +21,7 @@ type Links []int64
 // among ten million with a probability of one in a hundred thousand.
 func hash(id string) int64 {
 	sum := sha256.Sum256([]byte(id))
-	return int64(binary.BigEndian.Uint64(sum[:])>>1) | 1 //nolint:gosec // 63 bits fit
+	return int64(binary.BigEndian.Uint64(sum[:])>>1) | 1
 }
 
 // links returns those of a record. RFC 5322 section 3.6.4: the last of References is
@@ -70,7 +70,7 @@ func (l Links) shared() Links {
 func (l Links) octets() []byte {
 	var b []byte
 	for _, h := range l {
-		b = binary.BigEndian.AppendUint64(b, uint64(h)) //nolint:gosec // back by linksOf
+		b = binary.BigEndian.AppendUint64(b, uint64(h))
 	}
 	if b == nil {
 		b = []byte{}
@@ -80,7 +80,7 @@ func (l Links) octets() []byte {
 
 func linksOf(b []byte) (l Links) {
 	for ; len(b) >= 8; b = b[8:] {
-		l = append(l, int64(binary.BigEndian.Uint64(b))) //nolint:gosec // of octets
+		l = append(l, int64(binary.BigEndian.Uint64(b)))
 	}
 	return l
 }

@@ -71,8 +71,10 @@ func TestDescribe(t *testing.T) {
 		Subject: "Straße", From: []string{"Anna <anna@x.example>", "office@x.example"}, To: []string{"Bert <bert@x.example>"},
 		Cc: []string{"Carl <carl@x.example>", "dora@x.example"}, ID: "m@x", References: []string{"r@x", "s@x"}, Reply: []string{"s@x"},
 		Files: []record.File{
-			{Part: "2", Name: "plan.pdf", Type: "application/pdf"}, {Part: "3", Type: "text/csv"},
-			{Part: "4", Name: "logo.png", Type: "image/png", Inline: true}, {Part: "5", Type: "message/rfc822"},
+			{Part: "2", Name: "plan.pdf", Type: "application/pdf"},
+			{Part: "3", Type: "text/csv"},
+			{Part: "4", Name: "logo.png", Type: "image/png", Inline: true},
+			{Part: "5", Type: "message/rfc822"},
 		},
 		Body: "below", Attached: "one;two\n\ninner\n\nnested",
 	}

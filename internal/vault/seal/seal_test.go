@@ -472,3 +472,26 @@ func TestOldSeedIsNotLocked(t *testing.T) {
 	h.want("an older term", h.tenant.Update(t.Context(), func(tx *db.Tx) error { return h.vault.Put(t.Context(), tx, lock, old) }), fault.Conflict)
 	h.unlock(m) // the lock that was there stays
 }
+
+// Who keeps something open under a key of a session hears of its end, once, when the
+// keys are gone; at once where they are gone already.
+func TestAtClose(t *testing.T) {
+	h := newHouse(t)
+	keeper := h.person()
+	s := h.unlock(keeper)
+	heard := 0
+	s.AtClose(func() {
+		if heard++; s.Holds(s.Person()) {
+			t.Error("the keys are still there")
+		}
+	})
+	if heard != 0 {
+		t.Error("it was heard before the end")
+	}
+	s.Close()
+	s.Close()
+	s.AtClose(func() { heard++ })
+	if heard != 2 {
+		t.Errorf("it was heard %d times", heard)
+	}
+}
