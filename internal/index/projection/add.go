@@ -43,7 +43,15 @@ func (f *File) Add(ctx context.Context, list []Entry) (err error) {
 		return err
 	}
 	defer rollback(tx, &err)
-	w := writer{tx: tx, state: f.State()}
+	w := writer{tx: tx}
+	// Not from memory: a file whose last session has just ended can be opened again
+	// while a batch is still being written.
+	// no tenant: a projection is one holder's file
+	err = tx.QueryRowContext(ctx, `SELECT seq, messages, damaged, former FROM index_state`).
+		Scan(&w.state.Seq, &w.state.Messages, &w.state.Damaged, &w.state.Former)
+	if err != nil {
+		return err
+	}
 	w.known = w.state.Messages > 0
 	for _, e := range list {
 		if err := w.add(ctx, e); err != nil {
