@@ -172,9 +172,13 @@ func (h *Shelf) begin(ctx context.Context, s Keys, k Key, row Row) (_ *File, err
 // does until ctx is done, and reports false where that comes first.
 func (f *File) CatchUp(ctx context.Context, catch func() error) (bool, error) {
 	select {
-	case <-f.catching:
-	case <-ctx.Done():
-		return false, nil
+	case <-f.catching: // also where ctx is done: nobody has to be waited for
+	default:
+		select {
+		case <-f.catching:
+		case <-ctx.Done():
+			return false, nil
+		}
 	}
 	defer func() { f.catching <- struct{}{} }()
 	return true, catch()
