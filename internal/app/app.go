@@ -206,6 +206,7 @@ func (a *App) buildRooms(ctx context.Context) error {
 		Every: a.Config.Ledger.CheckpointEvery, Authority: a.Evidence.Stamper != nil,
 	}), a.Evidence.Stamps)
 	a.Index = index.New(index.Deps{DB: a.DB, Store: a.Store, Trail: a.Trail, Now: a.Now, Dir: a.path(place.DirIndex)})
+	a.closers = append(a.closers, a.Index)
 	a.Tally = tally.New(tally.Deps{DB: a.DB, Ledger: a.Ledger, Tenants: a.counted, Live: a.live, Now: a.Now, Log: a.Log})
 	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Count: a.Tally, Now: a.Now, Watch: a.Watch})
 	a.Spool = stream.NewSpool(a.Vault.Codec, a.path(place.DirTemp), inMemory)

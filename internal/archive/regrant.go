@@ -12,6 +12,7 @@ import (
 	"siegel/internal/proto/mime"
 	"siegel/internal/vault/blob"
 	"siegel/internal/vault/seal"
+	"siegel/internal/vault/seal/sequence"
 )
 
 // regrantBatch is how many messages are wrapped in one transaction.
@@ -29,7 +30,7 @@ func (a *Archive) Regrant(ctx context.Context, s Reader, to mail.Owner, progress
 	if !s.Unlocked().Holds(s.Archive()) {
 		return 0, fault.New(fault.Denied, "only who holds the archive can give older mail")
 	}
-	months, err := s.Unlocked().Months(ctx, s.Archive())
+	months, err := sequence.Months(ctx, s.Tenant(), s.Archive())
 	if err != nil {
 		return 0, err
 	}

@@ -2,12 +2,10 @@ package index
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"reflect"
 	"time"
 
 	"siegel/internal/flow"
+	"siegel/internal/index/record"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/proto/mime"
@@ -58,26 +56,6 @@ func (c *Check) Sealed(ctx context.Context, message mail.ID) error {
 	return nil
 }
 
-// place is where an index record lies.
-type place struct {
-	pack          mail.ID
-	start, length int64
-}
-
-func (x *Index) place(ctx context.Context, t db.Tenant, message mail.ID) (p place, err error) {
-	var packID []byte
-	err = t.QueryRow(ctx, `SELECT pack, start, length FROM index_record WHERE tenant = $1 AND message = $2`, message.Bytes()).
-		Scan(&packID, &p.start, &p.length)
-	if errors.Is(err, db.ErrNoRows) {
-		return p, fault.Because(fault.Damaged, "the message has no index record: no search finds it", err)
-	}
-	if err != nil {
-		return p, err
-	}
-	p.pack, err = mail.IDFrom(packID)
-	return p, err
-}
-
 // Opened is a message whose octets were read and whose key is open.
 type Opened struct {
 	Message mail.ID
@@ -94,7 +72,7 @@ func (x *Index) CheckOpened(ctx context.Context, s Session, o Opened) error {
 	if _, err := x.place(ctx, s.Tenant(), o.Message); err != nil {
 		return err
 	}
-	have, err := x.openRecord(ctx, s, o.Message, o.Key)
+	have, err := x.record(ctx, s, o.Message, o.Key)
 	switch fault.Of(err) {
 	case fault.NotFound, fault.Damaged:
 		if err != nil {
@@ -104,14 +82,8 @@ func (x *Index) CheckOpened(ctx context.Context, s Session, o Opened) error {
 	if err != nil {
 		return err
 	}
-	plain, err := json.Marshal(describe(o.Parsed, o.Arrived, o.Size))
-	if err != nil {
-		return err
+	if !have.Equal(record.As(have.Version, o.Parsed, o.Arrived, o.Size)) {
+		return fault.New(fault.Damaged, "the message's index record is not the one that the message gives")
 	}
-	defer clear(plain)
-	want, err := parseRecord(plain)
-	if err == nil && !reflect.DeepEqual(have, want) {
-		err = fault.New(fault.Damaged, "the message's index record is not the one that the message gives")
-	}
-	return err
+	return nil
 }

@@ -3,10 +3,10 @@ package index
 import (
 	"embed"
 	"io/fs"
-	"sync"
 	"time"
 
 	"siegel/internal/audit"
+	"siegel/internal/index/projection"
 	"siegel/internal/mail"
 	"siegel/internal/vault/blob"
 	"siegel/internal/vault/db"
@@ -32,12 +32,14 @@ type Deps struct {
 type Index struct {
 	Deps
 
-	mu   sync.Mutex
-	busy map[projectionKey]*sync.Mutex // who has a projection open has its lock; guarded by mu
+	shelf *projection.Shelf
 }
 
 // New returns the room.
-func New(d Deps) *Index { return &Index{Deps: d, busy: make(map[projectionKey]*sync.Mutex)} }
+func New(d Deps) *Index { return &Index{Deps: d, shelf: projection.NewShelf(d.Dir)} }
+
+// Close closes the projections that are open.
+func (x *Index) Close() error { return x.shelf.Close() }
 
 // Session is an unlocked session with the person behind it, as identity makes
 // it.
@@ -46,25 +48,6 @@ type Session interface {
 	Person() mail.ID
 	Archive() mail.HolderID
 	Unlocked() *seal.Session
-}
-
-// projectionKey names a projection.
-type projectionKey struct {
-	tenant, holder mail.ID
-	month          int
-}
-
-// lock takes a projection for the caller alone.
-func (x *Index) lock(k projectionKey) (unlock func()) {
-	x.mu.Lock()
-	m := x.busy[k]
-	if m == nil {
-		m = new(sync.Mutex)
-		x.busy[k] = m
-	}
-	x.mu.Unlock()
-	m.Lock()
-	return m.Unlock
 }
 
 // holder returns through whom a session searches: the archive where it holds

@@ -3,280 +3,302 @@ package index
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
-	"io"
+	"runtime"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"siegel/internal/audit"
+	"siegel/internal/index/projection"
+	"siegel/internal/index/query"
+	"siegel/internal/index/snippet"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
-	"siegel/internal/vault/blob"
-	"siegel/internal/vault/seal"
 )
 
 // Hit is a message that a search found.
 type Hit struct {
-	ID      mail.ID   `json:"id"`
-	Arrived time.Time `json:"arrived"`
-	Sent    time.Time `json:"sent"` // as the message says, or when it arrived
-	From    string    `json:"from"`
-	Subject string    `json:"subject"`
-	Size    int64     `json:"size"`
-	Opaque  bool      `json:"opaque"` // encrypted for somebody, not searchable inside
+	ID         mail.ID   `json:"id"`
+	Arrived    time.Time `json:"arrived"`
+	Sent       time.Time `json:"sent"` // as the message says, and not later than it arrived; when it arrived where it says nothing
+	From       string    `json:"from"`
+	Subject    string    `json:"subject"`
+	Size       int64     `json:"size"`
+	Opaque     bool      `json:"opaque"`     // encrypted for somebody, not searchable inside
+	Attachment bool      `json:"attachment"` // it has one
+	Excerpt    *Excerpt  `json:"excerpt,omitempty"`
+}
+
+// Excerpt is what of a hit's text is shown in a list.
+type Excerpt struct {
+	Subject snippet.Snippet `json:"subject"` // all of it
+	Text    snippet.Snippet `json:"text"`    // the words around the first place, or how the body begins
+	// Attached says that Text is of an attachment.
+	Attached bool `json:"attached"`
 }
 
 // Result is a page of what a search found.
 type Result struct {
-	Hits    []Hit         `json:"hits"` // newest first by Sent
-	Total   int           `json:"total"`
-	Indexed int64         `json:"indexed"` // messages that were looked at
-	Pending int64         `json:"pending"` // messages that are not in the index yet
-	Damaged int64         `json:"damaged"` // messages whose index record did not open
-	Former  int64         `json:"former"`  // messages sealed to a former key, which the session does not reach
-	Took    time.Duration `json:"took"`    // nanoseconds
+	Hits  []Hit `json:"hits"`
+	Total int   `json:"total"` // hits on all pages, as of now
+	Lag
+	// Next is the cursor of the next page; empty where this is the last.
+	Next string        `json:"next"`
+	Took time.Duration `json:"took"` // nanoseconds
 }
 
 // Limits of a page, in hits.
 const (
 	MaxPage     = 1000
 	defaultPage = 50
-	maxOffset   = 100_000
-	batchSize   = 500
 )
 
 // Request is a search.
 type Request struct {
-	Text   string
-	Limit  int // hits on the page; 0 means 50, at most 1000
-	Offset int // hits to leave out, at most 100 000
-	// Progress hears how far catching up is; may be nil.
-	Progress func(done, total int64)
+	Text  string
+	Order Order
+	Limit int // hits on the page; 0 means 50, at most 1000
+	// Cursor is Next of the page before, of the same search in the same order; empty
+	// for the first. A page begins where the one before it ended, whatever mail has
+	// come since.
+	Cursor string
+	// Excerpts asks for the words around what was found: each hit is opened for it.
+	Excerpts bool
+	Wait
 }
 
+// errCursor is why a cursor is refused.
+var errCursor = errors.New("index: a malformed or foreign cursor")
+
 // Search catches the session's index up and finds messages. The audit log has
-// the search before anything of it is returned.
+// the search before anything of it is returned. Errors of the search's text are of
+// type *[query.Error]; other requests that cannot be met, such as a cursor of another
+// search, are of kind Invalid too.
 func (x *Index) Search(ctx context.Context, s Session, r Request) (_ *Result, err error) {
 	defer fault.Wrap(&err, "search")
 	start := time.Now()
-	q, err := parseQuery(r.Text)
+	q, err := query.Parse(r.Text)
 	if err != nil {
 		return nil, err
 	}
 	if r.Limit < 0 || r.Limit > MaxPage {
 		return nil, fault.Newf(fault.Invalid, "ask for 1 to %d hits", MaxPage)
 	}
-	if r.Offset < 0 || r.Offset > maxOffset {
-		return nil, fault.Newf(fault.Invalid, "leave out 0 to %d hits", maxOffset)
-	}
 	if r.Limit == 0 {
 		r.Limit = defaultPage
 	}
-	months, err := s.Unlocked().Months(ctx, holder(s))
+	if r.Order == "" {
+		r.Order = Newest
+	}
+	if r.Order != Newest && r.Order != Oldest && r.Order != Relevance {
+		return nil, fault.New(fault.Invalid, "there is no such order of results")
+	}
+	f := finding{x: x, s: s, q: q, r: r}
+	if f.from, err = parseCursor(s, r, len(q.Tiers)); err != nil {
+		return nil, err
+	}
+	err = x.with(ctx, s, r.Wait, func(files *shelved) error { return f.run(ctx, files) })
 	if err != nil {
 		return nil, err
 	}
-	var out Result
+	f.out.Took = time.Since(start)
+	return &f.out, nil
+}
+
+// finding is a search on its way.
+type finding struct {
+	x    *Index
+	s    Session
+	q    *query.Query
+	r    Request
+	from *cursor // where the page begins; nil for the first
+	out  Result
+}
+
+// month is a projection in which something was found.
+type month struct {
+	file        *projection.File
+	first, last int64 // when the first and the last message in it was sent, in microseconds
+}
+
+// found is a message with the projection that has it.
+type found struct {
+	projection.Doc
+	file *projection.File
+	tier int
+}
+
+// run searches the projections. What is shown of the hits is opened while the audit
+// log is written, and returned only when that is done.
+func (f *finding) run(ctx context.Context, files *shelved) error {
+	f.out = Result{Lag: files.Lag, Hits: []Hit{}}
+	months, err := f.count(ctx, files.files)
+	if err != nil {
+		return err
+	}
+	list, err := f.page(ctx, months)
+	if err != nil {
+		return err
+	}
+	if len(list) > f.r.Limit {
+		list = list[:f.r.Limit]
+		end := list[len(list)-1]
+		f.out.Next = cursor{end.tier, projection.Place{Sent: end.Sent, Seq: end.Seq}}.text(f.s, f.r)
+	}
+	recorded := make(chan error, 1)
+	go func() { recorded <- f.record(ctx, len(list)) }()
+	err = f.show(ctx, list)
+	return errors.Join(<-recorded, err)
+}
+
+// record enters the page in the audit log.
+func (f *finding) record(ctx context.Context, page int) error {
+	return f.x.Trail.Record(ctx, f.s.Tenant(), f.s.Archive(), audit.Event{
+		What: "search", Who: f.s.Person().String(), Note: f.r.Text,
+		Detail: map[string]any{"hits": f.out.Total, "page": page, "first": f.from == nil},
+	})
+}
+
+// count counts the hits, and returns the projections that have any.
+func (f *finding) count(ctx context.Context, files []*projection.File) ([]month, error) {
+	all, counts := make([]month, len(files)), make([]int, len(files))
+	err := parallel(len(files), runtime.GOMAXPROCS(0), func(i int) (err error) {
+		all[i].file = files[i]
+		if counts[i], err = files[i].Count(ctx, f.q); err == nil && counts[i] > 0 {
+			all[i].first, all[i].last, err = files[i].Bounds(ctx)
+		}
+		return err
+	})
+	var some []month
+	for i, m := range all {
+		if counts[i] > 0 {
+			f.out.Total += counts[i]
+			some = append(some, m)
+		}
+	}
+	return some, err
+}
+
+// page returns the messages of the page, and one more where there are more.
+func (f *finding) page(ctx context.Context, months []month) (list []found, err error) {
+	if f.r.Order != Relevance || len(f.q.Tiers) == 0 {
+		after := (*projection.Place)(nil)
+		if f.from != nil {
+			after = &f.from.at
+		}
+		return f.newest(ctx, months, tier{0, f.q.Match, after}, f.r.Limit+1)
+	}
+	for i, match := range f.q.Tiers {
+		t := tier{i, match, nil}
+		if f.from != nil && i < f.from.tier {
+			continue
+		}
+		if f.from != nil && i == f.from.tier {
+			t.after = &f.from.at
+		}
+		more, err := f.newest(ctx, months, t, f.r.Limit+1-len(list))
+		if list = append(list, more...); err != nil || len(list) > f.r.Limit {
+			return list, err
+		}
+	}
+	return list, nil
+}
+
+// tier is what is looked for by date: a whole search or a tier of it.
+type tier struct {
+	number int
+	match  string
+	after  *projection.Place
+}
+
+// newest returns the first messages by date, at most limit. Months are asked one
+// after the other until no other can have one that comes before.
+func (f *finding) newest(ctx context.Context, months []month, t tier, limit int) (list []found, err error) {
+	oldest := f.r.Order == Oldest
+	order := func(a, b projection.Place) int {
+		c := cmp.Or(cmp.Compare(b.Sent, a.Sent), cmp.Compare(b.Seq, a.Seq))
+		if oldest {
+			return -c
+		}
+		return c
+	}
+	slices.SortFunc(months, func(a, b month) int {
+		if oldest {
+			return cmp.Compare(a.first, b.first)
+		}
+		return cmp.Compare(b.last, a.last)
+	})
 	for _, m := range months {
-		if err := x.month(ctx, s, m, q, r, &out); err != nil {
+		best, worst := m.last, m.first
+		if oldest {
+			best, worst = m.first, m.last
+		}
+		if len(list) >= limit && order(list[limit-1].place(), projection.Place{Sent: best}) < 0 && list[limit-1].Sent != best {
+			break
+		}
+		if t.after != nil && t.after.Sent != worst && order(projection.Place{Sent: worst}, *t.after) < 0 {
+			continue // all of it stands before the page
+		}
+		docs, err := m.file.Find(ctx, projection.Ask{Query: f.q, Match: t.match, Oldest: oldest, After: t.after, Limit: limit})
+		if err != nil {
 			return nil, err
 		}
+		for _, d := range docs {
+			list = append(list, found{d, m.file, t.number})
+		}
+		slices.SortFunc(list, func(a, b found) int { return order(a.place(), b.place()) })
+		list = list[:min(len(list), limit)]
 	}
-	slices.SortStableFunc(out.Hits, func(a, b Hit) int { return cmp.Compare(b.Sent.UnixMicro(), a.Sent.UnixMicro()) })
-	out.Hits = out.Hits[min(r.Offset, len(out.Hits)):]
-	out.Hits = out.Hits[:min(r.Limit, len(out.Hits))]
-	event := audit.Event{
-		What: "search", Who: s.Person().String(), Note: r.Text,
-		Detail: map[string]any{"hits": out.Total, "page": len(out.Hits), "offset": r.Offset},
+	return list, nil
+}
+
+func (d found) place() projection.Place { return projection.Place{Sent: d.Sent, Seq: d.Seq} }
+
+// show makes hits of what was found.
+func (f *finding) show(ctx context.Context, list []found) error {
+	f.out.Hits = make([]Hit, len(list))
+	return parallel(len(list), requests, func(i int) (err error) {
+		d := list[i]
+		h := Hit{
+			ID: d.Message, Arrived: mail.FromMicros(d.Date), Sent: mail.FromMicros(d.Sent), Size: d.Size, Opaque: d.Opaque, Attachment: d.Files,
+		}
+		if h.Subject, h.From, err = d.file.Head(ctx, d.Seq); err != nil {
+			return err
+		}
+		if f.r.Excerpts {
+			h.Excerpt, err = f.excerpt(ctx, d.Message)
+		}
+		f.out.Hits[i] = h
+		return err
+	})
+}
+
+// excerpt opens the record of a hit and cuts out what is shown of it; nothing where
+// it does not open, which the message says to who reads it.
+func (f *finding) excerpt(ctx context.Context, message mail.ID) (*Excerpt, error) {
+	key, err := f.s.Unlocked().Open(ctx, message, f.s.Archive())
+	if damage(err) {
+		return nil, nil //nolint:nilnil // there is none
 	}
-	if err := x.Trail.Record(ctx, s.Tenant(), s.Archive(), event); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	out.Took = time.Since(start)
-	return &out, nil
-}
-
-// month catches a month up and searches it.
-func (x *Index) month(ctx context.Context, s Session, m seal.Month, q query, r Request, out *Result) (err error) {
-	p, err := x.open(ctx, s, m.Month)
+	defer key.Close()
+	r, err := f.x.record(ctx, f.s, message, key)
+	if damage(err) {
+		return nil, nil //nolint:nilnil // there is none
+	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, p.Close()) }()
-	if err := x.catchUp(ctx, s, p, m, r.Progress); err != nil {
-		return err
+	e := &Excerpt{Subject: snippet.Whole(r.Subject, f.q.Terms, "subject")}
+	text, ok := snippet.Cut(r.Body, f.q.Terms, "body")
+	if !ok {
+		var attached snippet.Snippet
+		if attached, e.Attached = snippet.Cut(r.Attached, f.q.Terms, "attached"); e.Attached {
+			text = attached
+		}
 	}
-	var indexed, damaged, former int64
-	// no tenant: a projection is one holder's file
-	if err := p.sql.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(SUM(damaged), 0), COALESCE(SUM(former > 0), 0) FROM index_doc`).
-		Scan(&indexed, &damaged, &former); err != nil {
-		return err
-	}
-	out.Indexed += indexed - former
-	out.Damaged += damaged
-	out.Former += former
-	out.Pending += max(0, m.Count-indexed)
-	hits, total, err := p.find(ctx, q, r.Offset+r.Limit)
-	out.Total += total
-	out.Hits = append(out.Hits, hits...)
-	return err
+	e.Text = text
+	return e, nil
 }
-
-// find returns the newest hits, at most limit, and how many there are.
-func (p *projection) find(ctx context.Context, q query, limit int) (hits []Hit, total int, err error) {
-	where, args := q.where()
-	// no tenant: a projection is one holder's file
-	if err := p.sql.QueryRowContext(ctx, `SELECT COUNT(*) FROM index_doc WHERE `+where, args...).Scan(&total); err != nil {
-		return nil, 0, err
-	}
-	// no tenant: a projection is one holder's file
-	rows, err := p.sql.QueryContext(ctx, `SELECT message, date, sent, size, subject, sender, opaque FROM index_doc WHERE `+where+
-		` ORDER BY sent DESC, seq DESC LIMIT `+limitText(limit), args...)
-	if err != nil {
-		return nil, 0, err
-	}
-	hits, err = collect(rows)
-	return hits, total, err
-}
-
-func collect(rows *sql.Rows) (hits []Hit, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var h Hit
-		var id []byte
-		var date, sent int64
-		if err := rows.Scan(&id, &date, &sent, &h.Size, &h.Subject, &h.From, &h.Opaque); err != nil {
-			return nil, err
-		}
-		if h.ID, err = mail.IDFrom(id); err != nil {
-			return nil, err
-		}
-		h.Arrived, h.Sent = mail.FromMicros(date), mail.FromMicros(sent)
-		hits = append(hits, h)
-	}
-	return hits, rows.Err()
-}
-
-// where returns the condition of a query and its arguments.
-func (q query) where() (string, []any) {
-	conditions := []string{"damaged = 0", "former = 0"}
-	var args []any
-	add := func(condition string, arg any) {
-		args = append(args, arg)
-		conditions = append(conditions, condition+placeholder(len(args)))
-	}
-	if !q.after.IsZero() {
-		add("sent >= ", mail.Micros(q.after))
-	}
-	if !q.before.IsZero() {
-		add("sent < ", mail.Micros(q.before))
-	}
-	if q.match != "" {
-		args = append(args, q.match)
-		conditions = append(conditions, "seq IN (SELECT rowid FROM index_words WHERE index_words MATCH "+placeholder(len(args))+")")
-	}
-	return strings.Join(conditions, " AND "), args
-}
-
-// catchUp takes what is pending of a month into its projection. The audit log
-// has it before the first record is opened.
-func (x *Index) catchUp(ctx context.Context, s Session, p *projection, m seal.Month, progress func(done, total int64)) error {
-	if err := p.again(ctx, s.Unlocked().Terms(p.key.holder)); err != nil || m.Last <= p.seq {
-		return err
-	}
-	event := audit.Event{
-		What: "index.catch-up", Who: s.Person().String(),
-		Detail: map[string]any{"month": m.Month, "holder": p.key.holder.String(), "after": p.seq, "up-to": m.Last},
-	}
-	if err := x.Trail.Record(ctx, s.Tenant(), s.Archive(), event); err != nil {
-		return err
-	}
-	done := int64(0)
-	for p.seq < m.Last {
-		wraps, err := s.Unlocked().Wraps(ctx, p.key.holder, m.Month, p.seq, batchSize)
-		if err != nil {
-			return err
-		}
-		if len(wraps) == 0 {
-			return nil
-		}
-		var list []entry
-		for _, w := range wraps {
-			e, err := x.read(ctx, s, w)
-			if err != nil {
-				return err
-			}
-			list = append(list, e)
-		}
-		if err := p.add(ctx, list); err != nil {
-			return err
-		}
-		done += int64(len(list))
-		if progress != nil {
-			progress(done, m.Count)
-		}
-	}
-	return nil
-}
-
-// read opens one index record. A damaged one, and one whose key the session does
-// not reach since the account was reset, is noted as such and stops nobody.
-func (x *Index) read(ctx context.Context, s Session, w seal.Wrap) (entry, error) {
-	e := entry{seq: w.Seq, message: w.Message}
-	if !slices.Contains(s.Unlocked().Terms(w.Holder), w.Term) && s.Unlocked().Holds(w.Holder) {
-		e.former = w.Term
-		return e, nil
-	}
-	opened, err := s.Unlocked().OpenWrap(ctx, w, w.Holder == s.Archive())
-	if err == nil {
-		defer opened.Close()
-		e.record, err = x.openRecord(ctx, s, w.Message, opened)
-	}
-	switch fault.Of(err) {
-	case fault.Damaged, fault.NotFound:
-		if err != nil {
-			e.damaged = true
-			return e, nil
-		}
-	}
-	return e, err
-}
-
-func (x *Index) openRecord(ctx context.Context, s Session, message mail.ID, opened *seal.Opened) (record, error) {
-	var packID []byte
-	var start, length int64
-	err := s.Tenant().QueryRow(ctx, `SELECT pack, start, length FROM index_record WHERE tenant = $1 AND message = $2`, message.Bytes()).
-		Scan(&packID, &start, &length)
-	if err != nil {
-		return record{}, err
-	}
-	pack, err := mail.IDFrom(packID)
-	if err != nil {
-		return record{}, err
-	}
-	if length < 0 || length > maxRecord {
-		return record{}, fault.New(fault.Damaged, "an index record is malformed")
-	}
-	r, err := x.Store.Get(ctx, blob.PackName(s.Tenant().ID(), pack), start, length)
-	if err != nil {
-		return record{}, err
-	}
-	box := make([]byte, length)
-	_, err = io.ReadFull(r, box)
-	if err := errors.Join(err, r.Close()); err != nil {
-		return record{}, err
-	}
-	plain, err := opened.OpenIndex(box, maxRecord)
-	if err != nil {
-		return record{}, err
-	}
-	defer clear(plain)
-	return parseRecord(plain)
-}
-
-func placeholder(n int) string { return "$" + strconv.Itoa(n) }
-
-func limitText(n int) string { return strconv.Itoa(n) }

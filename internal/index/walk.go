@@ -1,16 +1,14 @@
 package index
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"slices"
 	"strings"
 	"time"
 
+	"siegel/internal/index/projection"
+	"siegel/internal/index/query"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
-	"siegel/internal/vault/seal"
 )
 
 // Range is all messages that a search finds, in the order in which they came to the
@@ -46,123 +44,64 @@ type Placed struct {
 // in the audit log but what was caught up: the caller enters for what he counts.
 func (x *Index) Measure(ctx context.Context, s Session, r Range) (m Measured, err error) {
 	defer fault.Wrap(&err, "measure")
-	q, err := r.query()
+	within, err := r.parse()
 	if err != nil {
 		return m, err
 	}
-	months, err := sorted(ctx, s)
-	if err != nil {
-		return m, err
-	}
-	for _, month := range months {
-		err := x.within(ctx, s, month, func(p *projection) error {
-			var messages, octets, damaged, former int64
-			where, args := r.where(q)
-			// no tenant: a projection is one holder's file
-			err := p.sql.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(SUM(size), 0) FROM index_doc WHERE `+where, args...).Scan(&messages, &octets)
+	err = x.with(ctx, s, Wait{}, func(files *shelved) error {
+		m = Measured{Damaged: files.Damaged, Former: files.Former}
+		for _, p := range files.files {
+			messages, octets, err := p.Measure(ctx, within)
 			if err != nil {
 				return err
 			}
-			// no tenant: a projection is one holder's file
-			err = p.sql.QueryRowContext(ctx, `SELECT COALESCE(SUM(damaged), 0), COALESCE(SUM(former > 0), 0) FROM index_doc`).Scan(&damaged, &former)
-			m.Messages, m.Octets, m.Damaged, m.Former = m.Messages+messages, m.Octets+octets, m.Damaged+damaged, m.Former+former
-			return err
-		})
-		if err != nil {
-			return m, err
+			m.Messages, m.Octets = m.Messages+messages, m.Octets+octets
 		}
-	}
-	return m, nil
+		return nil
+	})
+	return m, err
 }
 
 // Walk returns the next messages of a range behind a position, at most limit. There are
 // no more where it returns none.
 func (x *Index) Walk(ctx context.Context, s Session, r Range, after Position, limit int) (list []Placed, err error) {
 	defer fault.Wrap(&err, "walk")
-	q, err := r.query()
+	within, err := r.parse()
 	if err != nil {
 		return nil, err
 	}
-	months, err := sorted(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	for _, month := range months {
-		if month.Month < after.Month {
-			continue
+	err = x.with(ctx, s, Wait{}, func(files *shelved) error {
+		list = nil
+		for i := len(files.files) - 1; i >= 0 && len(list) == 0; i-- {
+			p := files.files[i]
+			month, seq := p.Month(), int64(0)
+			if month < after.Month {
+				continue
+			}
+			if month == after.Month {
+				seq = after.Seq
+			}
+			docs, err := p.Walk(ctx, within, seq, limit)
+			if err != nil {
+				return err
+			}
+			for _, d := range docs {
+				list = append(list, Placed{d.Message, Position{month, d.Seq}})
+			}
 		}
-		if month.Month > after.Month {
-			after = Position{Month: month.Month}
-		}
-		err := x.within(ctx, s, month, func(p *projection) error {
-			list, err = p.walk(ctx, r, q, after, limit)
-			return err
-		})
-		if err != nil || len(list) > 0 {
-			return list, err
-		}
-	}
-	return nil, nil
+		return nil
+	})
+	return list, err
 }
 
-// walk returns the next messages of a range within a month.
-func (p *projection) walk(ctx context.Context, r Range, q query, after Position, limit int) (list []Placed, err error) {
-	where, args := r.where(q)
-	args = append(args, after.Seq)
-	// no tenant: a projection is one holder's file
-	rows, err := p.sql.QueryContext(ctx, `SELECT message, seq FROM index_doc WHERE `+where+` AND seq > `+placeholder(len(args))+
-		` ORDER BY seq LIMIT `+limitText(limit), args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		one := Placed{At: Position{Month: after.Month}}
-		var id []byte
-		if err := rows.Scan(&id, &one.At.Seq); err != nil {
-			return nil, err
-		}
-		if one.ID, err = mail.IDFrom(id); err != nil {
-			return nil, err
-		}
-		list = append(list, one)
-	}
-	return list, rows.Err()
-}
-
-// within opens the projection of a month, caught up.
-func (x *Index) within(ctx context.Context, s Session, m seal.Month, f func(*projection) error) (err error) {
-	p, err := x.open(ctx, s, m.Month)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, p.Close()) }()
-	if err := x.catchUp(ctx, s, p, m, nil); err != nil {
-		return err
-	}
-	return f(p)
-}
-
-func sorted(ctx context.Context, s Session) ([]seal.Month, error) {
-	months, err := s.Unlocked().Months(ctx, holder(s))
-	slices.SortFunc(months, func(a, b seal.Month) int { return cmp.Compare(a.Month, b.Month) })
-	return months, err
-}
-
-func (r Range) query() (query, error) {
+// parse returns the range as projections have it. All messages are meant where
+// nothing is searched for, also those whose index record is damaged.
+func (r Range) parse() (projection.Range, error) {
+	within := projection.Range{Before: r.Before}
 	if strings.TrimSpace(r.Text) == "" {
-		return query{}, nil
+		return within, nil
 	}
-	return parseQuery(r.Text)
-}
-
-// where returns the condition of a range. All messages are meant where nothing is
-// searched for, also those whose index record is damaged.
-func (r Range) where(q query) (string, []any) {
-	where, args := "former = 0", []any(nil)
-	if strings.TrimSpace(r.Text) != "" {
-		where, args = q.where()
-	}
-	args = append(args, mail.Micros(r.Before))
-	return where + " AND date < " + placeholder(len(args)), args
+	q, err := query.Parse(r.Text)
+	within.Query = q
+	return within, err
 }

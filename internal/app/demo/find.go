@@ -73,9 +73,8 @@ func (d *demo) suggest(m *message, b []byte) {
 
 // find pages through the hits of a query until the message is among them.
 func (d *demo) find(ctx context.Context, s *identity.Session, q, id string) (bool, error) {
-	const page = 1000
-	for offset := 0; offset <= 100_000; offset += page {
-		r, err := d.app.Index.Search(ctx, s, index.Request{Text: q, Limit: page, Offset: offset})
+	for page := (index.Request{Text: q, Limit: index.MaxPage}); ; {
+		r, err := d.app.Index.Search(ctx, s, page)
 		if err != nil {
 			return false, err
 		}
@@ -84,11 +83,10 @@ func (d *demo) find(ctx context.Context, s *identity.Session, q, id string) (boo
 				return true, nil
 			}
 		}
-		if len(r.Hits) < page {
+		if page.Cursor = r.Next; page.Cursor == "" {
 			return false, nil
 		}
 	}
-	return false, nil
 }
 
 // query makes a search of a message's subject and sender.

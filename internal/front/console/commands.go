@@ -447,9 +447,11 @@ func (c *Console) accessRecover(ctx context.Context, k *call) (any, error) {
 // Search asks for messages.
 type Search struct {
 	Credentials
-	Query  string `json:"query"`
-	Limit  int    `json:"limit"`
-	Offset int    `json:"offset,omitempty"`
+	Query    string `json:"query"`
+	Limit    int    `json:"limit"`
+	Order    string `json:"order,omitempty"` // newest, oldest, relevance
+	Cursor   string `json:"cursor,omitempty"`
+	Excerpts bool   `json:"excerpts,omitempty"`
 }
 
 func (c *Console) search(ctx context.Context, k *call) (any, error) {
@@ -464,7 +466,9 @@ func (c *Console) search(ctx context.Context, k *call) (any, error) {
 		if r.Limit < 1 {
 			return nil, fault.Newf(fault.Invalid, "ask for 1 to %d hits", index.MaxPage)
 		}
-		return c.Index.Search(ctx, s, index.Request{Text: r.Query, Limit: r.Limit, Offset: r.Offset, Progress: k.progress})
+		return c.Index.Search(ctx, s, index.Request{
+			Text: r.Query, Limit: r.Limit, Order: index.Order(r.Order), Cursor: r.Cursor, Excerpts: r.Excerpts, Wait: index.Wait{Progress: k.progress},
+		})
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"siegel/internal/archive"
 	"siegel/internal/identity"
 	"siegel/internal/index"
+	"siegel/internal/index/query"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/proto/mime"
@@ -60,36 +61,38 @@ func (d *Door) start(ctx context.Context, c *call) error {
 	return d.show(c, http.StatusOK, "start", c.say("Start"), out)
 }
 
+// patience is how long a search waits for mail that is not in the index yet; how much is
+// missing is said.
+const patience = 10 * time.Second
+
 // searched is what the page of a search shows.
 type searched struct {
 	Query   string
+	Order   index.Order
 	Asked   bool
+	Later   bool // a page behind the first
 	Problem string
 	Result  *index.Result
-	From    int // number of the first hit
-	To      int
-	Before  string // address of the page before, empty for none
-	Next    string
+	Chips   []chip
+	Next    string // address of the next page, empty for none
 }
+
+// chip is a part of a search, and the search without it.
+type chip struct{ Text, Rest string }
 
 func (d *Door) search(ctx context.Context, c *call) error {
 	if c.who.Account().Role == identity.Administrator {
 		return fault.New(fault.Denied, "the role administrator reads nothing, so there is nothing to search")
 	}
 	q := c.r.URL.Query()
-	out := searched{Query: strings.TrimSpace(q.Get("q"))}
+	out := searched{Query: strings.TrimSpace(q.Get("q")), Order: index.Order(q.Get("order")), Later: q.Get("cursor") != ""}
 	if out.Query == "" {
 		return d.show(c, http.StatusOK, "search", c.say("Search"), out)
 	}
 	out.Asked = true
-	offset := 0
-	if s := q.Get("from"); s != "" {
-		var err error
-		if offset, err = strconv.Atoi(s); err != nil {
-			return fault.Because(fault.Invalid, "this is no place in a list", err)
-		}
-	}
-	res, err := d.Index.Search(ctx, c.who, index.Request{Text: out.Query, Limit: pageSize, Offset: offset})
+	res, err := d.Index.Search(ctx, c.who, index.Request{
+		Text: out.Query, Order: out.Order, Limit: pageSize, Cursor: q.Get("cursor"), Excerpts: true, Wait: index.Wait{Patience: patience},
+	})
 	if fault.Of(err) == fault.Invalid {
 		out.Problem = d.explain(c.lang, err)
 		return d.show(c, http.StatusUnprocessableEntity, "search", c.say("Search"), out)
@@ -97,18 +100,34 @@ func (d *Door) search(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	out.Result, out.From, out.To = res, offset+1, offset+len(res.Hits)
-	at := func(from int) string {
-		return "/search?q=" + url.QueryEscape(out.Query) + "&from=" + strconv.Itoa(from)
+	out.Result = res
+	address := func(text, cursor string) string {
+		v := url.Values{"q": {text}}
+		if out.Order != "" {
+			v.Set("order", string(out.Order))
+		}
+		if cursor != "" {
+			v.Set("cursor", cursor)
+		}
+		return "/search?" + v.Encode()
 	}
-	if offset > 0 {
-		out.Before = at(max(0, offset-pageSize))
+	if res.Next != "" {
+		out.Next = address(out.Query, res.Next)
 	}
-	if out.To < res.Total {
-		out.Next = at(offset + pageSize)
+	chips, err := query.Chips(out.Query)
+	if err != nil {
+		return err
+	}
+	for _, one := range chips[:min(len(chips), maxChips)] {
+		if len(chips) > 1 {
+			runes := []rune(out.Query)
+			out.Chips = append(out.Chips, chip{Text: string(runes[one.At-1 : one.At-1+one.Length]), Rest: address(one.Rest, "")})
+		}
 	}
 	return d.show(c, http.StatusOK, "search", c.say("%s: search", out.Query), out)
 }
+
+const maxChips = 20
 
 // Took is how long the search took, for people.
 func (s searched) Took() string { return fmt.Sprintf("%d ms", s.Result.Took.Milliseconds()) }

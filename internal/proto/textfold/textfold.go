@@ -16,12 +16,41 @@ const MaxWord = 64
 // Safe for several goroutines.
 func Words(text string) (main, alt string) {
 	f := folder{main: form{b: make([]byte, 0, len(text)+len(text)/8)}}
+	f.fold(text)
+	// A difference may have been cut off at the end of a long word.
+	if !f.differ || string(f.main.b) == string(f.alt.b) {
+		return string(f.main.b), ""
+	}
+	return string(f.main.b), string(f.alt.b)
+}
+
+// Span is where in a text a word stands, in octets.
+type Span struct{ Start, End int }
+
+// Spans does what [Words] does, and says for each word of main (and so of alt, which
+// has as many) where in the text it stands. Several words can come from one character
+// and then have the same place.
+func Spans(text string) (main, alt string, spans []Span) {
+	f := folder{main: form{b: make([]byte, 0, len(text)+len(text)/8)}, spanning: true}
+	f.fold(text)
+	if !f.differ {
+		return string(f.main.b), "", f.spans
+	}
+	return string(f.main.b), string(f.alt.b), f.spans
+}
+
+// fold takes a text.
+func (f *folder) fold(text string) {
 	for i := 0; i < len(text); {
 		if text[i] < utf8.RuneSelf {
+			if f.spanning {
+				f.at, f.next = i, i+max(1, asciiWord(text[i:]))
+			}
 			i += f.ascii(text[i:])
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(text[i:])
+		f.at, f.next = i, i+n
 		switch {
 		case r == utf8.RuneError:
 			f.end()
@@ -43,11 +72,6 @@ func Words(text string) (main, alt string) {
 		}
 		i += n
 	}
-	// A difference may have been cut off at the end of a long word.
-	if !f.differ || string(f.main.b) == string(f.alt.b) {
-		return string(f.main.b), ""
-	}
-	return string(f.main.b), string(f.alt.b)
 }
 
 // Query folds a word or phrase of a query, without operators and stars. It is
@@ -61,6 +85,22 @@ type folder struct {
 	alt    form // only if differ
 	differ bool
 	base   rune // last letter, while marks may change it
+
+	spanning bool // places are wanted
+	spans    []Span
+	at, next int // place of what is being folded
+}
+
+// place notes where a letter comes from that is about to be added to main.
+func (f *folder) place() {
+	if !f.spanning {
+		return
+	}
+	if f.main.word == 0 {
+		f.spans = append(f.spans, Span{f.at, f.next})
+	} else {
+		f.spans[len(f.spans)-1].End = f.next
+	}
 }
 
 // form is one form of the text so far.
@@ -92,6 +132,7 @@ func (f *form) addASCII(s string) {
 
 // add appends a letter to both forms.
 func (f *folder) add(r rune) {
+	f.place()
 	f.main.add(r)
 	if f.differ {
 		f.alt.add(r)
@@ -100,6 +141,7 @@ func (f *folder) add(r rune) {
 
 // addMain appends a letter to main alone.
 func (f *folder) addMain(r rune) {
+	f.place()
 	if !f.differ && f.main.word < MaxWord {
 		f.differ = true
 		f.alt = form{b: append(make([]byte, 0, cap(f.main.b)), f.main.b...), word: f.main.word}
@@ -113,11 +155,9 @@ func (f *folder) end() { f.main.word, f.alt.word, f.base = 0, 0, 0 }
 // ascii takes the ASCII character that s begins with, or the whole word if it
 // begins one, and returns how many bytes that were.
 func (f *folder) ascii(s string) int {
-	n := 0
-	for n < len(s) && asciiClass(s[n]) == inWord {
-		n++
-	}
+	n := asciiWord(s)
 	if n > 0 {
+		f.place()
 		f.main.addASCII(s[:n])
 		if f.differ {
 			f.alt.addASCII(s[:n])
@@ -129,6 +169,14 @@ func (f *folder) ascii(s string) int {
 		f.end()
 	}
 	return 1
+}
+
+// asciiWord returns how many ASCII letters and digits s begins with.
+func asciiWord(s string) (n int) {
+	for n < len(s) && asciiClass(s[n]) == inWord {
+		n++
+	}
+	return n
 }
 
 const (
@@ -195,6 +243,9 @@ func (f *folder) character(r rune) {
 // of kana make another letter; the subscript iota is one; other marks are
 // dropped.
 func (f *folder) mark(r rune) {
+	if f.main.word > 0 {
+		f.place()
+	}
 	switch {
 	case r == 0x308 && (f.base == 'a' || f.base == 'o' || f.base == 'u'):
 		f.addMain('e')

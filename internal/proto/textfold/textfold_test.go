@@ -139,6 +139,19 @@ func TestPromise(t *testing.T) {
 	}
 }
 
+func TestSpans(t *testing.T) {
+	text := "Die Stra\u00dfe, na\u0308chste Gro\u00adß\u200bstadt 日本 ①½ é\u0301!"
+	main, alt, spans := textfold.Spans(text)
+	var got []string
+	for _, s := range spans {
+		got = append(got, text[s.Start:s.End])
+	}
+	want := []string{"Die", "Straße", "na\u0308chste", "Gro\u00adß\u200bstadt", "日", "本", "①½", "½", "é\u0301"}
+	if !slices.Equal(got, want) || main != "die strasse naechste grossstadt 日 本 11 2 e" || alt != "die strasse nachste grossstadt 日 本 11 2 e" {
+		t.Errorf("%q, %q, %q", got, main, alt)
+	}
+}
+
 // wellFormed checks what is promised of every result.
 func wellFormed(t interface{ Fatalf(string, ...any) }, text string) {
 	main, alt := textfold.Words(text)
@@ -159,6 +172,15 @@ func wellFormed(t interface{ Fatalf(string, ...any) }, text string) {
 		}
 		if again, alt := textfold.Words(s); again != s || alt != "" {
 			t.Fatalf("%q is folded again to %q, %q", s, again, alt)
+		}
+	}
+	again, _, spans := textfold.Spans(text)
+	if n := len(strings.Fields(main)); again != main || len(spans) != n {
+		t.Fatalf("%q: %d words have %d places", text, n, len(spans))
+	}
+	for i, s := range spans {
+		if s.Start >= s.End || s.End > len(text) || i > 0 && s.Start < spans[i-1].Start {
+			t.Fatalf("%q: place %d is %+v", text, i, s)
 		}
 	}
 	if alt == main && main != "" {

@@ -226,32 +226,6 @@ func (s *Session) Wraps(ctx context.Context, holder mail.HolderID, month int, af
 	return wraps, rows.Err()
 }
 
-// Month is how many messages of a month a holder has, and the highest sequence
-// number among them.
-type Month struct {
-	Month int
-	Count int64
-	Last  int64
-}
-
-// Months returns the months of a holder, newest first.
-func (s *Session) Months(ctx context.Context, holder mail.HolderID) (months []Month, err error) {
-	rows, err := s.tenant.Query(ctx, `SELECT month, COUNT(*), MAX(seq) FROM seal_wrap WHERE tenant = $1 AND holder = $2
-		GROUP BY month ORDER BY month DESC`, holder.Bytes())
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var m Month
-		if err := rows.Scan(&m.Month, &m.Count, &m.Last); err != nil {
-			return nil, err
-		}
-		months = append(months, m)
-	}
-	return months, rows.Err()
-}
-
 // Regrant wraps messages that the session opens for another holder, with the
 // holder's own extra each. It is one group of its own. Messages that the holder
 // has under the current term are left out; a wrap for an earlier term, which an

@@ -14,6 +14,7 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
+	"siegel/internal/vault/seal/sequence"
 )
 
 // BX-06, CR-07: what is sealed to an archive and to people opens through each
@@ -78,10 +79,20 @@ func TestSequence(t *testing.T) {
 	}
 	wait.Wait()
 	s := h.unlock(keeper)
-	months, err := s.Months(t.Context(), archive)
+	months, err := sequence.Months(t.Context(), h.tenant, archive)
 	h.ok(err)
-	if len(months) != 1 || months[0] != (seal.Month{Month: 202611, Count: 20, Last: 20}) {
+	if len(months) != 1 || months[0] != (sequence.Month{Month: 202611, Count: 20, Last: 20}) {
 		t.Errorf("months: %+v", months)
+	}
+	heads, err := sequence.Heads(t.Context(), h.tenant, archive)
+	h.ok(err)
+	if len(heads) != 1 || heads[0] != (sequence.Head{Month: 202611, Last: 20}) {
+		t.Errorf("heads: %+v", heads)
+	}
+	for after, want := range map[int64]int64{0: 20, 7: 13, 20: 0} {
+		if n, err := sequence.Behind(t.Context(), h.tenant, archive, 202611, after); n != want || err != nil {
+			t.Errorf("%d behind %d, %v, want %d", n, after, err, want)
+		}
 	}
 	after, n := int64(0), int64(0)
 	for {
@@ -460,4 +471,27 @@ func TestOldSeedIsNotLocked(t *testing.T) {
 	h.ok(err)
 	h.want("an older term", h.tenant.Update(t.Context(), func(tx *db.Tx) error { return h.vault.Put(t.Context(), tx, lock, old) }), fault.Conflict)
 	h.unlock(m) // the lock that was there stays
+}
+
+// Who keeps something open under a key of a session hears of its end, once, when the
+// keys are gone; at once where they are gone already.
+func TestAtClose(t *testing.T) {
+	h := newHouse(t)
+	keeper := h.person()
+	s := h.unlock(keeper)
+	heard := 0
+	s.AtClose(func() {
+		if heard++; s.Holds(s.Person()) {
+			t.Error("the keys are still there")
+		}
+	})
+	if heard != 0 {
+		t.Error("it was heard before the end")
+	}
+	s.Close()
+	s.Close()
+	s.AtClose(func() { heard++ })
+	if heard != 2 {
+		t.Errorf("it was heard %d times", heard)
+	}
 }

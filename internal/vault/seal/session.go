@@ -28,6 +28,7 @@ type Session struct {
 	seeds   map[holderTerm]secret.Key // guarded by mu
 	batches map[batchTerm]secret.Key  // opened batch keys, bounded; guarded by mu
 	release []func()                  // guarded by mu
+	ended   []func()                  // what Close calls when the keys are gone; guarded by mu
 	closed  bool                      // guarded by mu
 }
 
@@ -182,6 +183,28 @@ func (s *Session) follow(ctx context.Context, at holderTerm) (found []holderTerm
 
 // Close wipes every key. The session opens nothing afterwards.
 func (s *Session) Close() {
+	for _, f := range s.wipe() {
+		f()
+	}
+}
+
+// AtClose has f called once when the session is closed, at once where it is closed
+// already: who keeps something open under a key of the session closes it then. f may
+// be called from any goroutine, and must not wait for somebody who closes sessions.
+func (s *Session) AtClose(f func()) {
+	s.mu.Lock()
+	if !s.closed {
+		s.ended = append(s.ended, f)
+		f = nil
+	}
+	s.mu.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
+// wipe wipes every key and returns who wants to hear of it.
+func (s *Session) wipe() []func() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
@@ -194,6 +217,9 @@ func (s *Session) Close() {
 	clear(s.seeds)
 	clear(s.batches)
 	s.release = nil
+	ended := s.ended
+	s.ended = nil
+	return ended
 }
 
 // Closed reports whether the session has ended.

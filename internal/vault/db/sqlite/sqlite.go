@@ -73,21 +73,6 @@ func reading(path string, key secret.Key) *sql.DB {
 	return c
 }
 
-// OpenProjection opens a file that can be lost and made again: encrypted like
-// the control database, but with synchronous=NORMAL. The caller closes it.
-func OpenProjection(ctx context.Context, path string, key secret.Key) (_ *sql.DB, err error) {
-	defer fault.Wrap(&err, "projection")
-	if err := private(path); err != nil {
-		return nil, err
-	}
-	c := open(path, key, "&_synchronous=NORMAL&_txlock=immediate", walMode)
-	c.SetMaxOpenConns(1)
-	if err := check(ctx, c, false); err != nil {
-		return nil, errors.Join(classify(err), c.Close())
-	}
-	return c, nil
-}
-
 // private makes a missing file, for its owner only: SQLite would let others
 // read it, and gives WAL and index the rights of the file.
 func private(path string) error {

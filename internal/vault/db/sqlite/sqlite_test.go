@@ -194,7 +194,7 @@ func TestDurable(t *testing.T) {
 	}
 	defer p.Close()
 	var got int
-	if err := p.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&got); err != nil || got != 1 {
+	if err := p.Write.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&got); err != nil || got != 1 {
 		t.Errorf("a projection's synchronous is %d, error %v", got, err)
 	}
 }
@@ -291,7 +291,7 @@ func TestPageSize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = old.ExecContext(t.Context(), `CREATE TABLE thing_old (id BIGINT)`)
+	_, err = old.Write.ExecContext(t.Context(), `CREATE TABLE thing_old (id BIGINT)`)
 	if err := errors.Join(err, old.Close()); err != nil {
 		t.Fatal(err)
 	}

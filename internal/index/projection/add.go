@@ -1,0 +1,230 @@
+package projection
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+
+	"siegel/internal/index/record"
+	"siegel/internal/mail"
+	"siegel/internal/proto/textfold"
+)
+
+// Entry is a record on its way into a projection.
+type Entry struct {
+	Seq     int64
+	Message mail.ID
+	Record  record.Record
+	Damaged bool // it did not open
+	Former  int  // term of the key it is sealed to, where the session does not reach that; 0 where it does
+}
+
+// sent is by when a message is ordered and found: as it claims, but not later than
+// it arrived, which is a clock that goes wrong or a lie; when it arrived where it
+// claims nothing.
+func (e Entry) sent() int64 {
+	if e.Record.Sent == 0 {
+		return e.Record.Date
+	}
+	return min(e.Record.Sent, e.Record.Date)
+}
+
+// sound reports whether there is a record.
+func (e Entry) sound() bool { return !e.Damaged && e.Former == 0 }
+
+// Add puts records into the projection in one transaction. The caller is catching
+// up.
+func (f *File) Add(ctx context.Context, list []Entry) (err error) {
+	defer f.note(&err)
+	tx, err := f.sql.Write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer rollback(tx, &err)
+	w := writer{tx: tx}
+	// Not from memory: a file whose last session has just ended can be opened again
+	// while a batch is still being written.
+	// no tenant: a projection is one holder's file
+	err = tx.QueryRowContext(ctx, `SELECT seq, messages, damaged, former FROM index_state`).
+		Scan(&w.state.Seq, &w.state.Messages, &w.state.Damaged, &w.state.Former)
+	if err != nil {
+		return err
+	}
+	w.known = w.state.Messages > 0
+	for _, e := range list {
+		if err := w.add(ctx, e); err != nil {
+			return err
+		}
+		w.state.Seq = max(w.state.Seq, e.Seq)
+	}
+	// no tenant: a projection is one holder's file
+	if _, err := tx.ExecContext(ctx, `UPDATE index_state SET seq = $1, messages = $2, damaged = $3, former = $4`,
+		w.state.Seq, w.state.Messages, w.state.Damaged, w.state.Former); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	f.state = w.state
+	f.mu.Unlock()
+	return nil
+}
+
+// How many records must have been added at once before the full-text index is put
+// together and the WAL is emptied: each costs as much as what was added.
+const (
+	optimizeFrom = 2000
+	truncateFrom = 200
+)
+
+// Settle ends catching up, after which so many records are new: what came in many
+// batches lies in many places, where each search would look.
+func (f *File) Settle(ctx context.Context, added int64) (err error) {
+	defer f.note(&err)
+	if added >= optimizeFrom {
+		// no tenant: a projection is one holder's file
+		if _, err := f.sql.Write.ExecContext(ctx, `INSERT INTO index_words (index_words) VALUES ('optimize')`); err != nil {
+			return err
+		}
+		if err := f.vacuum(ctx); err != nil {
+			return err
+		}
+	}
+	if added >= truncateFrom {
+		var busy, inLog, moved int
+		// Where readers are in the way it is done the next time.
+		return f.sql.Write.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &inLog, &moved)
+	}
+	return nil
+}
+
+// vacuum gives back the pages that nothing is in any more.
+func (f *File) vacuum(ctx context.Context) (err error) {
+	rows, err := f.sql.Write.QueryContext(ctx, `PRAGMA incremental_vacuum`)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() { // each step frees a page
+	}
+	return rows.Err()
+}
+
+// writer writes a batch of records.
+type writer struct {
+	tx    *sql.Tx
+	state State
+	known bool // some of the messages may be there already
+}
+
+func (w *writer) exec(ctx context.Context, statement string, args ...any) error {
+	_, err := w.tx.ExecContext(ctx, statement, args...)
+	return err
+}
+
+func (w *writer) add(ctx context.Context, e Entry) error {
+	if err := w.forget(ctx, e.Message); err != nil {
+		return err
+	}
+	r := e.Record
+	// no tenant: a projection is one holder's file
+	err := w.exec(ctx, `INSERT INTO index_doc (seq, message, date, sent, size, attachment, opaque, damaged, former)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, e.Seq, e.Message.Bytes(), r.Date, e.sent(), r.Size,
+		truth(r.HasAttachment()), truth(r.Opaque), truth(e.Damaged), e.Former)
+	if err != nil {
+		return err
+	}
+	w.state.Messages++
+	w.state.Damaged += int64(truth(e.Damaged))
+	w.state.Former += int64(truth(e.Former > 0))
+	if !e.sound() {
+		return nil
+	}
+	if err := w.words(ctx, e); err != nil {
+		return err
+	}
+	links := links(r)
+	sender := ""
+	if len(r.From) > 0 {
+		sender = r.From[0]
+	}
+	// no tenant: a projection is one holder's file
+	err = w.exec(ctx, `INSERT INTO index_head (seq, subject, sender, links) VALUES ($1, $2, $3, $4)`, e.Seq, r.Subject, sender, links.octets())
+	if err != nil {
+		return err
+	}
+	for _, hash := range links.shared() {
+		// no tenant: a projection is one holder's file
+		if err := w.exec(ctx, `INSERT OR IGNORE INTO index_link (hash, seq) VALUES ($1, $2)`, hash, e.Seq); err != nil {
+			return err
+		}
+	}
+	// no tenant: a projection is one holder's file
+	return w.exec(ctx, `INSERT INTO index_day (day, messages, octets) VALUES ($1, 1, $2)
+		ON CONFLICT (day) DO UPDATE SET messages = messages + 1, octets = octets + excluded.octets`, day(r.Date), r.Size)
+}
+
+// words puts the folded texts of a record into the full-text table.
+func (w *writer) words(ctx context.Context, e Entry) error {
+	r := e.Record
+	copies := r.Cc
+	if r.Version == 1 {
+		copies = r.To // which has both
+	}
+	main, alt := make([]any, 0, 15), make([]any, 0, 7)
+	main = append(main, e.Seq)
+	for _, text := range []string{
+		r.Subject, strings.Join(r.From, "\n"), strings.Join(r.To, "\n"), strings.Join(copies, "\n"), r.Body, r.Attached, strings.Join(r.Names(), "\n"),
+	} {
+		m, a := textfold.Words(text)
+		main, alt = append(main, m), append(alt, a)
+	}
+	// no tenant: a projection is one holder's file
+	return w.exec(ctx, `INSERT INTO index_words (rowid, subject, sender, recipient, copy, body, attached, filename,
+		subject_alt, sender_alt, recipient_alt, copy_alt, body_alt, attached_alt, filename_alt)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`, slices.Concat(main, alt)...)
+}
+
+// forget deletes a message: what was re-granted has another sequence number than
+// before.
+func (w *writer) forget(ctx context.Context, message mail.ID) error {
+	if !w.known {
+		return nil
+	}
+	var seq, date, size, damaged, former int64
+	// no tenant: a projection is one holder's file
+	err := w.tx.QueryRowContext(ctx, `DELETE FROM index_doc WHERE message = $1 RETURNING seq, date, size, damaged, former > 0`, message.Bytes()).
+		Scan(&seq, &date, &size, &damaged, &former)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	w.state.Messages--
+	w.state.Damaged -= damaged
+	w.state.Former -= former
+	if damaged+former > 0 {
+		return nil
+	}
+	var linked []byte
+	// no tenant: a projection is one holder's file
+	if err := w.tx.QueryRowContext(ctx, `DELETE FROM index_head WHERE seq = $1 RETURNING links`, seq).Scan(&linked); err != nil {
+		return err
+	}
+	for _, hash := range linksOf(linked).shared() {
+		// no tenant: a projection is one holder's file
+		if err := w.exec(ctx, `DELETE FROM index_link WHERE hash = $1 AND seq = $2`, hash, seq); err != nil {
+			return err
+		}
+	}
+	// no tenant: a projection is one holder's file
+	if err := w.exec(ctx, `UPDATE index_day SET messages = messages - 1, octets = octets - $1 WHERE day = $2`, size, day(date)); err != nil {
+		return err
+	}
+	// no tenant: a projection is one holder's file
+	return w.exec(ctx, `DELETE FROM index_words WHERE rowid = $1`, seq)
+}

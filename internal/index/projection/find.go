@@ -1,0 +1,215 @@
+package projection
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"siegel/internal/index/query"
+	"siegel/internal/mail"
+)
+
+// Doc is a message in the projection.
+type Doc struct {
+	Message mail.ID
+	Seq     int64
+	Date    int64 // of arrival, in microseconds
+	Sent    int64 // as it claims and not later than it arrived, in microseconds
+	Size    int64
+	Opaque  bool
+	Files   bool // it has an attachment
+}
+
+// Place is where a message stands in a list by date. No two have the same.
+type Place struct{ Sent, Seq int64 }
+
+// Ask is what is looked for.
+type Ask struct {
+	Query  *query.Query
+	Match  string // the query's, or one of its tiers
+	Oldest bool   // oldest first
+	After  *Place // only what stands behind it; nil for all
+	Limit  int
+}
+
+// Count returns how many messages a search finds.
+func (f *File) Count(ctx context.Context, q *query.Query) (n int, err error) {
+	defer f.note(&err)
+	if q.Match != "" && plain(q) {
+		// no tenant: a projection is one holder's file
+		err = f.sql.Read.QueryRowContext(ctx, `SELECT COUNT(*) FROM index_words WHERE index_words MATCH $1`, q.Match).Scan(&n)
+		return n, err
+	}
+	c := conditions(q, q.Match)
+	if q.Match != "" {
+		// no tenant: a projection is one holder's file
+		err = f.sql.Read.QueryRowContext(ctx, `SELECT COUNT(*) FROM index_words JOIN index_doc ON seq = index_words.rowid WHERE `+c.text(), c.args...).Scan(&n)
+		return n, err
+	}
+	// no tenant: a projection is one holder's file
+	err = f.sql.Read.QueryRowContext(ctx, `SELECT COUNT(*) FROM index_doc WHERE `+c.text(), c.args...).Scan(&n)
+	return n, err
+}
+
+// Find returns messages in the order of a list by date.
+func (f *File) Find(ctx context.Context, a Ask) (list []Doc, err error) {
+	defer f.note(&err)
+	c := conditions(a.Query, a.Match)
+	order := ` ORDER BY sent DESC, seq DESC LIMIT `
+	if a.Oldest {
+		order = ` ORDER BY sent, seq LIMIT `
+	}
+	if a.After != nil {
+		compare := "(sent, seq) < ("
+		if a.Oldest {
+			compare = "(sent, seq) > ("
+		}
+		c.list = append(c.list, compare+c.put(a.After.Sent)+", "+c.put(a.After.Seq)+")")
+	}
+	end := c.text() + order + strconv.Itoa(a.Limit)
+	var rows *sql.Rows
+	if a.Match != "" {
+		// no tenant: a projection is one holder's file
+		rows, err = f.sql.Read.QueryContext(ctx, `SELECT message, seq, date, sent, size, opaque, attachment FROM index_words
+			JOIN index_doc ON seq = index_words.rowid WHERE `+end, c.args...)
+	} else {
+		// no tenant: a projection is one holder's file
+		rows, err = f.sql.Read.QueryContext(ctx, `SELECT message, seq, date, sent, size, opaque, attachment FROM index_doc WHERE `+end, c.args...)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return docs(rows)
+}
+
+func docs(rows *sql.Rows) (list []Doc, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var d Doc
+		var id []byte
+		if err := rows.Scan(&id, &d.Seq, &d.Date, &d.Sent, &d.Size, &d.Opaque, &d.Files); err != nil {
+			return nil, err
+		}
+		if d.Message, err = mail.IDFrom(id); err != nil {
+			return nil, err
+		}
+		list = append(list, d)
+	}
+	return list, rows.Err()
+}
+
+// Head returns subject and sender of a message.
+func (f *File) Head(ctx context.Context, seq int64) (subject, sender string, err error) {
+	defer f.note(&err)
+	// no tenant: a projection is one holder's file
+	err = f.sql.Read.QueryRowContext(ctx, `SELECT subject, sender FROM index_head WHERE seq = $1`, seq).Scan(&subject, &sender)
+	return subject, sender, err
+}
+
+// Bounds returns when the first and the last message was sent, in microseconds. It
+// is for a projection that is not empty.
+func (f *File) Bounds(ctx context.Context) (first, last int64, err error) {
+	defer f.note(&err)
+	// no tenant: a projection is one holder's file
+	err = f.sql.Read.QueryRowContext(ctx, `SELECT (SELECT MIN(sent) FROM index_doc), (SELECT MAX(sent) FROM index_doc)`).
+		Scan(&first, &last)
+	return first, last, err
+}
+
+// Range is all that a search finds, or everything, that arrived before a time.
+type Range struct {
+	Query  *query.Query // nil for everything, also what has no record
+	Before time.Time
+}
+
+func (r Range) conditions() clause {
+	c := clause{list: []string{"former = 0"}}
+	if r.Query != nil {
+		c = conditions(r.Query, "")
+		if m := r.Query.Match; m != "" {
+			c.list = append(c.list, "seq IN (SELECT rowid FROM index_words WHERE index_words MATCH "+c.put(m)+")")
+		}
+	}
+	c.list = append(c.list, "date < "+c.put(mail.Micros(r.Before)))
+	return c
+}
+
+// Measure counts a range and its octets.
+func (f *File) Measure(ctx context.Context, r Range) (messages, octets int64, err error) {
+	defer f.note(&err)
+	c := r.conditions()
+	// no tenant: a projection is one holder's file
+	err = f.sql.Read.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(SUM(size), 0) FROM index_doc WHERE `+c.text(), c.args...).Scan(&messages, &octets)
+	return messages, octets, err
+}
+
+// Walk returns the next messages of a range behind a sequence number, in their
+// order, at most limit.
+func (f *File) Walk(ctx context.Context, r Range, after int64, limit int) (list []Doc, err error) {
+	defer f.note(&err)
+	c := r.conditions()
+	c.list = append(c.list, "seq > "+c.put(after))
+	// no tenant: a projection is one holder's file
+	rows, err := f.sql.Read.QueryContext(ctx, `SELECT message, seq, date, sent, size, opaque, attachment FROM index_doc WHERE `+c.text()+
+		` ORDER BY seq LIMIT `+strconv.Itoa(limit), c.args...)
+	if err != nil {
+		return nil, err
+	}
+	return docs(rows)
+}
+
+// clause is a condition with its arguments.
+type clause struct {
+	list []string
+	args []any
+}
+
+// put adds an argument and returns its placeholder.
+func (c *clause) put(arg any) string {
+	c.args = append(c.args, arg)
+	return "$" + strconv.Itoa(len(c.args))
+}
+
+func (c *clause) text() string { return strings.Join(c.list, " AND ") }
+
+// plain reports whether a search asks only for words: what has no record has none.
+func plain(q *query.Query) bool {
+	return q.Since.IsZero() && q.Until.IsZero() && len(q.Except) == 0 && q.Least == 0 && q.Below == math.MaxInt64 && !q.Attachment && !q.Bare
+}
+
+// conditions returns what a search asks of messages that have a record.
+func conditions(q *query.Query, match string) (c clause) {
+	if match != "" {
+		c.list = append(c.list, "index_words MATCH "+c.put(match))
+	}
+	c.list = append(c.list, "damaged = 0", "former = 0")
+	if q.Unmatch != "" {
+		c.list = append(c.list, "seq NOT IN (SELECT rowid FROM index_words WHERE index_words MATCH "+c.put(q.Unmatch)+")")
+	}
+	if !q.Since.IsZero() {
+		c.list = append(c.list, "sent >= "+c.put(mail.Micros(q.Since)))
+	}
+	if !q.Until.IsZero() {
+		c.list = append(c.list, "sent < "+c.put(mail.Micros(q.Until)))
+	}
+	for _, p := range q.Except {
+		c.list = append(c.list, "NOT (sent >= "+c.put(mail.Micros(p.Since))+" AND sent < "+c.put(mail.Micros(p.Until))+")")
+	}
+	if q.Least > 0 {
+		c.list = append(c.list, "size >= "+c.put(q.Least))
+	}
+	if q.Below < math.MaxInt64 {
+		c.list = append(c.list, "size < "+c.put(q.Below))
+	}
+	if q.Attachment {
+		c.list = append(c.list, "attachment = 1")
+	}
+	if q.Bare {
+		c.list = append(c.list, "attachment = 0")
+	}
+	return c
+}
