@@ -30,7 +30,7 @@ help: ## this list
 .PHONY: deps deps-test deps-check deps-bench
 deps: ## what demo and build need: compiler, Node, npm packages, SQLite
 	@scripts/deps.sh demo
-deps-test: ## what the tests need beyond that: openssl, python3, strace, Postfix, swaks, PostgreSQL, an S3 store
+deps-test: ## what the tests need beyond that: openssl, python3, strace, Postfix, swaks, Chromium, PostgreSQL, an S3 store
 	@scripts/deps.sh test
 deps-check: ## the linters, built into build/bin
 	@scripts/deps.sh check
@@ -53,7 +53,7 @@ demo: build ## build, then run a Siegel filled with examples (DEMO=--once ends b
 	@build/bin/siegel demo $(DEMO)
 
 .PHONY: test
-test: deps deps-test ## all tests, under 15 minutes on two cores (PKG=./internal/flow/... for some)
+test: deps deps-test ## all tests, under 20 minutes on two cores (PKG=./internal/flow/... for some)
 	@. scripts/env.sh && go test -timeout 15m $(PKG)
 	@. scripts/env.sh && SIEGEL_TEST_DATABASE=postgres go test -timeout 15m $(if $(KILLS),,-short) $(if $(filter ./...,$(PKG)),$(ON_DATABASE),$(PKG))
 
