@@ -167,10 +167,10 @@ func TestKitFile(t *testing.T) {
 		want  fault.Kind
 	}{
 		"no words": {kit.File, " ", fault.Invalid},
-		"no file":  {nil, all, fault.Denied},
+		"no file":  {nil, all, fault.Invalid},
 		"cut":      {kit.File[:len(kit.File)-1], all, fault.Damaged},
 		"flipped":  {flip(kit.File, len(kit.File)-20), all, fault.Damaged},
-		"costly":   {bytes.Replace(kit.File, []byte(" 15\n"), []byte(" 30\n"), 1), all, fault.Denied},
+		"costly":   {bytes.Replace(kit.File, []byte(" 15\n"), []byte(" 30\n"), 1), all, fault.Invalid},
 	} {
 		if b, kind := identity.OpenKit(c.file, c.words); b != nil || kind != c.want {
 			t.Errorf("%s: %x, kind %v, want %v", name, b, kind, c.want)
