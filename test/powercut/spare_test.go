@@ -34,6 +34,7 @@ func spares() map[string]spare {
 		"content of " + projections + "/(projection).db-wal":                                               {why: lost},
 		"names in " + projections + ": +(projection).db +(projection).db-journal":                          {why: lost},
 		"names in " + projections + ": +(projection).db-shm +(projection).db-wal -(projection).db-journal": {why: lost},
+		"names in " + projections + ": =(projection).db-journal":                                           {why: lost},
 		"names in " + projections + ": =(projection).db-shm =(projection).db-wal":                          {why: lost},
 	}
 	for _, kind := range initial[:len(initial)-1] {
