@@ -2,6 +2,7 @@ package transfer_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ import (
 
 	"siegel/internal/app"
 	"siegel/internal/mail"
+	"siegel/internal/vault/blob/blobtest"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/db/dbtest"
 	"siegel/test/stand"
@@ -55,17 +57,40 @@ type house struct {
 
 func newHouse(t *testing.T, more ...string) *house {
 	t.Helper()
+	return houseOf(t, stand.New, os.Getenv(dbtest.Variable) == "postgres", more...)
+}
+
+// wideHouse is one on a PostgreSQL server and an S3 store, whatever the tests run on.
+func wideHouse(t *testing.T) *house {
+	t.Helper()
+	store, place := blobtest.S3(t), dbtest.Postgres(t)
+	return houseOf(t, func(ctx context.Context, dir string) error {
+		if err := errors.Join(stand.Init(dir), stand.ScaleTo(dir, place.Address, store.Endpoint)); err != nil {
+			return err
+		}
+		a, err := stand.Open(ctx, app.Options{Dir: dir})
+		if err != nil {
+			return err
+		}
+		return errors.Join(stand.Found(ctx, a), a.Close())
+	}, true)
+}
+
+// houseOf makes a house whose data directory found makes; wide says that it has a
+// configuration of its own.
+func houseOf(t *testing.T, found func(context.Context, string) error, wide bool, more ...string) *house {
+	t.Helper()
 	bin, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := &house{T: t, bin: bin, dir: filepath.Join(t.TempDir(), "data"), password: filepath.Join(t.TempDir(), "password")}
-	h.ok(stand.New(t.Context(), h.dir))
+	h.ok(found(t.Context(), h.dir))
 	h.ok(os.WriteFile(h.password, []byte(stand.Password), 0o400))
 	config := "lmtp:\n  listen: []\n  sockets: [lmtp.sock]\n"
 	config += strings.Join(more, "")
 	file := filepath.Join(h.dir, "siegel.yaml")
-	if os.Getenv(dbtest.Variable) == "postgres" {
+	if wide {
 		b, err := os.ReadFile(file)
 		h.ok(err)
 		config = string(b) + config

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"siegel/internal/vault/db/dbtest"
 	"siegel/test/stand"
 )
 
@@ -29,10 +28,11 @@ func (h *house) twin() *house {
 // waits for; where the node fails, another one goes on half a minute later, and every
 // message is there once and counted once.
 func TestTwoNodes(t *testing.T) {
-	if os.Getenv(dbtest.Variable) != "postgres" {
-		t.Skip("several nodes take a PostgreSQL server: make test runs this with one")
+	if testing.Short() {
+		t.Skip("it brings its own servers, so once is enough")
 	}
-	one := newHouse(t)
+	t.Parallel() // it waits most of the time
+	one := wideHouse(t)
 	one.serve()
 	two := one.twin()
 	p := newHeap(t)
