@@ -14,6 +14,7 @@ import (
 	"siegel/internal/front/console"
 	"siegel/internal/front/health"
 	"siegel/internal/front/web"
+	"siegel/internal/kit/door"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/run"
 )
@@ -212,19 +213,7 @@ func (a *App) Console() *console.Console {
 const consoleGrace = 10 * time.Second
 
 func (s *Server) runConsole(ctx context.Context) error {
-	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(s.console) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), consoleGrace)
-	defer cancel()
-	if err := s.http.Shutdown(grace); err != nil {
-		return s.http.Close()
-	}
-	return nil
+	return door.Serve(ctx, s.http, s.console, consoleGrace)
 }
 
 // settle makes events of refused sign-ins, every minute.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"siegel/internal/audit"
+	"siegel/internal/identity/account"
 	"siegel/internal/identity/bound"
 	"siegel/internal/identity/request"
 	"siegel/internal/identity/setting"
@@ -182,12 +183,12 @@ func (i *Identity) Owner(ctx context.Context, s *Session, email mail.Address) (m
 // Names returns the e-mail addresses of people by their ids and by those of their
 // holders, of who was removed too, for whoever may read the audit log. Accounts
 // that are not as the ledger has them have no name.
-func (i *Identity) Names(ctx context.Context, s *Session) (map[mail.ID]mail.Address, error) {
+func (i *Identity) Names(ctx context.Context, s *Session) (account.Names, error) {
 	if err := i.must(ctx, s, Administrator, Keeper, Auditor); err != nil {
 		return nil, err
 	}
 	list, err := i.people.All(ctx, s.tenant)
-	names := make(map[mail.ID]mail.Address, 2*len(list))
+	names := make(account.Names, 2*len(list))
 	for _, p := range list {
 		if p.State != Damaged {
 			names[p.ID], names[p.Holder] = p.Email, p.Email

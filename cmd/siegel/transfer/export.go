@@ -23,6 +23,7 @@ import (
 	"siegel/internal/front/console"
 	"siegel/internal/front/console/client"
 	"siegel/internal/kit/durable"
+	"siegel/internal/kit/text"
 	"siegel/internal/mail"
 	"siegel/internal/proto/manifest"
 )
@@ -303,7 +304,7 @@ func (x *outgoing) report() error {
 			x.Print("There is no message to export: nothing was written.")
 			return
 		}
-		x.Print("%d {message|messages} in %d {part|parts} in %s (%s)", s.Messages, s.Parts, x.o.to, progress.Size(s.Octets))
+		x.Print("%d {message|messages} in %d {part|parts} in %s (%s)", s.Messages, s.Parts, x.o.to, text.Size(s.Octets))
 		x.howToOpen()
 	})
 	if err != nil {

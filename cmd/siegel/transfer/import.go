@@ -15,9 +15,9 @@ import (
 
 	"siegel/cmd/siegel/cli"
 	"siegel/cmd/siegel/output"
-	"siegel/cmd/siegel/transfer/progress"
 	"siegel/internal/front/console"
 	"siegel/internal/front/console/client"
+	"siegel/internal/kit/text"
 	"siegel/internal/proto/mbox"
 )
 
@@ -205,9 +205,9 @@ func (r *run) finish(t totals) error {
 	t.Odd = r.odd
 	err := r.Result(t, func() {
 		if t.DryRun {
-			r.Print("%d {message|messages} would be taken (%s); %d refused", t.Accepted, progress.Size(t.Octets), t.Refused)
+			r.Print("%d {message|messages} would be taken (%s); %d refused", t.Accepted, text.Size(t.Octets), t.Refused)
 		} else {
-			r.Print("%d accepted, %d already there, %d refused (%s)", t.Accepted, t.There, t.Refused, progress.Size(t.Octets))
+			r.Print("%d accepted, %d already there, %d refused (%s)", t.Accepted, t.There, t.Refused, text.Size(t.Octets))
 		}
 		if t.Odd > 0 {
 			r.Print("Note: %d of them {does|do} not begin like a message, with a header field, and {is|are} kept as {it is|they are}; --report FILE names {it|them}.", t.Odd)
@@ -288,7 +288,7 @@ func (c Commands) importList() *cobra.Command {
 func (c Commands) printImports(list []console.ListedImport) {
 	for _, l := range list {
 		_, _ = fmt.Fprintf(c.Out, "%s  %s  %-11s %s\n", l.ID, l.Begun.Local().Format(time.DateTime), c.Say(l.State), output.Clip(l.Email.String(), 60))
-		_, _ = fmt.Fprintf(c.Out, "    %s\n", c.Say("%d accepted, %d already there, %d refused (%s)", l.Accepted, l.There, l.Refused, progress.Size(l.Octets)))
+		_, _ = fmt.Fprintf(c.Out, "    %s\n", c.Say("%d accepted, %d already there, %d refused (%s)", l.Accepted, l.There, l.Refused, text.Size(l.Octets)))
 		if l.For != "" {
 			_, _ = fmt.Fprintf(c.Out, "    %s\n", c.Say("for %s", l.For))
 		}

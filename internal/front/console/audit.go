@@ -62,7 +62,7 @@ func (c *Console) events(ctx context.Context, s *identity.Session, r Audit) (Eve
 		if e.Time.Before(r.Since) {
 			return audit.ErrEnough
 		}
-		one := Event{Entry: e, WhoEmail: named(names, e.Who), ObjectEmail: named(names, e.Object)}
+		one := Event{Entry: e, WhoEmail: names.Of(e.Who), ObjectEmail: names.Of(e.Object)}
 		switch {
 		case !strings.HasPrefix(e.What, r.What), !r.Until.IsZero() && !e.Time.Before(r.Until):
 			return nil
@@ -75,13 +75,4 @@ func (c *Console) events(ctx context.Context, s *identity.Session, r Audit) (Eve
 		return nil
 	})
 	return list, err
-}
-
-// named returns the address of an id, empty where it has none.
-func named(names map[mail.ID]mail.Address, id string) mail.Address {
-	parsed, err := mail.ParseID(id)
-	if err != nil {
-		return ""
-	}
-	return names[parsed]
 }

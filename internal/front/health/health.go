@@ -12,10 +12,11 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"siegel/internal/kit/door"
 )
 
 // Config is what a door works with.
@@ -28,58 +29,20 @@ type Config struct {
 // Door answers. Use it from many goroutines.
 type Door struct {
 	Config
+	*door.Door
 
-	listener net.Listener // nil without an address
 	draining atomic.Bool
 }
-
-// errPlain says that an address is reached from elsewhere and there is no
-// certificate.
-type errPlain struct{}
-
-// Error implements error.
-func (errPlain) Error() string { return "health: an address that is not loopback needs a certificate" }
 
 // Open listens; who asks waits until Run runs. Without an address the door is
 // shut, which is no error.
 func Open(c Config) (*Door, error) {
-	d := &Door{Config: c}
-	if c.Listen == "" {
-		return d, nil
-	}
-	l, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return nil, err
-	}
-	if tcp, ok := l.Addr().(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
-		if c.TLS == nil {
-			_ = l.Close()
-			return nil, errPlain{}
-		}
-		l = tls.NewListener(l, c.TLS)
-	}
-	d.listener = l
-	return d, nil
-}
-
-// Addr returns the address that is listened on, nil without one.
-func (d *Door) Addr() net.Addr {
-	if d.listener == nil {
-		return nil
-	}
-	return d.listener.Addr()
+	l, err := door.Listen(c.Listen, c.TLS)
+	return &Door{Config: c, Door: l}, err
 }
 
 // Drain says from now on that no mail is taken.
 func (d *Door) Drain() { d.draining.Store(true) }
-
-// Close closes a door that does not run.
-func (d *Door) Close() error {
-	if d.listener == nil {
-		return nil
-	}
-	return d.listener.Close()
-}
 
 // Times that a client may take.
 const (
@@ -90,22 +53,10 @@ const (
 
 // Run answers until ctx is done.
 func (d *Door) Run(ctx context.Context) error {
-	if d.listener == nil {
-		<-ctx.Done()
-		return nil
-	}
-	s := &http.Server{
+	return d.Serve(ctx, &http.Server{
 		Handler: d.handler(), ReadHeaderTimeout: headTime, ReadTimeout: headTime, WriteTimeout: headTime,
 		IdleTimeout: idleTime, MaxHeaderBytes: maxHead,
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- s.Serve(d.listener) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-		return s.Close()
-	}
+	}, 0)
 }
 
 func (d *Door) handler() http.Handler {

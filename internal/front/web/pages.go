@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
-	"strconv"
 	"strings"
 	"time"
 
@@ -59,31 +58,13 @@ func funcs(texts *text.Catalog, l text.Lang) template.FuncMap {
 	return template.FuncMap{
 		"say":  func(sentence string, args ...any) string { return texts.Say(l, sentence, args...) },
 		"word": func(w any) string { return texts.Say(l, fmt.Sprint(w)) },
-		"size": func(n int64) string { return size(l, n) },
+		"size": func(n int64) string { return text.Size(n).In(l) },
 		"date": func(t time.Time) string { return date(l, t) },
 		"utc":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"count": func(n any) string {
 			return count(l, fmt.Sprint(n))
 		},
 	}
-}
-
-// size writes a number of octets for people.
-func size(l text.Lang, n int64) string {
-	const step = 1000
-	if n < step {
-		return strconv.FormatInt(n, 10) + " B"
-	}
-	v, unit := float64(n), 0
-	for v >= step && unit < 4 {
-		v /= step
-		unit++
-	}
-	s := fmt.Sprintf("%.1f %s", v, []string{"B", "kB", "MB", "GB", "TB"}[unit])
-	if l == text.German {
-		s = strings.Replace(s, ".", ",", 1)
-	}
-	return s
 }
 
 // date writes a time, in UTC, which it says.

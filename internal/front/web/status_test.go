@@ -35,17 +35,12 @@ func TestInside(t *testing.T) {
 	}
 }
 
-// Sizes and counts are written as people of a language write them.
+// Counts are written as people of a language write them.
 func TestNumbers(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		got, want string
 	}{
-		{size(text.English, 0), "0 B"},
-		{size(text.English, 999), "999 B"},
-		{size(text.English, 1500), "1.5 kB"},
-		{size(text.German, 3_540_000), "3,5 MB"},
-		{size(text.German, 5_000_000_000_000_000), "5000,0 TB"},
 		{count(text.English, "1234567"), "1,234,567"},
 		{count(text.German, "1234"), "1.234"},
 		{count(text.German, "999"), "999"},

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"math"
@@ -12,6 +13,7 @@ import (
 
 	"siegel/internal/archive"
 	"siegel/internal/audit"
+	"siegel/internal/identity/account"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
@@ -73,12 +75,7 @@ func (d *Door) trail(ctx context.Context, c *call) error {
 }
 
 // called returns the address of an id where it is a person's, and otherwise the id.
-func called(names map[mail.ID]mail.Address, id string) string {
-	if parsed, err := mail.ParseID(id); err == nil && names[parsed] != "" {
-		return names[parsed].String()
-	}
-	return id
-}
+func called(names account.Names, id string) string { return cmp.Or(names.Of(id).String(), id) }
 
 // late sends a file whose head is written with its first octet, so that what goes wrong
 // before it is a page.

@@ -3,17 +3,17 @@ package web
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"siegel/internal/archive"
 	"siegel/internal/identity"
 	"siegel/internal/identity/visit"
 	"siegel/internal/index"
+	"siegel/internal/kit/door"
 	"siegel/internal/kit/text"
 )
 
@@ -52,12 +52,12 @@ type Config struct {
 type Door struct {
 	Deps
 
-	config   Config
-	secure   bool         // browsers reach it by HTTPS
-	listener net.Listener // nil without an address
-	server   *http.Server
-	pages    *pages
-	texts    *text.Catalog
+	*door.Door
+
+	config Config
+	secure bool // browsers reach it by HTTPS
+	pages  *pages
+	texts  *text.Catalog
 }
 
 // Bounds of what a client may cost.
@@ -70,53 +70,19 @@ const (
 	maxForm   = 64 << 10
 )
 
-var errPlain = errors.New("web: an address that is not loopback needs a certificate")
-
 // Open listens; who asks waits until Run runs. Without an address the door is shut,
 // which is no error.
 func Open(c Config, deps Deps) (*Door, error) {
 	d := &Door{Deps: deps, config: c, texts: text.New()}
-	d.secure = len(c.URL) > 8 && c.URL[:8] == "https://"
 	var err error
 	if d.pages, err = newPages(d.texts); err != nil {
 		return nil, err
 	}
-	if c.Listen == "" {
-		return d, nil
-	}
-	l, err := net.Listen("tcp", c.Listen)
-	if err != nil {
+	if d.Door, err = door.Listen(c.Listen, c.TLS); err != nil {
 		return nil, err
 	}
-	if tcp, ok := l.Addr().(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
-		if c.TLS == nil {
-			return nil, errors.Join(errPlain, l.Close())
-		}
-		l = tls.NewListener(l, c.TLS)
-		d.secure = true
-	}
-	d.listener = l
-	d.server = &http.Server{
-		Handler: d.Handler(), ReadHeaderTimeout: headTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
-		MaxHeaderBytes: maxHead, ErrorLog: slog.NewLogLogger(deps.Log.Handler(), slog.LevelDebug),
-	}
+	d.secure = d.Secure() || strings.HasPrefix(c.URL, "https://")
 	return d, nil
-}
-
-// Addr returns the address, nil where the door is shut.
-func (d *Door) Addr() net.Addr {
-	if d.listener == nil {
-		return nil
-	}
-	return d.listener.Addr()
-}
-
-// Close closes a door that does not run.
-func (d *Door) Close() error {
-	if d.listener == nil {
-		return nil
-	}
-	return d.listener.Close()
 }
 
 // grace is how long pages in progress may take when the server stops.
@@ -124,23 +90,10 @@ const grace = 10 * time.Second
 
 // Run answers until ctx is done and the pages in progress have come to their end.
 func (d *Door) Run(ctx context.Context) error {
-	if d.listener == nil {
-		<-ctx.Done()
-		return nil
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- d.server.Serve(d.listener) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	if err := d.server.Shutdown(own); err != nil {
-		return d.server.Close()
-	}
-	return nil
+	return d.Serve(ctx, &http.Server{
+		Handler: d.Handler(), ReadHeaderTimeout: headTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: maxHead, ErrorLog: slog.NewLogLogger(d.Log.Handler(), slog.LevelDebug),
+	}, grace)
 }
 
 // Handler returns all pages, with what protects them.

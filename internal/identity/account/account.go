@@ -266,3 +266,15 @@ func Cooling(now time.Time, requester mail.ID, p Person, look Lookup) (*time.Tim
 	}
 	return &until, nil
 }
+
+// Names are the addresses by which people sign in, by the ids that events have of them.
+type Names map[mail.ID]mail.Address
+
+// Of returns the address of an id as events write it, empty where it has none.
+func (n Names) Of(id string) mail.Address {
+	parsed, err := mail.ParseID(id)
+	if err != nil {
+		return ""
+	}
+	return n[parsed]
+}

@@ -106,6 +106,14 @@ func (c *Catalog) Say(l Lang, sentence string, args ...any) string {
 // Decimal is a number with a decimal point, and perhaps a unit: "1.5 MB".
 type Decimal string
 
+// In returns it as a language writes it.
+func (d Decimal) In(l Lang) string {
+	if l == German {
+		return strings.Replace(string(d), ".", ",", 1)
+	}
+	return string(d)
+}
+
 // commas returns arguments as German writes them.
 func commas(args []any) []any {
 	args = slices.Clone(args)
@@ -114,7 +122,7 @@ func commas(args []any) []any {
 		case float64:
 			args[i] = comma(a)
 		case Decimal:
-			args[i] = strings.Replace(string(a), ".", ",", 1)
+			args[i] = a.In(German)
 		}
 	}
 	return args
@@ -126,4 +134,18 @@ type comma float64
 // Format implements [fmt.Formatter].
 func (c comma) Format(s fmt.State, verb rune) {
 	_, _ = io.WriteString(s, strings.Replace(fmt.Sprintf(fmt.FormatString(s, verb), float64(c)), ".", ",", 1)) // the state keeps the error
+}
+
+// Size is a number of octets as people read it.
+func Size(n int64) Decimal {
+	const units = "kMGTPE"
+	if n < 1000 {
+		return Decimal(fmt.Sprintf("%d B", n))
+	}
+	f, unit := float64(n)/1000, 0
+	for f >= 999.95 && unit < len(units)-1 {
+		f /= 1000
+		unit++
+	}
+	return Decimal(fmt.Sprintf("%.1f %cB", f, units[unit]))
 }

@@ -48,3 +48,14 @@ func TestSay(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestSize(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 999_960: "1.0 MB", 1_500_000: "1.5 MB", 2_000_000_000_000: "2.0 TB"} {
+		if got := text.Size(n).In(text.English); got != want {
+			t.Errorf("%d is %q, want %q", n, got, want)
+		}
+	}
+	if got := text.Size(1_500_000).In(text.German); got != "1,5 MB" {
+		t.Errorf("in German %q", got)
+	}
+}

@@ -41,7 +41,7 @@ func (b *Bar) Show(now time.Time, octets, messages int64) {
 func (b *Bar) text(now time.Time, octets, messages int64) string {
 	took := max(now.Sub(b.Begun), time.Millisecond)
 	rate := float64(octets-b.Before) / took.Seconds()
-	line := b.Say("%d {message|messages}, %s, %s/s", messages, Size(octets), Size(int64(rate)))
+	line := b.Say("%d {message|messages}, %s, %s/s", messages, text.Size(octets), text.Size(int64(rate)))
 	if b.Total <= 0 {
 		return line
 	}
@@ -67,18 +67,4 @@ func (b *Bar) Clear() {
 		b.line("")
 		_, _ = fmt.Fprint(b.W, "\r")
 	}
-}
-
-// Size is a number of octets as people read it.
-func Size(n int64) text.Decimal {
-	const units = "kMGTPE"
-	if n < 1000 {
-		return text.Decimal(fmt.Sprintf("%d B", n))
-	}
-	f, unit := float64(n)/1000, 0
-	for f >= 999.95 && unit < len(units)-1 {
-		f /= 1000
-		unit++
-	}
-	return text.Decimal(fmt.Sprintf("%.1f %cB", f, units[unit]))
 }
