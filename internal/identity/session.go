@@ -173,11 +173,7 @@ func (i *Identity) unlock(ctx context.Context, tenant string, email mail.Address
 		return nil, err
 	}
 	s := &Session{tenant: handle, name: t.Name, archive: t.Archive, person: p, unlocked: unlocked}
-	s.forget = func() { i.open.Remove(s) }
-	// In the register first: who changes the account from here on ends the session,
-	// and who changed it before is found by the transaction.
-	i.open.Add(s)
-	if err = i.checkSignIn(ctx, s, t); err == nil {
+	if err = i.register(ctx, s, t); err == nil {
 		err = i.enterSignIn(ctx, s, kind)
 	} else if fault.Of(err) == fault.Damaged {
 		err = errors.Join(err, refuse())
@@ -187,6 +183,15 @@ func (i *Identity) unlock(ctx context.Context, tenant string, email mail.Address
 		return nil, err
 	}
 	return s, nil
+}
+
+// register notes a session that begins and checks what led to it. In the register first:
+// who changes the account from here on ends the session, and who changed it before is
+// found by what follows.
+func (i *Identity) register(ctx context.Context, s *Session, t Tenant) error {
+	s.forget = func() { i.open.Remove(s) }
+	i.open.Add(s)
+	return i.checkSignIn(ctx, s, t)
 }
 
 // checkSignIn fails with kind Damaged where what led to a session is not as the
@@ -262,9 +267,7 @@ func (i *Identity) Resume(ctx context.Context, tickets *ticket.Shelf, t ticket.T
 		return nil, err
 	}
 	s := &Session{tenant: handle, name: owner.Name, archive: owner.Archive, person: p, unlocked: unlocked, ticket: t.ID}
-	s.forget = func() { i.open.Remove(s) }
-	i.open.Add(s)
-	if err := i.checkSignIn(ctx, s, owner); err != nil {
+	if err := i.register(ctx, s, owner); err != nil {
 		s.Close()
 		return nil, err
 	}
