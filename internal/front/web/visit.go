@@ -196,8 +196,33 @@ func (d *Door) language(_ context.Context, c *call) error {
 type listed struct {
 	ID           mail.ID
 	Device, Peer string
+	Agent        string // all that the browser says of itself
 	Made, Used   time.Time
 	Here         bool
+}
+
+// deviceOf returns which browser and system a person would say that she uses, or what the
+// browser says where neither is known. The first name that is found counts: browsers also name those
+// that they are like.
+func deviceOf(agent string) string {
+	first := func(names ...string) string {
+		for _, n := range names {
+			said, name, ok := strings.Cut(n, "=")
+			if strings.Contains(agent, said) {
+				if !ok {
+					name = said
+				}
+				return name
+			}
+		}
+		return ""
+	}
+	browser := first("Edg=Edge", "OPR=Opera", "Firefox", "Chrome", "Safari")
+	system := first("Android", "iPhone", "iPad", "Windows", "Mac OS X=macOS", "CrOS=ChromeOS", "Linux")
+	if browser == "" || system == "" {
+		return agent
+	}
+	return browser + " · " + system
 }
 
 func (d *Door) sessions(ctx context.Context, c *call) error {
@@ -207,7 +232,7 @@ func (d *Door) sessions(ctx context.Context, c *call) error {
 	}
 	var out []listed
 	for _, t := range list {
-		out = append(out, listed{ID: t.ID, Device: t.Device, Peer: t.Peer, Made: t.Made, Used: t.Used, Here: t.ID == c.who.Ticket.ID})
+		out = append(out, listed{ID: t.ID, Device: deviceOf(t.Device), Agent: t.Device, Peer: t.Peer, Made: t.Made, Used: t.Used, Here: t.ID == c.who.Ticket.ID})
 	}
 	return d.show(c, http.StatusOK, "sessions", c.say("Your sessions"), out)
 }

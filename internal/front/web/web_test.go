@@ -271,7 +271,7 @@ func TestSessions(t *testing.T) {
 	one.signIn(stand.Reader, stand.Password)
 	two.signIn(stand.Reader, stand.Password)
 	a := one.get("/sessions")
-	one.wants("the list", a, http.StatusOK, "Go-http-client", "this one", "this machine")
+	one.wants("the list", a, http.StatusOK, "Go-http-client", "this session", "this machine")
 	end := regexp.MustCompile(`/sessions/[0-9a-f]{32}/end`).FindAllString(a.text, -1)
 	if len(end) != 1 {
 		t.Fatalf("%d can be ended: %s", len(end), a.text)
@@ -282,7 +282,7 @@ func TestSessions(t *testing.T) {
 	if a := two.get("/"); a.Header.Get("Location") != "/sign-in" {
 		t.Error("the other is still signed in")
 	}
-	one.wants("this one", one.get("/sessions"), http.StatusOK, "this one")
+	one.wants("this session", one.get("/sessions"), http.StatusOK, "this session")
 	one.wants("ended twice", one.do(http.MethodPost, end[0], url.Values{}), http.StatusNotFound, "no such session")
 }
 
