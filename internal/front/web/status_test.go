@@ -68,7 +68,7 @@ func TestDevice(t *testing.T) {
 }
 
 func FuzzInside(f *testing.F) {
-	for _, s := range []string{"/", "//a", `/\a`, "/a?b=c", "https://a", "/\t/a", "/%2f/a"} {
+	for _, s := range []string{"/", "//a", `/\a`, "/a?b=c", "https://a", "/\t/a", "/%2f/a", "/%2f/\xee\xee%2f/u"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, to string) {

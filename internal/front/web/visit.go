@@ -129,7 +129,13 @@ func inside(to string) string {
 		strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t") {
 		return "/"
 	}
-	return u.RequestURI()
+	// What is written may differ from what was read: a path with octets that no path has is
+	// escaped anew, and its %2F comes out as a slash. Two slashes would lead to a host.
+	to = u.RequestURI()
+	if strings.HasPrefix(to, "//") {
+		return "/"
+	}
+	return to
 }
 
 // signingIn is what the page for it shows.

@@ -37,13 +37,20 @@ func Chips(text string) ([]Chip, error) {
 }
 
 // without returns a search without some of its tokens. What stands in quotation
-// marks stays as it is.
+// marks stays as it is, and tokens that touched each other still do: so it is never
+// longer than the search, which has a bound.
 func without(runes []rune, tokens []token, drop map[int]bool) string {
-	var kept []string
+	var b strings.Builder
+	end := -1 // behind the last token that was kept; -1 for none
 	for i, t := range tokens {
-		if !drop[i] {
-			kept = append(kept, string(runes[t.At-1:t.At-1+t.Length]))
+		if drop[i] {
+			continue
 		}
+		if end >= 0 && end < t.At-1 {
+			b.WriteByte(' ')
+		}
+		end = t.At - 1 + t.Length
+		b.WriteString(string(runes[t.At-1 : end]))
 	}
-	return strings.Join(kept, " ")
+	return b.String()
 }

@@ -251,7 +251,7 @@ func TestProperties(t *testing.T) {
 func FuzzQuery(f *testing.F) {
 	for _, s := range []string{
 		`a "b c" d*`, "from:x subject:\"y z\"", `"`, "before:2002", "*", "a OR b -c", "-\"x", "a\x00b", `") OR (`,
-		"on:2002 -on:2002-01 larger:1.5M has:attachment cc:a", "\xff-a", "a\"b\"*c",
+		"on:2002 -on:2002-01 larger:1.5M has:attachment cc:a", "\xff-a", "a\"b\"*c", strings.Repeat(`a"b"`, 3) + strings.Repeat("x", 988),
 	} {
 		f.Add(s)
 	}
