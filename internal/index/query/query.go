@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"siegel/internal/kit/fault"
 )
@@ -44,7 +45,7 @@ type Term struct {
 
 // Bounds of a query.
 const (
-	MaxQuery = 1000 // octets
+	MaxQuery = 1000 // characters
 	MaxTerms = 64
 )
 
@@ -104,7 +105,7 @@ func Parse(text string) (*Query, error) {
 
 // read cuts a search into its terms.
 func read(text string) (list []token, err error) {
-	if len(text) > MaxQuery {
+	if utf8.RuneCountInString(text) > MaxQuery {
 		return nil, &Error{fault: fault.Newf(fault.Invalid, "a search has at most %d characters", MaxQuery)}
 	}
 	runes := []rune(text)
