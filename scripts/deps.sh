@@ -63,6 +63,9 @@ npm_packages() {
 		npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null
 		printf '%s\n' "$stamp" >node_modules/.siegel-stamp
 	fi
+	# The pages carry htmx inside the binary; its code is not in the repository.
+	cmp -s node_modules/htmx.org/dist/htmx.min.js internal/front/web/page/static/htmx.min.js ||
+		cp node_modules/htmx.org/dist/htmx.min.js internal/front/web/page/static/
 	exec 8>&-
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"siegel/internal/front/web"
+	"siegel/internal/front/web/office"
+	"siegel/internal/front/web/reading"
 	"siegel/internal/kit/fault"
 )
 
@@ -17,7 +19,9 @@ func (a *App) openWeb() (*web.Door, error) {
 		return nil, err
 	}
 	d, err := web.Open(c, web.Deps{
-		Visits: a.Visits, Identity: a.Identity, Archive: a.Archive, Index: a.Index, State: a.rows, Prove: a.Proof, Log: a.Log,
+		Visits: a.Visits, Log: a.Log,
+		Reading: reading.Deps{Archive: a.Archive, Index: a.Index, State: a.rows, Prove: a.Proof},
+		Office:  office.Deps{Identity: a.Identity},
 	})
 	return d, fault.Because(fault.Invalid, "the door for browsers cannot be opened", err)
 }
@@ -29,14 +33,14 @@ func shown(name string) bool {
 }
 
 // rows are what the doctor finds, for a page.
-func (a *App) rows(ctx context.Context) (list []web.Row) {
+func (a *App) rows(ctx context.Context) (list []reading.Row) {
 	for _, f := range a.Doctor(ctx) {
 		if !shown(f.Name) {
 			continue
 		}
-		list = append(list, web.Row{
+		list = append(list, reading.Row{
 			Name: f.Name, State: f.State,
-			What: web.Sentence{Text: f.What.Text, Args: f.What.Args}, Remedy: web.Sentence{Text: f.Remedy.Text, Args: f.Remedy.Args},
+			What: reading.Sentence{Text: f.What.Text, Args: f.What.Args}, Remedy: reading.Sentence{Text: f.Remedy.Text, Args: f.Remedy.Args},
 		})
 	}
 	return list

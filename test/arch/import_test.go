@@ -22,6 +22,7 @@ func floors() []floor {
 		{[]string{"cmd/*"}, "a command is an end, nobody builds on it"},
 		{[]string{"app"}, "only app knows every room; who imports it would know the configuration"},
 		{[]string{"front/*"}, "doors have no rules of their own, so nobody can need one, least of all another door"},
+		{[]string{"front"}, "how doors of HTTP recognise who calls has no pages and no documents"},
 		{
 			[]string{"archive", "index", "mailbox", "desk", "portal", "ops", "flow/*"},
 			"rooms of a floor meet in flow and app: what passes between them are types of mail and small interfaces that the consumer declares",

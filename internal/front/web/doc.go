@@ -1,8 +1,12 @@
-// Package web is the door for people in browsers: pages that are made on the server and
-// work without any script. It has no rules of its own: what somebody may do is said by
-// the rooms, with the session of who visits as a value.
+// Package web is the door for people in browsers: pages in German and English that
+// are made on the server and need no script to be read. It has no rules of its own: it
+// shows what the rooms give to the session of who asks.
 //
-// Every page forbids what is not ours (Content-Security-Policy), is kept nowhere, and
-// is shown in no frame of others; forms of other origins are refused
-// (net/http.CrossOriginProtection), and cookies are sent to no other site.
+// Every answer carries a Content-Security-Policy that lets a page run nothing but what
+// came with it; every request that changes something must come from a page of ours
+// (http.CrossOriginProtection), and its cookie is not sent along from other sites.
+//
+// Rooms of pages: page is the frame around all of them; own is what is one's own (sign-in,
+// sessions); reading is the archive (start, search, message); office is where people are
+// given access and what was done is seen.
 package web

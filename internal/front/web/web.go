@@ -3,42 +3,27 @@ package web
 import (
 	"context"
 	"crypto/tls"
-	"io"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
-	"siegel/internal/archive"
-	"siegel/internal/identity"
+	"siegel/internal/front"
+	"siegel/internal/front/web/office"
+	"siegel/internal/front/web/own"
+	"siegel/internal/front/web/page"
+	"siegel/internal/front/web/reading"
 	"siegel/internal/identity/visit"
-	"siegel/internal/index"
 	"siegel/internal/kit/door"
-	"siegel/internal/kit/text"
 )
-
-// Row is one line of how the server is.
-type Row struct {
-	Name, State  string // state: ok, warn, bad
-	What, Remedy Sentence
-}
-
-// Sentence is a text that waits for its language.
-type Sentence struct {
-	Text string
-	Args []any
-}
 
 // Deps are the rooms that pages reach.
 type Deps struct {
-	Visits   *visit.Room
-	Identity *identity.Identity
-	Archive  *archive.Archive
-	Index    *index.Index
-	State    func(ctx context.Context) []Row // how the server is
-	// Prove writes the bundle of a message.
-	Prove func(ctx context.Context, s *identity.Session, of archive.ProofOf, w io.Writer) error
-	Log   *slog.Logger
+	Visits  *visit.Room
+	Reading reading.Deps
+	Office  office.Deps
+	Log     *slog.Logger
 }
 
 // Config is what a door works with.
@@ -50,14 +35,11 @@ type Config struct {
 
 // Door answers. Use it from many goroutines.
 type Door struct {
-	Deps
-
 	*door.Door
 
-	config Config
-	secure bool // browsers reach it by HTTPS
-	pages  *pages
-	texts  *text.Catalog
+	config  Config
+	log     *slog.Logger
+	handler http.Handler
 }
 
 // Bounds of what a client may cost.
@@ -73,16 +55,14 @@ const (
 // Open listens; who asks waits until Run runs. Without an address the door is shut,
 // which is no error.
 func Open(c Config, deps Deps) (*Door, error) {
-	d := &Door{Deps: deps, config: c, texts: text.New()}
+	d := &Door{config: c, log: deps.Log}
 	var err error
-	if d.pages, err = newPages(d.texts); err != nil {
-		return nil, err
-	}
 	if d.Door, err = door.Listen(c.Listen, c.TLS); err != nil {
 		return nil, err
 	}
-	d.secure = d.Secure() || strings.HasPrefix(c.URL, "https://")
-	return d, nil
+	secure := d.Secure() || strings.HasPrefix(c.URL, "https://")
+	d.handler, err = d.pages(front.Callers{Visits: deps.Visits, Secure: secure}, deps)
+	return d, err
 }
 
 // grace is how long pages in progress may take when the server stops.
@@ -91,50 +71,62 @@ const grace = 10 * time.Second
 // Run answers until ctx is done and the pages in progress have come to their end.
 func (d *Door) Run(ctx context.Context) error {
 	return d.Serve(ctx, &http.Server{
-		Handler: d.Handler(), ReadHeaderTimeout: headTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
-		MaxHeaderBytes: maxHead, ErrorLog: slog.NewLogLogger(d.Log.Handler(), slog.LevelDebug),
+		Handler: d.handler, ReadHeaderTimeout: headTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: maxHead, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 	}, grace)
 }
 
-// Handler returns all pages, with what protects them.
-func (d *Door) Handler() http.Handler {
+// pages returns all pages, with what protects them.
+func (d *Door) pages(callers front.Callers, deps Deps) (http.Handler, error) {
+	frame, err := page.New(callers, deps.Log)
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /static/{file}", d.static)
+	mux.HandleFunc("GET /static/{file}", frame.Static)
 	mux.HandleFunc("GET /.well-known/security.txt", d.securityText)
-	mux.Handle("GET /sign-in", d.open(d.signInPage))
-	mux.Handle("POST /sign-in", d.open(d.signIn))
-	mux.Handle("POST /language", d.open(d.language))
-	mux.Handle("GET /{$}", d.page(d.start))
-	mux.Handle("GET /search", d.page(d.search))
-	mux.Handle("GET /message/{id}", d.page(d.message))
-	mux.Handle("POST /message/{id}", d.page(d.message)) // with a reason
-	mux.Handle("POST /message/{id}/eml", d.page(d.eml))
-	mux.Handle("POST /message/{id}/proof", d.page(d.proof))
-	mux.Handle("GET /trail", d.page(d.trail))
-	mux.Handle("GET /sessions", d.page(d.sessions))
-	mux.Handle("POST /sessions/{id}/end", d.page(d.endSession))
-	mux.Handle("POST /sign-out", d.page(d.signOut))
-	mux.Handle("/", d.open(d.nothing))
+	if err := own.Mount(mux, frame); err != nil {
+		return nil, err
+	}
+	if err := reading.Mount(mux, frame, deps.Reading); err != nil {
+		return nil, err
+	}
+	if err := office.Mount(mux, frame, deps.Office); err != nil {
+		return nil, err
+	}
+	mux.Handle("/", frame.Open(frame.Nothing))
 	origin := http.NewCrossOriginProtection()
-	origin.SetDenyHandler(d.open(d.foreign))
-	return d.shield(origin.Handler(mux))
+	origin.SetDenyHandler(frame.Open(frame.Foreign))
+	return shield(origin.Handler(mux), callers.Secure), nil
 }
 
 // shield sets what every answer has, and bounds what is read.
-func (d *Door) shield(next http.Handler) http.Handler {
+func shield(next http.Handler, secure bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 		h.Set("Cache-Control", "no-store")
-		if d.secure {
+		if secure {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// securityText says whom to tell about a weakness (RFC 9116; OP-11).
+func (d *Door) securityText(w http.ResponseWriter, r *http.Request) {
+	host := r.Host
+	if d.config.URL != "" {
+		host = strings.TrimPrefix(strings.TrimPrefix(d.config.URL, "https://"), "http://")
+	}
+	name, _, _ := strings.Cut(host, ":")
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = fmt.Fprintf(w, "Contact: mailto:security@%s\nExpires: %s\nPreferred-Languages: de, en\n", strings.TrimSuffix(name, "/"),
+		time.Now().UTC().AddDate(0, 6, 0).Format(time.RFC3339))
 }

@@ -1,0 +1,158 @@
+// Package own has the pages of what is one's own: signing in and out, the language, and
+// the sessions.
+package own
+
+import (
+	"context"
+	"embed"
+	"net/http"
+	"strings"
+	"time"
+
+	"siegel/internal/front"
+	"siegel/internal/front/web/page"
+	"siegel/internal/kit/fault"
+	"siegel/internal/kit/text"
+	"siegel/internal/mail"
+)
+
+//go:embed templates/*.html
+var templates embed.FS
+
+// room has the pages.
+type room struct {
+	*page.Frame
+
+	pages *page.Set
+}
+
+// Mount puts the pages in their places.
+func Mount(mux *http.ServeMux, f *page.Frame) error {
+	pages, err := f.Pages(templates)
+	if err != nil {
+		return err
+	}
+	r := &room{f, pages}
+	mux.Handle("GET /sign-in", f.Open(r.signInPage))
+	mux.Handle("POST /sign-in", f.Open(r.signIn))
+	mux.Handle("POST /language", f.Open(r.language))
+	mux.Handle("GET /sessions", f.Signed(r.sessions))
+	mux.Handle("POST /sessions/{id}/end", f.Signed(r.endSession))
+	mux.Handle("POST /sign-out", f.Signed(r.signOut))
+	return nil
+}
+
+// signingIn is what the page for it shows.
+type signingIn struct {
+	Email, Tenant, To string
+	Problem           string
+}
+
+func (r *room) signInPage(ctx context.Context, c *page.Call) error {
+	to := front.Inside(c.R.URL.Query().Get("to"))
+	if v, err := r.Return(ctx, c.R); err == nil {
+		v.Release()
+		c.See(to)
+		return nil
+	}
+	return r.pages.Show(c, http.StatusOK, "sign-in", c.Say("Sign in"), signingIn{To: to})
+}
+
+func (r *room) signIn(ctx context.Context, c *page.Call) error {
+	f, err := c.Form()
+	if err != nil {
+		return err
+	}
+	in := signingIn{Email: strings.TrimSpace(f.Get("email")), Tenant: strings.TrimSpace(f.Get("tenant")), To: front.Inside(f.Get("to"))}
+	err = r.SignIn(ctx, c, c.R, front.Login{Tenant: in.Tenant, Email: mail.NewAddress(in.Email), Password: []byte(f.Get("password"))})
+	switch kind := fault.Of(err); {
+	case err == nil:
+	case kind == fault.Denied || kind == fault.Exhausted || kind == fault.Invalid:
+		status := http.StatusUnauthorized
+		if after := front.RetryAfter(err); after != "" {
+			status = http.StatusTooManyRequests
+			c.Header().Set("Retry-After", after)
+		}
+		in.Problem = r.Explain(c.Lang, err)
+		return r.pages.Show(c, status, "sign-in", c.Say("Sign in"), in)
+	default:
+		return err
+	}
+	c.See(in.To)
+	return nil
+}
+
+func (r *room) signOut(ctx context.Context, c *page.Call) error {
+	if err := r.SignOut(ctx, c, c.Who); err != nil {
+		return err
+	}
+	c.See("/sign-in")
+	return nil
+}
+
+func (r *room) language(_ context.Context, c *page.Call) error {
+	f, err := c.Form()
+	if err != nil {
+		return err
+	}
+	r.SetCookie(c, front.CookieLanguage, string(text.Parse(f.Get("language"))), front.Lasting)
+	c.See(f.Get("to"))
+	return nil
+}
+
+// listed is a session as its person sees it.
+type listed struct {
+	ID           mail.ID
+	Device, Peer string
+	Agent        string // all that the browser says of itself
+	Made, Used   time.Time
+	Here         bool
+}
+
+// deviceOf returns which browser and system a person would say that she uses, or what the
+// browser says where neither is known. The first name that is found counts: browsers also name those
+// that they are like.
+func deviceOf(agent string) string {
+	first := func(names ...string) string {
+		for _, n := range names {
+			said, name, ok := strings.Cut(n, "=")
+			if strings.Contains(agent, said) {
+				if !ok {
+					name = said
+				}
+				return name
+			}
+		}
+		return ""
+	}
+	browser := first("Edg=Edge", "OPR=Opera", "Firefox", "Chrome", "Safari")
+	system := first("Android", "iPhone", "iPad", "Windows", "Mac OS X=macOS", "CrOS=ChromeOS", "Linux")
+	if browser == "" || system == "" {
+		return agent
+	}
+	return browser + " · " + system
+}
+
+func (r *room) sessions(ctx context.Context, c *page.Call) error {
+	list, err := r.Visits.List(ctx, c.Who)
+	if err != nil {
+		return err
+	}
+	var out []listed
+	for _, t := range list {
+		out = append(out, listed{ID: t.ID, Device: deviceOf(t.Device), Agent: t.Device, Peer: t.Peer, Made: t.Made, Used: t.Used, Here: t.ID == c.Who.Ticket.ID})
+	}
+	return r.pages.Show(c, http.StatusOK, "sessions", c.Say("Your sessions"), out)
+}
+
+func (r *room) endSession(ctx context.Context, c *page.Call) error {
+	id, err := mail.ParseID(c.R.PathValue("id"))
+	if err != nil {
+		return fault.New(fault.NotFound, "there is no such session; it may have ended meanwhile")
+	}
+	if err := r.Visits.End(ctx, c.Who, id); err != nil {
+		return err
+	}
+	c.See("/sessions")
+	return nil
+}

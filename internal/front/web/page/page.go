@@ -1,0 +1,297 @@
+package page
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"siegel/internal/front"
+	"siegel/internal/identity"
+	"siegel/internal/identity/visit"
+	"siegel/internal/kit/fault"
+	"siegel/internal/kit/text"
+	"siegel/internal/mail"
+)
+
+//go:embed templates/*.html
+var templates embed.FS
+
+// Frame is around every page. Use it from many goroutines.
+type Frame struct {
+	front.Callers
+
+	log   *slog.Logger
+	texts *text.Catalog
+	own   *Set
+}
+
+// New returns the frame.
+func New(c front.Callers, log *slog.Logger) (*Frame, error) {
+	f := &Frame{Callers: c, log: log, texts: text.New()}
+	var err error
+	f.own, err = f.Pages(templates)
+	return f, err
+}
+
+// Set are the pages of a room, in each language.
+type Set struct {
+	frame *Frame
+	by    map[text.Lang]map[string]*template.Template
+}
+
+// Pages reads the templates of a room: files templates/NAME.html, each of which defines
+// "main". Files templates/_NAME.html are parts that all of them may use.
+func (f *Frame) Pages(from fs.FS) (*Set, error) {
+	s := &Set{frame: f, by: make(map[text.Lang]map[string]*template.Template)}
+	names, err := fs.Glob(from, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	var parts []string
+	for _, n := range names {
+		if strings.HasPrefix(path.Base(n), "_") {
+			parts = append(parts, n)
+		}
+	}
+	for _, l := range []text.Lang{text.English, text.German} {
+		s.by[l] = make(map[string]*template.Template)
+		for _, name := range names {
+			t, err := template.New("layout.html").Funcs(funcs(f.texts, l)).ParseFS(templates, "templates/layout.html")
+			if err == nil {
+				t, err = t.ParseFS(from, append([]string{name}, parts...)...)
+			}
+			if err != nil {
+				return nil, err
+			}
+			s.by[l][strings.TrimSuffix(path.Base(name), ".html")] = t
+		}
+	}
+	return s, nil
+}
+
+// funcs are what templates call.
+func funcs(texts *text.Catalog, l text.Lang) template.FuncMap {
+	return template.FuncMap{
+		"say":   func(sentence string, args ...any) string { return texts.Say(l, sentence, args...) },
+		"word":  func(w any) string { return texts.Say(l, fmt.Sprint(w)) },
+		"size":  func(n int64) string { return text.Size(n).In(l) },
+		"count": func(n any) string { return count(l, fmt.Sprint(n)) },
+	}
+}
+
+// when writes a time on the reader's clock, with the exact one in UTC for machines and for
+// who points at it.
+func when(l text.Lang, zone *time.Location, t time.Time) template.HTML {
+	form := "2 Jan 2006 15:04"
+	if l == text.German {
+		form = "02.01.2006 15:04"
+	}
+	if zone == time.UTC {
+		form += " UTC"
+	}
+	utc := t.UTC().Format(time.RFC3339)
+	//nolint:gosec // digits, letters and signs of a date only
+	return template.HTML(`<time datetime="` + utc + `" title="` + utc + `">` + t.In(zone).Format(form) + `</time>`)
+}
+
+// count groups the digits of a number.
+func count(l text.Lang, digits string) string {
+	mark := ","
+	if l == text.German {
+		mark = "."
+	}
+	for at := len(digits) - 3; at > 0; at -= 3 {
+		digits = digits[:at] + mark + digits[at:]
+	}
+	return digits
+}
+
+// Call is a request that is being answered.
+type Call struct {
+	http.ResponseWriter
+
+	R    *http.Request
+	Lang text.Lang
+	Zone *time.Location
+	Who  *visit.Visit // nil where nobody has signed in
+}
+
+// Role is that of who has signed in, empty for nobody.
+func (c *Call) Role() identity.Role {
+	if c.Who == nil {
+		return ""
+	}
+	return c.Who.Account().Role
+}
+
+// See sends the browser to another page of ours, which it gets.
+func (c *Call) See(to string) { http.Redirect(c, c.R, front.Inside(to), http.StatusSeeOther) }
+
+// Form reads the form of the request.
+func (c *Call) Form() (url.Values, error) {
+	if err := c.R.ParseForm(); err != nil {
+		return nil, fault.Because(fault.Invalid, "the form cannot be read, or it is too long", err)
+	}
+	return c.R.PostForm, nil
+}
+
+// Field returns a field of the form that was read, without blanks around it.
+func (c *Call) Field(name string) string { return strings.TrimSpace(c.R.PostForm.Get(name)) }
+
+// Title is a sentence that waits for its language.
+type Title struct {
+	text string
+	args []any
+}
+
+// Say makes a title of a sentence.
+func (c *Call) Say(sentence string, args ...any) Title { return Title{sentence, args} }
+
+// As makes a title of words that are nobody's language.
+func As(words string) Title { return Title{text: words} }
+
+// Handler answers a call, or returns why it cannot.
+type Handler func(ctx context.Context, c *Call) error
+
+// Open serves whoever comes.
+func (f *Frame) Open(h Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &Call{ResponseWriter: w, R: r, Lang: f.Lang(r), Zone: f.Zone(r)}
+		if err := h(r.Context(), c); err != nil {
+			f.fail(c, err)
+		}
+	})
+}
+
+// Signed serves who has signed in, and sends others to sign in first.
+func (f *Frame) Signed(h Handler) http.Handler {
+	return f.Open(func(ctx context.Context, c *Call) error {
+		v, err := f.Return(ctx, c.R)
+		if fault.Of(err) == fault.Locked {
+			f.SetCookie(c, front.CookieSession, "", 0)
+			to := "/sign-in"
+			if c.R.Method == http.MethodGet && c.R.URL.Path != "/" {
+				to += "?to=" + url.QueryEscape(c.R.URL.RequestURI())
+			}
+			if c.R.Header.Get("HX-Request") != "" {
+				c.Header().Set("HX-Redirect", to) // the whole page goes there, not the part
+				c.WriteHeader(http.StatusUnauthorized)
+				return nil
+			}
+			c.See(to)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		defer v.Release()
+		c.Who = v
+		return h(ctx, c)
+	})
+}
+
+// layout is what every page has.
+type layout struct {
+	Lang   text.Lang
+	Title  string
+	Path   string // of the page, with its query
+	Here   string // its first folder
+	Who    string // the address of who has signed in; empty for nobody
+	Tenant string
+	Role   identity.Role
+	Reads  bool // this role reads mail
+	Trail  bool // and this the audit trail
+	Zone   *time.Location
+	Data   any
+}
+
+// When writes a time for the reader.
+func (l layout) When(t time.Time) template.HTML { return when(l.Lang, l.Zone, t) }
+
+// Show writes a page. It is made as a whole first, so that one that fails is an error and
+// no half of a page.
+func (s *Set) Show(c *Call, status int, name string, t Title, data any) error {
+	l := layout{Lang: c.Lang, Title: s.frame.texts.Say(c.Lang, t.text, t.args...), Path: c.R.URL.RequestURI(), Zone: c.Zone, Data: data}
+	if c.R.Method != http.MethodGet {
+		l.Path = c.R.URL.Path
+	}
+	_, l.Here, _ = strings.Cut(c.R.URL.Path, "/")
+	l.Here, _, _ = strings.Cut(l.Here, "/")
+	if c.Who != nil {
+		p := c.Who.Account()
+		l.Who, l.Tenant, l.Role, l.Reads = p.Email.String(), c.Who.TenantName(), p.Role, p.Role != identity.Administrator
+		l.Trail = p.Role != identity.Reader
+	}
+	var b bytes.Buffer
+	if err := s.by[c.Lang][name].Execute(&b, l); err != nil {
+		return fmt.Errorf("page %s: %w", name, err)
+	}
+	c.Header().Set("Content-Type", "text/html; charset=utf-8")
+	c.Header().Set("Content-Language", string(c.Lang))
+	c.WriteHeader(status)
+	_, _ = c.Write(b.Bytes()) // who asked may have gone
+	return nil
+}
+
+// failed is what the page of an error shows.
+type failed struct {
+	What      string
+	Reference string // by which the log has more; empty where there is no more
+}
+
+// Explain is what a user reads of an error.
+func (f *Frame) Explain(l text.Lang, err error) string {
+	sentence, args := fault.Sentence(err)
+	return f.texts.Say(l, sentence, args...)
+}
+
+// Say says a sentence in a language.
+func (f *Frame) Say(l text.Lang, sentence string, args ...any) string {
+	return f.texts.Say(l, sentence, args...)
+}
+
+// fail answers with the page of an error.
+func (f *Frame) fail(c *Call, err error) {
+	kind := fault.Of(err)
+	out := failed{What: f.Explain(c.Lang, err)}
+	if errors.Is(err, context.Canceled) {
+		return // nobody reads it
+	}
+	if front.Broken(kind) {
+		out.Reference = mail.NewID().String()[:8]
+		f.log.Error("a page failed", "page", c.R.Pattern, "reference", out.Reference, "error", err)
+	}
+	if after := front.RetryAfter(err); after != "" {
+		c.Header().Set("Retry-After", after)
+	}
+	if err := f.own.Show(c, front.Status(kind), "error", c.Say("This did not work"), out); err != nil {
+		f.log.Error("the page of an error failed", "error", err)
+	}
+}
+
+// Broke ends an answer that has begun and cannot be ended well: the browser must not take
+// what it has for the whole.
+func (f *Frame) Broke(what string, err error) {
+	f.log.Error(what, "error", err)
+	panic(http.ErrAbortHandler)
+}
+
+// Nothing is the page where there is none.
+func (f *Frame) Nothing(context.Context, *Call) error {
+	return fault.New(fault.NotFound, "there is no such page")
+}
+
+// Foreign refuses a form of another site.
+func (f *Frame) Foreign(context.Context, *Call) error {
+	return fault.New(fault.Denied, "this form came from another site, so nothing was done")
+}
