@@ -21,7 +21,7 @@ func (a *App) openWeb() (*web.Door, error) {
 	d, err := web.Open(c, web.Deps{
 		Visits: a.Visits, Log: a.Log,
 		Reading: reading.Deps{Archive: a.Archive, Index: a.Index, State: a.rows, Prove: a.Proof},
-		Office:  office.Deps{Identity: a.Identity},
+		Office:  office.Deps{Identity: a.Identity, Archive: a.Archive, Counts: a.Tally.Of, Whole: a.Whole, URL: c.URL, Now: a.Now},
 	})
 	return d, fault.Because(fault.Invalid, "the door for browsers cannot be opened", err)
 }

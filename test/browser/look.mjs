@@ -64,9 +64,23 @@ for (const s of all ? shapes : [shapes[0], shapes[3]]) {
     await judge(p, name('refused'));
     await signIn(p, who);
     await judge(p, name('start'));
-    for (const [n, path] of [['sessions', '/sessions'], ['trail', '/trail'], ['nothing', '/nothing'], ['search', '/search'], ['found', '/search?q=rich'], ['mistake', '/search?q=colour:red'], ['none', '/search?q=nowhere']]) {
+    const office = who.role === 'reader' ? [] : [['people', '/people'], ['requests', '/requests'], ['settings', '/settings'], ['sources', '/sources']];
+    for (const [n, path] of [...office, ['password', '/password'], ['help', '/help'], ['invitation', '/invitation?email=a@b.example'], ['sessions', '/sessions'], ['trail', '/trail'], ['nothing', '/nothing'], ['search', '/search'], ['found', '/search?q=rich'], ['mistake', '/search?q=colour:red'], ['none', '/search?q=nowhere']]) {
       await p.goto(site + path);
       await judge(p, name(n));
+    }
+    if (office.length) {
+      await p.goto(site + '/people');
+      await p.click('tbody a >> nth=-1');
+      await p.waitForURL(/people\/./);
+      await judge(p, name('person'));
+    }
+    if (who.role === 'administrator') {
+      await p.goto(site + '/people');
+      await p.fill('#email', `new-${s.width}-${s.scheme}@${who.email.split('@')[1]}`);
+      await p.click('main button.primary');
+      await p.waitForSelector('#link');
+      await judge(p, name('code'));
     }
     await p.goto(site + '/search?q=rich');
     const hit = p.locator('.hits a').first();

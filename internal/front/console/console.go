@@ -168,7 +168,7 @@ func (c *Console) fail(k *call, err error) {
 func Explain(texts *text.Catalog, l text.Lang, err error) *Error {
 	err = Room(err)
 	var lines []string
-	for _, one := range faults(err) {
+	for _, one := range fault.Each(err) {
 		sentence, args := fault.Sentence(one)
 		lines = append(lines, texts.Say(l, sentence, args...))
 	}
@@ -182,28 +182,6 @@ func Room(err error) error {
 		return fault.Because(fault.Exhausted, "the disk is full, and nothing was written: free some space and try again", err)
 	}
 	return err
-}
-
-// faults returns the faults of a request that were joined, such as the rules
-// that a password breaks, or the entries that are damaged, and otherwise the error
-// alone.
-func faults(err error) []error {
-	outer, _ := errors.AsType[*fault.Error](err)
-	joined, ok := errors.AsType[interface {
-		error
-		Unwrap() []error
-	}](err)
-	if !ok || outer == nil {
-		return []error{err}
-	}
-	list := joined.Unwrap()
-	for i, one := range list {
-		f, ok := one.(*fault.Error) //nolint:errorlint // what is wrapped has a context of its own
-		if !ok || (f.Kind != fault.Invalid && f.Kind != fault.Damaged) || (i == 0 && f != outer) {
-			return []error{err}
-		}
-	}
-	return list
 }
 
 func (k *call) write(l Line) {

@@ -14,6 +14,7 @@ import (
 	"siegel/internal/audit"
 	"siegel/internal/identity"
 	"siegel/internal/identity/brake"
+	"siegel/internal/identity/credential"
 	"siegel/internal/identity/setting"
 	"siegel/internal/identity/ticket"
 	"siegel/internal/kit/fault"
@@ -89,6 +90,54 @@ func (r *Room) SignIn(ctx context.Context, v Visitor, tenant string, email mail.
 	out.Cookie, t, err = r.Tickets.Make(ctx, s.Tenant().ID(), s.Person(), s.Unlocked(), v.visit())
 	out.Ends = t.Ends
 	return out, err
+}
+
+// ChangePassword locks the visitor's seed with another password, for who knows the one
+// that there is: whoever sits at an open session is not its person yet. It fails as
+// [Room.SignIn] does, and with kind Invalid where the new one breaks a rule.
+func (r *Room) ChangePassword(ctx context.Context, from Visitor, v *Visit, now, next []byte) error {
+	if err := credential.CheckPassword(next); err != nil {
+		return err
+	}
+	email := v.Account().Email
+	try := brake.Try{Email: email, Peer: from.Peer, Device: from.Device}
+	if err := r.Brake.Begin(ctx, try); err != nil {
+		return err
+	}
+	s, err := r.Identity.SignIn(ctx, v.TenantName(), email, now)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if _, err := r.Brake.Succeed(ctx, try); err != nil {
+		return err
+	}
+	return r.Identity.ChangePassword(ctx, v.Session, next)
+}
+
+// Invited is an invitation that is taken.
+type Invited struct {
+	Tenant   string // empty where the address has one tenant only
+	Email    mail.Address
+	Code     string
+	Password []byte // that the person chooses
+}
+
+// Accept takes an invitation, as [identity.Identity.Accept] does, and fails with a
+// [brake.Held] where too many attempts failed.
+func (r *Room) Accept(ctx context.Context, from Visitor, i Invited) error {
+	if err := credential.CheckPassword(i.Password); err != nil {
+		return err
+	}
+	try := brake.Try{Email: i.Email, Peer: from.Peer, Device: from.Device}
+	if err := r.Brake.Begin(ctx, try); err != nil {
+		return err
+	}
+	if err := r.Identity.Accept(ctx, i.Tenant, i.Email, i.Code, i.Password); err != nil {
+		return err
+	}
+	_, err := r.Brake.Succeed(ctx, try)
+	return err
 }
 
 // Visit is a session in use. Release it: it may be closed only then.

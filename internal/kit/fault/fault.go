@@ -175,6 +175,27 @@ func Sentence(err error) (format string, args []any) {
 	return Inside, nil
 }
 
+// Each returns the faults of a request that were joined, such as the rules that a
+// password breaks, or the entries that are damaged, and otherwise the error alone.
+func Each(err error) []error {
+	outer, _ := errors.AsType[*Error](err)
+	joined, ok := errors.AsType[interface {
+		error
+		Unwrap() []error
+	}](err)
+	if !ok || outer == nil {
+		return []error{err}
+	}
+	list := joined.Unwrap()
+	for i, one := range list {
+		f, ok := one.(*Error) //nolint:errorlint // what is wrapped has a context of its own
+		if !ok || (f.Kind != Invalid && f.Kind != Damaged) || (i == 0 && f != outer) {
+			return []error{err}
+		}
+	}
+	return list
+}
+
 // Wrap puts a context before *err where it is not nil. Use it deferred, once in
 // a function.
 func Wrap(err *error, format string, args ...any) {

@@ -1,13 +1,20 @@
-// Package office has the pages where people are given access and where one sees what was
-// done.
+// Package office has the pages where people are given access, where mail comes in, what
+// a tenant chooses, and where one sees what was done. What somebody may do is decided by
+// the rooms; the pages only leave out what would be refused.
 package office
 
 import (
+	"context"
 	"embed"
 	"net/http"
+	"time"
 
+	"siegel/internal/archive"
+	"siegel/internal/flow/tally"
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
 )
 
 //go:embed templates/*.html
@@ -16,6 +23,12 @@ var templates embed.FS
 // Deps are the rooms that these pages reach.
 type Deps struct {
 	Identity *identity.Identity
+	Archive  *archive.Archive
+	// Counts says what came in by each way, and Whole whether that is what the log has.
+	Counts func(ctx context.Context, tenant mail.TenantID) ([]tally.State, error)
+	Whole  func(ctx context.Context, tenant mail.TenantID) (tally.Whole, error)
+	URL    string // how people reach the pages from outside; empty for the address itself
+	Now    func() time.Time
 }
 
 // room has the pages.
@@ -33,6 +46,45 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 		return err
 	}
 	r := &room{f, d, pages}
-	mux.Handle("GET /trail", f.Signed(r.trail))
+	for pattern, h := range map[string]page.Handler{
+		"GET /people":                      r.people,
+		"POST /people":                     r.invite,
+		"GET /people/{id}":                 r.person,
+		"POST /people/{id}/role":           r.one(r.role),
+		"POST /people/{id}/address":        r.one(r.addAddress),
+		"POST /people/{id}/address/remove": r.one(r.removeAddress),
+		"POST /people/{id}/reset":          r.one(r.reset),
+		"POST /people/{id}/remove":         r.one(r.remove),
+		"GET /requests":                    r.requests,
+		"POST /requests/{id}/approve":      r.decide(d.Identity.Approve),
+		"POST /requests/{id}/reject":       r.decide(d.Identity.Reject),
+		"POST /requests/{id}/withdraw":     r.decide(d.Identity.Withdraw),
+		"GET /settings":                    r.settings,
+		"POST /settings/idle":              r.setIdle,
+		"GET /sources":                     r.sources,
+		"POST /sources":                    r.addSource,
+		"POST /sources/{name}/secret":      r.renewSource,
+		"POST /sources/{name}/remove":      r.removeSource,
+		"GET /trail":                       r.trail,
+	} {
+		mux.Handle(pattern, f.Signed(h))
+	}
 	return nil
+}
+
+// base is the address of the pages, for links in what people are told.
+func (r *room) base(c *page.Call) string {
+	if r.URL != "" {
+		return r.URL
+	}
+	scheme := "http://"
+	if r.Secure {
+		scheme = "https://"
+	}
+	return scheme + c.R.Host
+}
+
+// errTyped says that what somebody typed to confirm is not what it should be.
+func errTyped(want string) error {
+	return fault.Newf(fault.Invalid, "type %s to confirm; what was typed is something else, so nothing was done", want)
 }

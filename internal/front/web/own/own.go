@@ -35,6 +35,11 @@ func Mount(mux *http.ServeMux, f *page.Frame) error {
 	r := &room{f, pages}
 	mux.Handle("GET /sign-in", f.Open(r.signInPage))
 	mux.Handle("POST /sign-in", f.Open(r.signIn))
+	mux.Handle("GET /invitation", f.Open(r.invitationPage))
+	mux.Handle("POST /invitation", f.Open(r.invitation))
+	mux.Handle("GET /help", f.Open(r.help))
+	mux.Handle("GET /password", f.Signed(r.passwordPage))
+	mux.Handle("POST /password", f.Signed(r.password))
 	mux.Handle("POST /language", f.Open(r.language))
 	mux.Handle("GET /sessions", f.Signed(r.sessions))
 	mux.Handle("POST /sessions/{id}/end", f.Signed(r.endSession))
@@ -65,17 +70,14 @@ func (r *room) signIn(ctx context.Context, c *page.Call) error {
 	}
 	in := signingIn{Email: strings.TrimSpace(f.Get("email")), Tenant: strings.TrimSpace(f.Get("tenant")), To: front.Inside(f.Get("to"))}
 	err = r.SignIn(ctx, c, c.R, front.Login{Tenant: in.Tenant, Email: mail.NewAddress(in.Email), Password: []byte(f.Get("password"))})
-	switch kind := fault.Of(err); {
-	case err == nil:
-	case kind == fault.Denied || kind == fault.Exhausted || kind == fault.Invalid:
-		status := http.StatusUnauthorized
-		if after := front.RetryAfter(err); after != "" {
-			status = http.StatusTooManyRequests
-			c.Header().Set("Retry-After", after)
+	if problem, status := r.refused(c, err); problem != "" {
+		in.Problem = problem
+		if status == http.StatusUnprocessableEntity { // what cannot be an address is no account's
+			status = http.StatusUnauthorized
 		}
-		in.Problem = r.Explain(c.Lang, err)
 		return r.pages.Show(c, status, "sign-in", c.Say("Sign in"), in)
-	default:
+	}
+	if err != nil {
 		return err
 	}
 	c.See(in.To)

@@ -210,13 +210,20 @@ type layout struct {
 	Tenant string
 	Role   identity.Role
 	Reads  bool // this role reads mail
-	Trail  bool // and this the audit trail
+	Trail  bool // this the audit trail
+	People bool // and this changes or decides who may do what
 	Zone   *time.Location
 	Data   any
 }
 
-// When writes a time for the reader.
-func (l layout) When(t time.Time) template.HTML { return when(l.Lang, l.Zone, t) }
+// When writes a time for the reader: a [time.Time], or where one is.
+func (l layout) When(t any) template.HTML {
+	if p, ok := t.(*time.Time); ok {
+		t = *p
+	}
+	at, _ := t.(time.Time) // templates give nothing else
+	return when(l.Lang, l.Zone, at)
+}
 
 // Show writes a page. It is made as a whole first, so that one that fails is an error and
 // no half of a page.
@@ -231,6 +238,7 @@ func (s *Set) Show(c *Call, status int, name string, t Title, data any) error {
 		p := c.Who.Account()
 		l.Who, l.Tenant, l.Role, l.Reads = p.Email.String(), c.Who.TenantName(), p.Role, p.Role != identity.Administrator
 		l.Trail = p.Role != identity.Reader
+		l.People = p.Role == identity.Administrator || p.Role == identity.Keeper
 	}
 	var b bytes.Buffer
 	if err := s.by[c.Lang][name].Execute(&b, l); err != nil {
@@ -249,10 +257,14 @@ type failed struct {
 	Reference string // by which the log has more; empty where there is no more
 }
 
-// Explain is what a user reads of an error.
+// Explain is what a user reads of an error: a line for each of several that were joined.
 func (f *Frame) Explain(l text.Lang, err error) string {
-	sentence, args := fault.Sentence(err)
-	return f.texts.Say(l, sentence, args...)
+	var lines []string
+	for _, one := range fault.Each(err) {
+		sentence, args := fault.Sentence(one)
+		lines = append(lines, f.texts.Say(l, sentence, args...))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // Say says a sentence in a language.

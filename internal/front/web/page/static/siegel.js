@@ -40,6 +40,20 @@
   });
 })();
 
+// The code of an invitation is behind the # of its link, which no server sees.
+(() => {
+  const field = document.querySelector('[data-code]');
+  if (field && !field.value && location.hash.length > 1) {
+    field.value = decodeURIComponent(location.hash.slice(1));
+    history.replaceState(null, '', location.pathname + location.search);
+  }
+})();
+
+// What is shown once is chosen as a whole by a click, to be copied.
+document.addEventListener('focusin', (e) => {
+  if (e.target.matches && e.target.matches('[data-select]')) e.target.select();
+});
+
 // Printing, where a page offers it.
 document.addEventListener('click', (e) => {
   if (e.target.closest && e.target.closest('[data-print]')) window.print();

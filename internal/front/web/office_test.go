@@ -1,0 +1,201 @@
+package web_test
+
+import (
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"siegel/test/stand"
+)
+
+const (
+	admin = "admin@" + stand.Domain
+	fresh = "new@" + stand.Domain
+	other = "Another-1-password"
+)
+
+var (
+	codeField = regexp.MustCompile(`id="code" readonly value="([^"]+)"`)
+	linkField = regexp.MustCompile(`id="link" readonly value="([^"]+)"`)
+)
+
+// pageOf returns the page of a person.
+func (b *browser) pageOf(email string) string {
+	b.Helper()
+	m := regexp.MustCompile(`href="(/people/[0-9a-f]{32})">` + regexp.QuoteMeta(email) + `<`).FindStringSubmatch(b.get("/people").text)
+	if m == nil {
+		b.Fatalf("%s is not listed", email)
+	}
+	return m[1]
+}
+
+// one returns what a pattern finds in a page.
+func (b *browser) one(p *regexp.Regexp, text string) string {
+	b.Helper()
+	m := p.FindStringSubmatch(text)
+	if m == nil {
+		b.Fatalf("nothing like %s in %s", p, text)
+	}
+	return html.UnescapeString(m[1])
+}
+
+// D15, AU-02, AU-03: an administrator invites, the person takes the invitation in her
+// browser, the keeper approves what she may read; nobody does both.
+func TestInvitation(t *testing.T) {
+	s := newSite(t)
+	a, k, n := s.browser(), s.browser(), s.browser()
+	a.signIn(admin, stand.Password)
+	k.signIn(stand.Keeper, stand.Password)
+	a.wants("a role that is requested", a.do(http.MethodPost, "/people", url.Values{"email": {fresh}, "role": {"compliance"}}), http.StatusUnprocessableEntity, "requested afterwards", fresh)
+	made := a.do(http.MethodPost, "/people", url.Values{"email": {fresh}, "role": {"reader"}})
+	a.wants("the invitation", made, http.StatusOK, "shown this once")
+	code, link := a.one(codeField, made.text), a.one(linkField, made.text)
+	if want := s.url + "/invitation?email=" + url.QueryEscape(fresh) + "&tenant="; !strings.HasPrefix(link, want) || !strings.HasSuffix(link, "#"+code) {
+		t.Errorf("the link is %s", link)
+	}
+	a.wants("the same again", a.do(http.MethodPost, "/people", url.Values{"email": {fresh}, "role": {"reader"}}), http.StatusUnprocessableEntity, "already")
+	form := func(password, again string) url.Values {
+		return url.Values{"email": {fresh}, "code": {code}, "password": {password}, "again": {again}}
+	}
+	n.wants("two passwords", n.do(http.MethodPost, "/invitation", form(other, "x")), http.StatusUnprocessableEntity, "differ", code)
+	for password, rule := range map[string]string{
+		"Short-1x": "at least 10 characters", "alllower-1x": "upper-case", "ALLUPPER-1X": "lower-case", "No-digits-xx": "one digit", "Nospecial11": "special character",
+	} {
+		n.wants("a bad password", n.do(http.MethodPost, "/invitation", form(password, password)), http.StatusUnprocessableEntity, rule)
+	}
+	wrong := form(other, other)
+	wrong.Set("code", strings.Repeat("lusab-", 7)+"lusab")
+	if r := n.do(http.MethodPost, "/invitation", wrong); r.StatusCode != http.StatusUnauthorized && r.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("another code: %d %s", r.StatusCode, r.text)
+	}
+	if r := n.do(http.MethodPost, "/invitation", form(other, other)); r.Header.Get("Location") != "/" {
+		t.Fatalf("it is not taken: %d %s", r.StatusCode, r.text)
+	}
+	n.wants("she has signed in", n.get("/"), http.StatusOK, fresh)
+	n.wants("the code once more", s.browser().do(http.MethodPost, "/invitation", form(other, other)), http.StatusUnauthorized, "has been used")
+	n.wants("what is not hers", n.get("/people"), http.StatusForbidden)
+
+	// Her address is requested, and the keeper decides.
+	her := a.pageOf(fresh)
+	if r := a.do(http.MethodPost, her+"/address", url.Values{"address": {fresh}}); r.Header.Get("Location") != her+"?done=requested" {
+		t.Fatalf("the address: %d %s", r.StatusCode, r.text)
+	}
+	a.wants("it is said", a.get(her), http.StatusOK, "Requested by "+admin)
+	approve := regexp.MustCompile(`action="(/requests/[0-9a-f]{32}/approve)"`)
+	if approve.MatchString(a.get("/requests").text) {
+		t.Error("who asks can approve")
+	}
+	// Who was invited less than seven days ago waits: the keeper is told until when.
+	list := k.get("/requests")
+	k.wants("the list", list, http.StatusOK, fresh, "can be approved from")
+	k.wants("too early", k.do(http.MethodPost, k.one(approve, list.text), nil), http.StatusUnprocessableEntity, "seven days")
+	withdraw := regexp.MustCompile(`action="(/requests/[0-9a-f]{32}/withdraw)"`)
+	if r := a.do(http.MethodPost, a.one(withdraw, a.get("/requests").text), nil); r.StatusCode != http.StatusSeeOther {
+		t.Errorf("withdrawn: %d %s", r.StatusCode, r.text)
+	}
+	a.wants("it is decided", a.get("/requests"), http.StatusOK, "withdrawn")
+}
+
+// A keeper assigns addresses at once, to others; roles, resets and removals take an
+// administrator, and what is destroyed is typed.
+func TestOffice(t *testing.T) {
+	s := newSite(t)
+	a, k := s.browser(), s.browser()
+	a.signIn(admin, stand.Password)
+	k.signIn(stand.Keeper, stand.Password)
+	her := k.pageOf(stand.Reader)
+	if r := k.do(http.MethodPost, her+"/address", url.Values{"address": {"team@" + stand.Domain}}); r.Header.Get("Location") != her+"?done=address" {
+		t.Fatalf("assigned: %d %s", r.StatusCode, r.text)
+	}
+	k.wants("it is hers", k.get(her), http.StatusOK, "team@"+stand.Domain)
+	k.wants("a foreign one", k.do(http.MethodPost, her+"/address", url.Values{"address": {"x@elsewhere.example"}}), http.StatusUnprocessableEntity, "not in a domain")
+	k.wants("his own", k.do(http.MethodPost, k.pageOf(stand.Keeper)+"/address", url.Values{"address": {"team@" + stand.Domain}}), http.StatusUnprocessableEntity, "nobody assigns")
+	if r := k.do(http.MethodPost, her+"/address/remove", url.Values{"address": {"team@" + stand.Domain}}); r.StatusCode != http.StatusSeeOther {
+		t.Errorf("ended: %d %s", r.StatusCode, r.text)
+	}
+	k.wants("a keeper resets", k.do(http.MethodPost, her+"/reset", url.Values{"typed": {stand.Reader}}), http.StatusUnprocessableEntity, "administrator")
+	a.wants("without typing it", a.do(http.MethodPost, her+"/remove", url.Values{"typed": {"x"}}), http.StatusUnprocessableEntity, "type "+stand.Reader)
+	reset := a.do(http.MethodPost, her+"/reset", url.Values{"typed": {strings.ToUpper(stand.Reader)}})
+	a.wants("reset", reset, http.StatusOK, "The account is reset", stand.Reader, "not sealed to this account")
+	a.one(codeField, reset.text)
+	if r := a.do(http.MethodPost, her+"/remove", url.Values{"typed": {stand.Reader}}); r.Header.Get("Location") != her+"?done=removed" {
+		t.Errorf("removed: %d %s", r.StatusCode, r.text)
+	}
+	if strings.Contains(a.get("/people").text, stand.Reader) {
+		t.Error("who was removed is listed")
+	}
+	a.wants("all", a.get("/people?all=1"), http.StatusOK, stand.Reader, "removed")
+	a.wants("nobody", a.get("/people/"+strings.Repeat("0", 32)), http.StatusNotFound, "no such person")
+	a.wants("his own role", a.do(http.MethodPost, a.pageOf(admin)+"/role", url.Values{"role": {"reader"}}), http.StatusUnprocessableEntity, "his own role")
+}
+
+// AU-08, EV-09: the limit of inactivity is chosen by an administrator, within bounds, and
+// the audit trail says what it was.
+func TestSettings(t *testing.T) {
+	s := newSite(t)
+	a, k := s.browser(), s.browser()
+	a.signIn(admin, stand.Password)
+	k.signIn(stand.Keeper, stand.Password)
+	a.wants("the settings", a.get("/settings"), http.StatusOK, stand.Domain, `value="1440"`)
+	for _, bad := range []string{"0", "-5", "x", "", "999999999999", "43201"} {
+		a.wants("a limit of "+bad, a.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {bad}}), http.StatusUnprocessableEntity, "choose between", `value="`+bad+`"`)
+	}
+	if r := a.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {"10"}}); r.Header.Get("Location") != "/settings?saved=1" {
+		t.Fatalf("chosen: %d %s", r.StatusCode, r.text)
+	}
+	k.wants("a keeper sees it", k.get("/settings"), http.StatusOK, "for 10 minutes")
+	k.wants("and does not choose", k.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {"20"}}), http.StatusForbidden)
+	k.wants("the trail", k.get("/trail?what=setting"), http.StatusOK, "session.idle-minutes", "<ins>10</ins>")
+}
+
+// D17: a source is registered, its secret is shown once, and what it counted is there.
+func TestSources(t *testing.T) {
+	s := newSite(t)
+	a, k := s.browser(), s.browser()
+	a.signIn(admin, stand.Password)
+	k.signIn(stand.Keeper, stand.Password)
+	a.wants("the ways in", a.get("/sources"), http.StatusOK, "lmtp", "What is counted is what the message log has")
+	form := url.Values{"name": {"exchange"}, "address": {"journal@" + stand.Domain}, "form": {"reports"}, "networks": {"192.0.2.0/24, 198.51.100.7"}, "sign-in": {"yes"}}
+	bad := url.Values{"name": {"Ex Change"}, "address": {"journal@" + stand.Domain}, "form": {"reports"}}
+	a.wants("a bad name", a.do(http.MethodPost, "/sources", bad), http.StatusUnprocessableEntity, `value="Ex Change"`)
+	made := a.do(http.MethodPost, "/sources", form)
+	a.wants("registered", made, http.StatusOK, "is registered", "shown this once", "exchange@", "198.51.100.7")
+	if strings.Contains(a.get("/sources").text, "shown this once") {
+		t.Error("the secret is shown again")
+	}
+	a.wants("a new secret", a.do(http.MethodPost, "/sources/exchange/secret", nil), http.StatusOK, "shown this once")
+	a.wants("removed without typing", a.do(http.MethodPost, "/sources/exchange/remove", url.Values{"typed": {"x"}}), http.StatusUnprocessableEntity, "type exchange")
+	if r := a.do(http.MethodPost, "/sources/exchange/remove", url.Values{"typed": {"exchange"}}); r.Header.Get("Location") != "/sources" {
+		t.Errorf("removed: %d %s", r.StatusCode, r.text)
+	}
+	if r := k.do(http.MethodPost, "/sources", form); r.StatusCode != http.StatusForbidden {
+		t.Errorf("a keeper registers: %d", r.StatusCode)
+	}
+}
+
+// AU-02: who changes a password knows the one that there is.
+func TestPassword(t *testing.T) {
+	s := newSite(t)
+	b, elsewhere := s.browser(), s.browser()
+	b.signIn(stand.Reader, stand.Password)
+	elsewhere.signIn(stand.Reader, stand.Password)
+	form := func(now, next string) url.Values {
+		return url.Values{"now": {now}, "password": {next}, "again": {next}}
+	}
+	b.wants("another password", b.do(http.MethodPost, "/password", form("Wrong-1-password", other)), http.StatusUnauthorized, "password is wrong")
+	b.wants("a bad one", b.do(http.MethodPost, "/password", form(stand.Password, "short")), http.StatusUnprocessableEntity, "at least 10 characters", "upper-case")
+	if r := b.do(http.MethodPost, "/password", form(stand.Password, other)); r.Header.Get("Location") != "/password?done=1" {
+		t.Fatalf("changed: %d %s", r.StatusCode, r.text)
+	}
+	b.wants("still here", b.get("/password?done=1"), http.StatusOK, "is changed")
+	if elsewhere.get("/").Header.Get("Location") != "/sign-in" {
+		t.Error("the other session goes on")
+	}
+	if r := elsewhere.signIn(stand.Reader, other); r.StatusCode != http.StatusSeeOther {
+		t.Errorf("the new password: %d", r.StatusCode)
+	}
+	b.wants("help", s.browser().get("/help"), http.StatusOK, "Help", "<kbd>j</kbd>")
+}
