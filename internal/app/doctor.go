@@ -44,11 +44,15 @@ func (a *App) Doctor(ctx context.Context) []console.Finding {
 		a.checkModes(), checkup.Disk(a.Dir), a.checkGrowth(ctx), a.checkClock(ctx), a.checkSigning(ctx), a.checkStamps(ctx), checkup.Swap(), checkup.Memory(),
 	}
 	list = slices.Concat(list, a.checkObjects(ctx), a.checkDatabase(ctx), a.checkNodes(ctx), a.checkTenants(ctx), a.checkAccess(ctx), a.checkDoors(ctx), a.checkSources(ctx), a.checkPacks(ctx))
-	if a.Instance.Environment == config.Test {
-		list = append(list, check("environment", warn, say("this is a test environment: its certificate and timestamps prove nothing"),
-			say("for production begin with siegel init --environment production")))
+	return append(list, a.checkEnvironment()...)
+}
+
+func (a *App) checkEnvironment() []console.Finding {
+	if a.Instance.Environment != config.Test {
+		return nil
 	}
-	return list
+	return []console.Finding{check("environment", warn, say("this is a test environment: its certificate and timestamps prove nothing"),
+		say("for production begin with siegel init --environment production"))}
 }
 
 func (a *App) checkModes() console.Finding {

@@ -16,6 +16,7 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/export"
+	"siegel/internal/vault/ledger/verified"
 )
 
 // Proof implements [console.Evidence].
@@ -58,7 +59,11 @@ func (a *App) VerifyLedger(ctx context.Context, tenant mail.TenantID) ([]console
 		if err != nil {
 			return nil, err
 		}
-		list = append(append(list, logs...), packs, records, rows, counts)
+		of := append(logs, packs, records, rows, counts)
+		if err := a.noteVerified(ctx, t.ID, of); err != nil {
+			return nil, err
+		}
+		list = append(list, of...)
 	}
 	lost, err := a.Identity.Lost(ctx)
 	if err != nil {
@@ -73,6 +78,20 @@ func (a *App) VerifyLedger(ctx context.Context, tenant mail.TenantID) ([]console
 		list = append(list, rows)
 	}
 	return list, nil
+}
+
+// noteVerified remembers what was found about a tenant, for the page that says how the
+// archive is. Where the database takes nothing now, the result is worth having all the same.
+func (a *App) noteVerified(ctx context.Context, id mail.TenantID, of []console.Verified) error {
+	l := verified.Last{At: a.Now()}
+	for _, v := range of {
+		l.Entries, l.Problems = l.Entries+v.Entries, l.Problems+int64(v.Found)
+	}
+	err := verified.Note(ctx, a.DB.Tenant(id), l)
+	if fault.Of(err) == fault.Busy {
+		return nil
+	}
+	return err
 }
 
 // verifyRecords checks that every message has an index record where its row says.

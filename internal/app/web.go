@@ -3,12 +3,16 @@ package app
 import (
 	"context"
 	"net"
-	"slices"
 
+	"siegel/internal/app/checkup"
+	"siegel/internal/front/console"
 	"siegel/internal/front/web"
 	"siegel/internal/front/web/office"
 	"siegel/internal/front/web/reading"
 	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/internal/vault/ledger/stamping"
+	"siegel/internal/vault/ledger/verified"
 )
 
 // openWeb opens the door for people in browsers.
@@ -20,30 +24,38 @@ func (a *App) openWeb() (*web.Door, error) {
 	}
 	d, err := web.Open(c, web.Deps{
 		Visits: a.Visits, Log: a.Log,
-		Reading: reading.Deps{Archive: a.Archive, Index: a.Index, State: a.rows, Prove: a.Proof},
+		Reading: reading.Deps{Archive: a.Archive, Identity: a.Identity, Index: a.Index, State: a.rows, Proof: a.proof, Counts: a.Tally.Of, Prove: a.Proof, Now: a.Now},
 		Office:  office.Deps{Identity: a.Identity, Archive: a.Archive, Counts: a.Tally.Of, Whole: a.Whole, URL: c.URL, Now: a.Now},
 	})
 	return d, fault.Because(fault.Invalid, "the door for browsers cannot be opened", err)
 }
 
-// shown are the doctor's rows for people of a tenant: what is the same for all tenants.
-// Others may name another tenant, and are the operator's.
-func shown(name string) bool {
-	return slices.Contains([]string{"disk", "clock", "timestamps", "swap", "memory", "environment"}, name)
-}
-
-// rows are what the doctor finds, for a page.
+// rows are what the doctor finds that is the same for all tenants, for a page: other
+// findings may name another tenant, and are the operator's.
 func (a *App) rows(ctx context.Context) (list []reading.Row) {
-	for _, f := range a.Doctor(ctx) {
-		if !shown(f.Name) {
-			continue
-		}
+	for _, f := range append([]console.Finding{
+		checkup.Disk(a.Dir), a.checkGrowth(ctx), a.checkClock(ctx), a.checkStamps(ctx), checkup.Swap(), checkup.Memory(),
+	}, a.checkEnvironment()...) {
 		list = append(list, reading.Row{
 			Name: f.Name, State: f.State,
 			What: reading.Sentence{Text: f.What.Text, Args: f.What.Args}, Remedy: reading.Sentence{Text: f.Remedy.Text, Args: f.Remedy.Args},
 		})
 	}
 	return list
+}
+
+// proof says how far a tenant's mail can be proven.
+func (a *App) proof(ctx context.Context, tenant mail.TenantID) (p reading.Proof, err error) {
+	if p.Entries, err = a.messages(ctx, tenant); err != nil {
+		return p, err
+	}
+	s, err := stamping.Read(ctx, a.DB.Instance())
+	if err != nil {
+		return p, err
+	}
+	last, err := verified.Read(ctx, a.DB.Tenant(tenant))
+	p.Signed, p.Stamped, p.Verified, p.Problems = s.Signed, s.Stamped, last.At, last.Problems
+	return p, err
 }
 
 // WebAddr returns the address of the door for browsers, nil where there is none.

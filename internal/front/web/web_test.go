@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -86,6 +87,16 @@ type answer struct {
 	text string
 }
 
+// main is what a page has inside its frame.
+func (a answer) main() string {
+	_, text, found := strings.Cut(a.text, "<main")
+	if !found {
+		return fmt.Sprintf("%.300s", a.text)
+	}
+	text, _, _ = strings.Cut(text, "</main>")
+	return text
+}
+
 func (b *browser) do(method, path string, form url.Values, change ...func(*http.Request)) answer {
 	b.Helper()
 	var body io.Reader
@@ -120,11 +131,11 @@ func (b *browser) signIn(email, password string) answer {
 func (b *browser) wants(what string, a answer, status int, says ...string) {
 	b.Helper()
 	if a.StatusCode != status {
-		b.Errorf("%s: %d, want %d: %.300s", what, a.StatusCode, status, a.text)
+		b.Errorf("%s: %d, want %d: %s", what, a.StatusCode, status, a.main())
 	}
 	for _, s := range says {
 		if !strings.Contains(a.text, s) {
-			b.Errorf("%s does not say %q: %s", what, s, a.text)
+			b.Errorf("%s does not say %q: %s", what, s, a.main())
 		}
 	}
 	for name, value := range map[string]string{

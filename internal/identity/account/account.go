@@ -3,6 +3,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -278,3 +279,6 @@ func (n Names) Of(id string) mail.Address {
 	}
 	return n[parsed]
 }
+
+// Called returns the address of an id where it is a person's, and otherwise the id.
+func (n Names) Called(id string) string { return cmp.Or(n.Of(id).String(), id) }

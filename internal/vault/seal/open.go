@@ -297,6 +297,21 @@ func (d Data) Writer(w io.Writer) (*stream.Writer, error) {
 	return d.vault.NewWriter(w, d.dek, d.context(flow.ObjectMessage)...)
 }
 
+// Holders returns to whom a message is sealed, in no order.
+func (s *Session) Holders(ctx context.Context, message mail.ID) (list []mail.HolderID, err error) {
+	rows, err := s.tenant.Query(ctx, `SELECT DISTINCT holder FROM seal_wrap WHERE tenant = $1 AND message = $2`, message.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	return db.Collect(rows, func(r db.Scanner) (id mail.HolderID, err error) {
+		var b []byte
+		if err := r.Scan(&b); err != nil {
+			return id, err
+		}
+		return mail.IDFrom(b)
+	})
+}
+
 // Has reports whether a message is wrapped for a holder.
 func (s *Session) Has(ctx context.Context, message mail.ID, holder mail.HolderID) (bool, error) {
 	var one int

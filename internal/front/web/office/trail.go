@@ -1,7 +1,6 @@
 package office
 
 import (
-	"cmp"
 	"context"
 	"math"
 	"net/http"
@@ -12,7 +11,6 @@ import (
 
 	"siegel/internal/audit"
 	"siegel/internal/front/web/page"
-	"siegel/internal/identity/account"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
@@ -53,7 +51,7 @@ func (r *room) trail(ctx context.Context, c *page.Call) error {
 	person := mail.NewAddress(out.Person)
 	last := int64(-1)
 	err = r.Identity.Audit(ctx, c.Who.Session, math.MaxInt, func(e audit.Entry) error {
-		who, object := called(names, e.Who), called(names, e.Object)
+		who, object := names.Called(e.Who), names.Called(e.Object)
 		switch {
 		case e.Index >= before, !strings.HasPrefix(e.What, out.What):
 			return nil
@@ -72,6 +70,3 @@ func (r *room) trail(ctx context.Context, c *page.Call) error {
 	}
 	return r.pages.Show(c, http.StatusOK, "trail", c.Say("Audit trail"), out)
 }
-
-// called returns the address of an id where it is a person's, and otherwise the id.
-func called(names account.Names, id string) string { return cmp.Or(names.Of(id).String(), id) }

@@ -82,9 +82,13 @@ func (f *Frame) Pages(from fs.FS) (*Set, error) {
 // funcs are what templates call.
 func funcs(texts *text.Catalog, l text.Lang) template.FuncMap {
 	return template.FuncMap{
-		"say":   func(sentence string, args ...any) string { return texts.Say(l, sentence, args...) },
-		"word":  func(w any) string { return texts.Say(l, fmt.Sprint(w)) },
-		"size":  func(n int64) string { return text.Size(n).In(l) },
+		"say":  func(sentence string, args ...any) string { return texts.Say(l, sentence, args...) },
+		"word": func(w any) string { return texts.Say(l, fmt.Sprint(w)) },
+		"size": func(n int64) string { return text.Size(n).In(l) },
+		// The operators that are offered, as index/query has them.
+		"operators": func() []string {
+			return []string{"from:", "to:", "subject:", "body:", "filename:", "has:attachment", "after:", "before:", "larger:"}
+		},
 		"count": func(n any) string { return count(l, fmt.Sprint(n)) },
 	}
 }
@@ -240,8 +244,17 @@ func (s *Set) Show(c *Call, status int, name string, t Title, data any) error {
 		l.Trail = p.Role != identity.Reader
 		l.People = p.Role == identity.Administrator || p.Role == identity.Keeper
 	}
+	return s.write(c, status, name, "layout.html", l)
+}
+
+// Bare writes a page without the frame: what the template NAME.html defines as "bare".
+func (s *Set) Bare(c *Call, name string, data any) error {
+	return s.write(c, http.StatusOK, name, "bare", layout{Lang: c.Lang, Zone: c.Zone, Data: data})
+}
+
+func (s *Set) write(c *Call, status int, name, part string, l layout) error {
 	var b bytes.Buffer
-	if err := s.by[c.Lang][name].Execute(&b, l); err != nil {
+	if err := s.by[c.Lang][name].ExecuteTemplate(&b, part, l); err != nil {
 		return fmt.Errorf("page %s: %w", name, err)
 	}
 	c.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -3,6 +3,7 @@ package reading
 import (
 	"context"
 	"encoding/hex"
+	"html"
 	"html/template"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"siegel/internal/archive"
 	"siegel/internal/front/web/page"
+	"siegel/internal/index"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/proto/mime"
@@ -21,38 +23,44 @@ import (
 
 // read is what the page of a message shows.
 type read struct {
-	ID        mail.ID
-	Asks      bool // a reason is needed
-	Problem   string
-	Reason    string
-	Subject   string
-	Sent      time.Time
-	Arrived   time.Time
-	Size      int64
-	SHA256    string
-	Fields    []header.Field // of who and whom
-	All       []header.Field
-	Text      string
-	Cut       bool
-	Opaque    bool
-	Attached  []attached
-	Truncated bool
-	Frame     template.HTMLAttr // of the message as HTML; empty where it has none
-	Remote    int               // pictures from elsewhere that were not loaded
-	Loaded    bool              // they were asked for
-	Odd       []string          // hosts of links that are not what they seem
+	ID           mail.ID
+	Asks         bool // a reason is needed
+	Problem      string
+	Reason       string
+	Subject      string
+	Sent         time.Time
+	Arrived      time.Time
+	Size         int64
+	SHA256       string
+	Fields       []header.Field // of who and whom
+	All          []header.Field
+	Text         string
+	Cut          bool
+	Opaque       bool
+	Attached     []attached
+	Truncated    bool
+	HTML         string   // of the message, from an allow-list; empty where it has none
+	Remote       int      // pictures from elsewhere that were not loaded
+	Loaded       bool     // they were asked for
+	Odd          []string // hosts of links that are not what they seem
+	Conversation *index.Conversation
 }
 
+// attached is an attachment as it is listed.
 type attached struct {
-	Name, Type string
-	Size       int64
+	Path string // names the part
+	Name string
+	Type string // as its sender calls it
+	True string // as its first octets are; empty where that is the same, or cannot be told
+	Odd  bool   // its name has characters that turn or hide what it says
+	Size int64
 }
 
 // opens opens the message of a request, with the reason of its form.
 func (r *room) opens(ctx context.Context, c *page.Call) (*archive.Message, mail.ID, string, error) {
 	id, err := mail.ParseID(c.R.PathValue("id"))
 	if err != nil {
-		return nil, id, "", fault.New(fault.NotFound, "there is no such message for you")
+		return nil, id, "", errNone()
 	}
 	if _, err := c.Form(); err != nil {
 		return nil, id, "", err
@@ -62,32 +70,92 @@ func (r *room) opens(ctx context.Context, c *page.Call) (*archive.Message, mail.
 	return m, id, reason, err
 }
 
+// errNone is the one answer for what is not there and what is somebody else's.
+func errNone() error { return fault.New(fault.NotFound, "there is no such message for you") }
+
 // limits of what a page shows of a message.
 func limits() mime.Limits { return mime.Limits{Header: 64 << 10, Parts: 1000, Text: 1 << 20} }
 
-func (r *room) message(ctx context.Context, c *page.Call) (err error) {
+// Frame returns what the frame of the message's HTML has, which runs nothing whatever it
+// is; empty where there is none.
+func (r *read) Frame() template.HTMLAttr {
+	if r.HTML == "" {
+		return ""
+	}
+	//nolint:gosec // what is not ours was written anew from an allow-list, and is escaped here
+	return template.HTMLAttr(`srcdoc="` + html.EscapeString(look+r.HTML) + `"`)
+}
+
+// Sheet returns the message's HTML for a page of its own.
+func (r *read) Sheet() template.HTML {
+	return template.HTML(r.HTML) //nolint:gosec // it was written anew from an allow-list, and its page is sandboxed
+}
+
+// sheet shows the message on a page of its own, to be printed: sandboxed, so that it runs
+// nothing and has no origin.
+func (r *room) sheet(ctx context.Context, c *page.Call) error {
+	out, err := r.read(ctx, c)
+	if out == nil || err != nil {
+		return err
+	}
+	c.Header().Set("Content-Security-Policy", "sandbox allow-modals; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	return r.pages.Bare(c, "message", out)
+}
+
+// maxOdd is how many hosts are named that are not what they seem.
+const maxOdd = 10
+
+func (r *room) message(ctx context.Context, c *page.Call) error {
+	out, err := r.read(ctx, c)
+	if out == nil || err != nil {
+		return err
+	}
+	out.Conversation, err = r.Index.Conversation(ctx, c.Who, out.ID, index.Wait{Patience: patience})
+	if fault.Of(err) == fault.NotFound || fault.Of(err) == fault.Busy { // it is not in the index yet
+		out.Conversation, err = nil, nil
+	}
+	if err != nil {
+		return err
+	}
+	c.Header().Set("Content-Security-Policy", policy(out.Loaded))
+	return r.pages.Show(c, http.StatusOK, "message", page.As(out.Subject), out)
+}
+
+// policy is that of a page with a message in a frame, which takes the policy of the page
+// that it is in.
+func policy(remote bool) string {
+	pictures := "'self' data:"
+	if remote {
+		pictures += " https: http:"
+	}
+	return "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src " + pictures + "; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+}
+
+// read opens and reads the message of a request. Where a reason is missing it shows the
+// page that asks for one, and returns nothing.
+func (r *room) read(ctx context.Context, c *page.Call) (out *read, err error) {
 	m, id, reason, err := r.opens(ctx, c)
 	if fault.Of(err) == fault.Invalid {
-		out := read{ID: id, Asks: true, Reason: reason}
+		out := &read{ID: id, Asks: true, Reason: reason}
 		status := http.StatusOK
 		if c.R.Method == http.MethodPost {
 			out.Problem, status = r.Explain(c.Lang, err), http.StatusUnprocessableEntity
 		}
-		return r.pages.Show(c, status, "message", c.Say("A reason is needed"), out)
+		return nil, r.pages.Show(c, status, "message", c.Say("A reason is needed"), out)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = m.Close() }() // reading has said what there is to say
 	parts := newRich()
 	parsed, err := mime.Read(m, limits(), parts.visit)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	out := view(parsed, m, reason)
-	out.Loaded = c.R.PostForm.Get("remote") == "yes"
-	frame, found := parts.frame(out.Loaded)
-	out.Frame, out.Cut = frame, out.Cut || found.Cut
+	out = view(parsed, m, reason, parts.kinds)
+	out.Loaded = c.Field("remote") == "yes"
+	clean, found := parts.clean(out.Loaded)
+	out.HTML, out.Cut = clean, out.Cut || found.Cut
 	if !out.Loaded {
 		out.Remote = found.Remote
 	}
@@ -96,26 +164,14 @@ func (r *room) message(ctx context.Context, c *page.Call) (err error) {
 			out.Odd = append(out.Odd, l.Host)
 		}
 	}
-	// The frame takes the policy of the page that it is in.
-	pictures := "'self' data:"
-	if out.Loaded {
-		pictures += " https: http:"
-	}
-	c.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src "+pictures+"; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
-	return r.pages.Show(c, http.StatusOK, "message", page.As(subject(parsed)), out)
+	return out, nil
 }
 
-// maxOdd is how many hosts are named that are not what they seem.
-const maxOdd = 10
-
-// subject is that of a message, or what stands for it.
-func subject(m *mime.Message) string { return strings.TrimSpace(header.Get(m.Fields, "Subject")) }
-
-// view is what is shown of a message.
-func view(p *mime.Message, m *archive.Message, reason string) read {
-	out := read{
-		ID: m.ID, Reason: reason, Subject: subject(p), Arrived: mail.FromMicros(m.Arrived), Size: m.Size, SHA256: hex.EncodeToString(m.SHA256[:]),
-		All: p.Fields, Text: p.Text(), Opaque: p.Opaque(), Truncated: p.Truncated,
+// view is what is shown of a message. kinds are what the first octets of parts say.
+func view(p *mime.Message, m *archive.Message, reason string, kinds map[string]*sniffed) *read {
+	out := &read{
+		ID: m.ID, Reason: reason, Subject: strings.TrimSpace(header.Get(p.Fields, "Subject")), Arrived: mail.FromMicros(m.Arrived), Size: m.Size,
+		SHA256: hex.EncodeToString(m.SHA256[:]), All: p.Fields, Text: p.Text(), Opaque: p.Opaque(), Truncated: p.Truncated,
 	}
 	if sent, ok := p.Date(); ok {
 		out.Sent = sent
@@ -130,14 +186,67 @@ func view(p *mime.Message, m *archive.Message, reason string) read {
 	for i := range p.Parts {
 		part := &p.Parts[i]
 		out.Cut = out.Cut || part.Cut
-		if part.IsAttachment() {
-			out.Attached = append(out.Attached, attached{Name: part.FileName, Type: part.Type, Size: part.Size})
+		if !part.IsAttachment() {
+			continue
 		}
+		a := attached{Path: part.Path, Type: part.Type, Size: part.Size}
+		a.Name, a.Odd = plainName(part.FileName)
+		if k := kinds[part.Path]; k != nil {
+			a.True = k.differs(part.Type)
+		}
+		out.Attached = append(out.Attached, a)
 	}
 	return out
 }
 
-// eml sends a message as it was receiver. A form asks for it, so that no link does.
+// history is what the page of a message's history shows.
+type history struct {
+	archive.History
+
+	ID     mail.ID
+	Sealed []string // addresses of people, and the archive's own name, empty
+	Seen   []seen
+	Since  time.Time // from when on the audit log was looked through
+	Part   bool      // it was not looked through as a whole
+	Reads  bool      // who looks may see who opened it
+}
+
+// seen is an event about the message.
+type seen struct {
+	Time            time.Time
+	Who, What, Note string
+}
+
+// history says when a message came, for whom it is sealed and who has seen it, as far as
+// one may know.
+func (r *room) history(ctx context.Context, c *page.Call) error {
+	id, err := mail.ParseID(c.R.PathValue("id"))
+	if err != nil {
+		return errNone()
+	}
+	h, err := r.Archive.History(ctx, c.Who, id)
+	if err != nil {
+		return err
+	}
+	out := history{History: h, ID: id, Reads: h.All}
+	people, err := r.events(ctx, c, &out)
+	if err != nil {
+		return err
+	}
+	for _, holder := range h.Sealed {
+		switch {
+		case holder == c.Who.Archive():
+			out.Sealed = append(out.Sealed, "")
+		case holder == c.Who.Unlocked().Person():
+			out.Sealed = append(out.Sealed, c.Who.Account().Email.String())
+		default:
+			out.Sealed = append(out.Sealed, people.Called(holder.String()))
+		}
+	}
+	return r.pages.Show(c, http.StatusOK, "history", c.Say("History of the message"), out)
+}
+
+// eml sends a message as it was received. A form asks for it, so that no link does.
 func (r *room) eml(ctx context.Context, c *page.Call) error {
 	m, id, _, err := r.opens(ctx, c)
 	if err != nil {

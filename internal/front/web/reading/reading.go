@@ -7,15 +7,22 @@ import (
 	"embed"
 	"io"
 	"net/http"
+	"time"
 
 	"siegel/internal/archive"
+	"siegel/internal/flow/tally"
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
 	"siegel/internal/index"
+	"siegel/internal/mail"
 )
 
 //go:embed templates/*.html
 var templates embed.FS
+
+// patience is how long a page waits for mail that is not in the index yet; how much is
+// missing is said.
+const patience = 10 * time.Second
 
 // Row is one line of how the server is.
 type Row struct {
@@ -29,11 +36,25 @@ type Sentence struct {
 	Args []any
 }
 
+// Proof says how far a tenant's mail can be proven.
+type Proof struct {
+	Entries  int64     // of the message log
+	Signed   time.Time // the newest checkpoint; zero for none
+	Stamped  time.Time // the newest timestamp; zero for none
+	Verified time.Time // when all of it was verified last; zero for never
+	Problems int64     // that were found then
+}
+
 // Deps are the rooms that these pages reach.
 type Deps struct {
-	Archive *archive.Archive
-	Index   *index.Index
-	State   func(ctx context.Context) []Row // how the server is
+	Archive  *archive.Archive
+	Identity *identity.Identity
+	Index    *index.Index
+	State    func(ctx context.Context) []Row // how the server is
+	Proof    func(ctx context.Context, tenant mail.TenantID) (Proof, error)
+	// Counts says what came in by each way.
+	Counts func(ctx context.Context, tenant mail.TenantID) ([]tally.State, error)
+	Now    func() time.Time
 	// Prove writes the bundle of a message.
 	Prove func(ctx context.Context, s *identity.Session, of archive.ProofOf, w io.Writer) error
 }
@@ -58,6 +79,9 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 	mux.Handle("GET /message/{id}", f.Signed(r.message))
 	mux.Handle("POST /message/{id}", f.Signed(r.message)) // with a reason
 	mux.Handle("POST /message/{id}/eml", f.Signed(r.eml))
+	mux.Handle("POST /message/{id}/part", f.Signed(r.part))
+	mux.Handle("POST /message/{id}/sheet", f.Signed(r.sheet))
+	mux.Handle("GET /message/{id}/history", f.Signed(r.history))
 	mux.Handle("POST /message/{id}/proof", f.Signed(r.proof))
 	return nil
 }

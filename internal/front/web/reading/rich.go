@@ -3,8 +3,6 @@ package reading
 import (
 	"bytes"
 	"encoding/base64"
-	"html"
-	"html/template"
 	"io"
 	"strings"
 
@@ -27,6 +25,7 @@ type rich struct {
 	charset  string
 	pictures map[string]*picture // by Content-ID
 	left     int                 // of maxPictures
+	kinds    map[string]*sniffed // what attachments begin with, by their paths
 }
 
 type picture struct {
@@ -60,6 +59,10 @@ func (r *rich) visit(p *mime.Part) io.WriteCloser {
 		return r.html
 	}
 	kind, ok := strings.CutPrefix(p.Type, "image/")
+	if p.IsAttachment() && (!ok || p.ContentID == "") {
+		r.kinds[p.Path] = &sniffed{}
+		return r.kinds[p.Path]
+	}
 	if !ok || p.ContentID == "" || r.pictures[p.ContentID] != nil || r.left <= 0 || !strings.Contains(" png gif jpeg jpg webp ", " "+kind+" ") {
 		return nil
 	}
@@ -69,7 +72,9 @@ func (r *rich) visit(p *mime.Part) io.WriteCloser {
 	return b
 }
 
-func newRich() *rich { return &rich{pictures: make(map[string]*picture), left: maxPictures} }
+func newRich() *rich {
+	return &rich{pictures: make(map[string]*picture), left: maxPictures, kinds: make(map[string]*sniffed)}
+}
 
 // image implements [safehtml.Options]: the picture itself, as an address.
 func (r *rich) image(id string) (string, bool) {
@@ -86,17 +91,13 @@ const look = `<!doctype html><meta charset="utf-8"><meta name="referrer" content
 	`html{background:#fff;color:#1d2126;font:16px/1.5 system-ui,sans-serif}body{margin:12px;overflow-wrap:anywhere}img{max-width:100%;height:auto}` +
 	`table{max-width:100%}pre{white-space:pre-wrap}blockquote{margin:0 0 0 8px;padding-left:8px;border-left:3px solid #e3dfd7}</style>`
 
-// frame returns the frame that shows the HTML of a message: sandboxed, so that it runs
-// nothing whatever it is, with links that open elsewhere. It is empty where there is none.
-func (r *rich) frame(remote bool) (attributes template.HTMLAttr, found safehtml.Found) {
+// clean returns the HTML of a message, written anew from an allow-list; empty where it has
+// none.
+func (r *rich) clean(remote bool) (clean string, found safehtml.Found) {
 	if r.html == nil {
 		return "", found
 	}
-	clean, found := safehtml.Clean(charset.Decode(r.charset, r.html.Bytes()), safehtml.Options{Image: r.image, Remote: remote})
+	clean, found = safehtml.Clean(charset.Decode(r.charset, r.html.Bytes()), safehtml.Options{Image: r.image, Remote: remote})
 	found.Cut = found.Cut || r.html.over
-	if strings.TrimSpace(clean) == "" {
-		return "", found
-	}
-	//nolint:gosec // what is not ours was written anew from an allow-list, and is escaped here
-	return template.HTMLAttr(`srcdoc="` + html.EscapeString(look+clean) + `"`), found
+	return strings.TrimSpace(clean), found
 }

@@ -2,11 +2,9 @@ package reading
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
@@ -18,10 +16,6 @@ import (
 // pageSize is how many hits a page has.
 const pageSize = 50
 
-// patience is how long a search waits for mail that is not in the index yet; how much is
-// missing is sair.
-const patience = 10 * time.Second
-
 // searched is what the page of a search shows.
 type searched struct {
 	Query   string
@@ -31,6 +25,7 @@ type searched struct {
 	Problem string
 	Result  *index.Result
 	Chips   []chip
+	First   string // address of the first page
 	Next    string // address of the next page, empty for none
 }
 
@@ -38,11 +33,13 @@ type searched struct {
 type chip struct{ Text, Rest string }
 
 func (r *room) search(ctx context.Context, c *page.Call) error {
-	if c.Who.Account().Role == identity.Administrator {
+	if c.Role() == identity.Administrator {
 		return fault.New(fault.Denied, "the role administrator reads nothing, so there is nothing to search")
 	}
 	q := c.R.URL.Query()
 	out := searched{Query: strings.TrimSpace(q.Get("q")), Order: index.Order(q.Get("order")), Later: q.Get("cursor") != ""}
+	// The reading pane beside the list shows messages with pictures of their own.
+	c.Header().Set("Content-Security-Policy", policy(false))
 	if out.Query == "" {
 		return r.pages.Show(c, http.StatusOK, "search", c.Say("Search"), out)
 	}
@@ -57,19 +54,9 @@ func (r *room) search(ctx context.Context, c *page.Call) error {
 	if err != nil {
 		return err
 	}
-	out.Result = res
-	address := func(text, cursor string) string {
-		v := url.Values{"q": {text}}
-		if out.Order != "" {
-			v.Set("order", string(out.Order))
-		}
-		if cursor != "" {
-			v.Set("cursor", cursor)
-		}
-		return "/search?" + v.Encode()
-	}
+	out.Result, out.First = res, out.address(out.Query, "")
 	if res.Next != "" {
-		out.Next = address(out.Query, res.Next)
+		out.Next = out.address(out.Query, res.Next)
 	}
 	chips, err := query.Chips(out.Query)
 	if err != nil {
@@ -78,7 +65,7 @@ func (r *room) search(ctx context.Context, c *page.Call) error {
 	for _, one := range chips[:min(len(chips), maxChips)] {
 		if len(chips) > 1 {
 			runes := []rune(out.Query)
-			out.Chips = append(out.Chips, chip{Text: string(runes[one.At-1 : one.At-1+one.Length]), Rest: address(one.Rest, "")})
+			out.Chips = append(out.Chips, chip{Text: string(runes[one.At-1 : one.At-1+one.Length]), Rest: out.address(one.Rest, "")})
 		}
 	}
 	return r.pages.Show(c, http.StatusOK, "search", c.Say("%s: search", out.Query), out)
@@ -86,5 +73,17 @@ func (r *room) search(ctx context.Context, c *page.Call) error {
 
 const maxChips = 20
 
-// Took is how long the search took, for people.
-func (s searched) Took() string { return fmt.Sprintf("%d ms", s.Result.Took.Milliseconds()) }
+// address returns that of a page of results, which holds all there is to its state.
+func (s searched) address(text, cursor string) string {
+	v := url.Values{"q": {text}}
+	if s.Order != "" {
+		v.Set("order", string(s.Order))
+	}
+	if cursor != "" {
+		v.Set("cursor", cursor)
+	}
+	return "/search?" + v.Encode()
+}
+
+// Took is how long the search took, in milliseconds.
+func (s searched) Took() int64 { return s.Result.Took.Milliseconds() }

@@ -54,8 +54,23 @@ document.addEventListener('focusin', (e) => {
   if (e.target.matches && e.target.matches('[data-select]')) e.target.select();
 });
 
-// Printing, where a page offers it.
+// An operator is put behind what was typed.
 document.addEventListener('click', (e) => {
-  if (e.target.closest && e.target.closest('[data-print]')) window.print();
+  const button = e.target.closest && e.target.closest('[data-insert]');
+  const q = button && document.getElementById('q');
+  if (!q) return;
+  q.value = (q.value.trimEnd() + ' ' + button.dataset.insert).trimStart();
+  q.focus();
+});
+
+// Where there is room, a message is read beside the list that it is in.
+document.addEventListener('click', (e) => {
+  const link = e.target.closest && e.target.closest('a[data-pane]');
+  const pane = document.getElementById('pane');
+  if (!link || !pane || !window.htmx || e.ctrlKey || e.metaKey || e.shiftKey || !matchMedia('(min-width: 75rem)').matches) return;
+  e.preventDefault();
+  document.querySelectorAll('a[data-pane][aria-current]').forEach((a) => a.removeAttribute('aria-current'));
+  link.setAttribute('aria-current', 'true');
+  htmx.ajax('GET', link.getAttribute('href'), { target: '#pane', select: 'article.message, section.card', swap: 'innerHTML' });
 });
 document.documentElement.classList.add('script');

@@ -1,0 +1,92 @@
+package web_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"siegel/test/stand"
+)
+
+// parts is a message with attachments that are not what they seem.
+const parts = "From: anna@a.example\r\nTo: " + stand.Reader + "\r\nSubject: parts\r\nMessage-ID: <one@a.example>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n" +
+	"--x\r\nContent-Type: text/plain\r\n\r\nsee below\r\n" +
+	"--x\r\nContent-Type: image/jpeg\r\nContent-Disposition: attachment; filename=\"photo.jpg\"\r\nContent-Transfer-Encoding: base64\r\n\r\nTVqQAAMAAAAEAAAA\r\n" +
+	"--x\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename*=utf-8''%E2%80%AEfdp.exe\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjQK\r\n" +
+	"--x\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=\"../../etc/pass\\\"wd\"\r\n\r\nroot\r\n" +
+	"--x\r\nContent-Type: message/rfc822\r\n\r\nFrom: inner@a.example\r\nSubject: inner\r\n\r\ninside\r\n--x--\r\n"
+
+// EX-05: attachments have their true type and size, names that hide something say so, and
+// each is downloaded as what it is: a file.
+func TestAttachments(t *testing.T) {
+	s := newSite(t)
+	s.send(parts)
+	b := s.browser()
+	b.signIn(stand.Reader, stand.Password)
+	message := link.FindString(b.get("/search?q=subject:parts").text)
+	b.wants("the list", b.get(message), http.StatusOK, "photo.jpg", "something else:", "application/x-msdownload", "\uFFFDfdp.exe", "hide what it is", "image/jpeg")
+	for part, want := range map[string]struct{ name, text string }{
+		"2": {`filename=photo.jpg`, "MZ\x90"}, "3": {"filename*=utf-8''%EF%BF%BDfdp.exe", "%PDF-1.4\n"},
+		"4": {`filename=pass_wd`, "root"}, "5": {"filename=attachment.eml", "From: inner@a.example\r\nSubject: inner\r\n\r\ninside"},
+	} {
+		a := b.do(http.MethodPost, message+"/part", url.Values{"part": {part}})
+		if a.StatusCode != http.StatusOK || !strings.HasPrefix(a.text, want.text) || !strings.Contains(a.Header.Get("Content-Disposition"), want.name) ||
+			a.Header.Get("Content-Type") != "application/octet-stream" || a.Header.Get("Content-Security-Policy") != "sandbox" {
+			t.Errorf("part %s: %d %q %q", part, a.StatusCode, a.Header, a.text)
+		}
+	}
+	for _, part := range []string{"", "6", "1.1", "../2", "TEXT", strings.Repeat("9", 1000)} {
+		b.wants("no part "+part, b.do(http.MethodPost, message+"/part", url.Values{"part": {part}}), http.StatusNotFound, "no such attachment")
+	}
+	nothing := "/message/" + strings.Repeat("0", 32)
+	for _, path := range []string{nothing + "/part", nothing + "/eml", nothing + "/sheet", nothing + "/proof"} {
+		b.wants(path, b.do(http.MethodPost, path, url.Values{"part": {"1"}}), http.StatusNotFound, "there is no such message for you")
+	}
+	b.wants("the history of nothing", b.get(nothing+"/history"), http.StatusNotFound, "there is no such message for you")
+}
+
+// EX-05, EX-13: a message shows what was written to and fro, a page to print, and, to who
+// holds the archive, who has seen it.
+func TestConversationAndHistory(t *testing.T) {
+	s := newSite(t)
+	s.send(parts)
+	s.send("From: bert@a.example\r\nTo: " + stand.Reader + "\r\nSubject: Re: parts\r\nMessage-ID: <two@a.example>\r\nIn-Reply-To: <one@a.example>\r\n\r\nthanks\r\n")
+	b, k := s.browser(), s.browser()
+	b.signIn(stand.Reader, stand.Password)
+	k.signIn(stand.Keeper, stand.Password)
+	message := link.FindString(b.get("/search?q=subject:parts+see").text)
+	b.wants("the conversation", b.get(message), http.StatusOK, "Conversation of 2 messages", "bert@a.example", `aria-current="true"`)
+	a := b.do(http.MethodPost, message+"/sheet", nil)
+	b.wants("to print", a, http.StatusOK, "see below", "photo.jpg", "SHA-256")
+	if csp := a.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "sandbox allow-modals; default-src 'none'") || strings.Contains(a.text, "<script") {
+		t.Errorf("the sheet's policy is %q", csp)
+	}
+	b.wants("a reader's history", b.get(message+"/history"), http.StatusOK, stand.Reader, "the archive", "as far as you may know")
+	if strings.Contains(b.get(message+"/history").text, "message.open") {
+		t.Error("a reader sees who read")
+	}
+	k.do(http.MethodPost, message, url.Values{"reason": {"audit 18"}})
+	k.wants("a keeper's history", k.get(message+"/history"), http.StatusOK, stand.Reader, stand.Keeper, "message.open", "audit 18")
+}
+
+// What the first page says of the archive.
+func TestStart(t *testing.T) {
+	s := newSite(t)
+	b, k, a := s.browser(), s.browser(), s.browser()
+	b.signIn(stand.Reader, stand.Password)
+	k.signIn(stand.Keeper, stand.Password)
+	a.signIn(admin, stand.Password)
+	b.get("/search?q=canary") // it is in the index now
+	reader := b.get("/")
+	b.wants("a reader's start", reader, http.StatusOK, "<svg", "1 message</title>", "1 at most on a day")
+	if strings.Contains(reader.text, "What can be proven") {
+		t.Error("a reader sees how the server is")
+	}
+	k.wants("a keeper's start", k.get("/"), http.StatusOK, "Newest checkpoint", "lmtp", "1 message in seven days", "Verified as a whole")
+	a.wants("an administrator's start", a.get("/"), http.StatusOK, "Newest checkpoint", "lmtp")
+	b.lang = "de"
+	b.wants("on the reader's clock", b.do(http.MethodGet, "/search?q=canary", nil, func(r *http.Request) {
+		r.AddCookie(&http.Cookie{Name: "siegel-zone", Value: "Europe%2FZurich"})
+	}), http.StatusOK, `<time datetime="2026-11-22T10:00:00Z" title="2026-11-22T10:00:00Z">22.11.2026 11:00</time>`)
+}
