@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +15,7 @@ import (
 
 func (c commands) tenantCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "tenant", Short: c.Say("make and list tenants (the operator)"), Args: cobra.ArbitraryArgs, RunE: c.Group}
-	cmd.AddCommand(c.tenantCreate(), c.tenantList())
+	cmd.AddCommand(c.tenantCreate(), c.tenantCeremony(), c.tenantList())
 	return cmd
 }
 
@@ -139,6 +140,27 @@ func (c commands) printCodes(list []invitation, dir string) {
 		_, _ = fmt.Fprintf(c.Out, "  %-14s %-32s %s\n", c.Say(inv.Role), inv.Email, code)
 	}
 	c.Print("Each sets a password of her own with: siegel person accept ADDRESS --code-file FILE")
+}
+
+// tenantCeremony invites somebody to hold the founding ceremony in a browser.
+func (c commands) tenantCeremony() *cobra.Command {
+	return &cobra.Command{
+		Use: "ceremony", Args: c.Words(), Short: c.Say("a link with which a tenant is founded in a browser, once"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var out console.Ceremony
+			if err := c.Call(cmd.Context(), "tenant/ceremony", struct{}{}, &out, nil); err != nil {
+				return err
+			}
+			return c.Result(out, func() {
+				if out.URL == "" {
+					c.Print("The door for browsers is shut, or no server runs: set web.listen, and open /found there with this code: %s", out.Code)
+				} else {
+					c.Print("Who opens this link founds a tenant: %s", out.URL)
+				}
+				c.Print("It serves once, until %s.", out.Until.Format(time.RFC3339))
+			})
+		},
+	}
 }
 
 func (c commands) tenantList() *cobra.Command {

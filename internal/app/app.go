@@ -26,6 +26,7 @@ import (
 	"siegel/internal/flow/unwrap"
 	"siegel/internal/identity"
 	"siegel/internal/identity/brake"
+	"siegel/internal/identity/ceremony"
 	"siegel/internal/identity/ticket"
 	"siegel/internal/identity/visit"
 	"siegel/internal/index"
@@ -75,6 +76,7 @@ type App struct {
 	Trail    *audit.Trail
 	Identity *identity.Identity
 	Visits   *visit.Room
+	Ceremony *ceremony.Room
 	Archive  *archive.Archive
 	Index    *index.Index
 	Commit   *commit.Room
@@ -194,6 +196,7 @@ func (a *App) buildRooms(ctx context.Context) error {
 		Identity: a.Identity, Trail: a.Trail, Most: a.Config.Sessions.Browsers,
 		Tickets: ticket.New(ticket.Deps{DB: a.DB, Keys: a.Master, Now: a.Now}), Brake: brake.New(brake.Deps{DB: a.DB, MAC: a.Master, Now: a.Now}),
 	})
+	a.Ceremony = ceremony.New(ceremony.Deps{DB: a.DB, Identity: a.Identity, Now: a.Now})
 	a.closers = append(a.closers, a.Visits)
 	if err := a.openEvidence(ctx); err != nil {
 		return err

@@ -65,7 +65,7 @@ func NewServer(ctx context.Context, a *App) (_ *Server, err error) {
 	if a.Node != nil {
 		a.Node.Serve()
 	}
-	commands := a.Console()
+	commands := a.commands(s.web)
 	s.http = &http.Server{Handler: commands, ReadHeaderTimeout: 10 * time.Second}
 	s.http.RegisterOnShutdown(commands.Stop)
 	return s, nil
@@ -205,8 +205,15 @@ func listenConsole(path string) (net.Listener, error) {
 }
 
 // Console returns the handler of the operator's commands.
-func (a *App) Console() *console.Console {
-	return console.New(console.Deps{Identity: a.Identity, Archive: a.Archive, Index: a.Index, Ingest: a.Ingest, Exports: a.Exports, Evidence: a, Nodes: a, Tally: a.Tally, Log: a.Log})
+func (a *App) Console() *console.Console { return a.commands(nil) }
+
+// commands returns the handler of the operator's commands beside a door for browsers,
+// which may be nil.
+func (a *App) commands(w *web.Door) *console.Console {
+	return console.New(console.Deps{
+		Identity: a.Identity, Archive: a.Archive, Index: a.Index, Ingest: a.Ingest, Exports: a.Exports, Evidence: a, Nodes: a, Tally: a.Tally, Log: a.Log,
+		Ceremony: a.Ceremony, Pages: func() string { return a.pages(w) },
+	})
 }
 
 // consoleGrace is how long commands in progress may take when the server stops.

@@ -3,10 +3,12 @@ package app
 import (
 	"context"
 	"net"
+	"strings"
 
 	"siegel/internal/app/checkup"
 	"siegel/internal/front/console"
 	"siegel/internal/front/web"
+	"siegel/internal/front/web/founding"
 	"siegel/internal/front/web/office"
 	"siegel/internal/front/web/reading"
 	"siegel/internal/kit/fault"
@@ -24,8 +26,9 @@ func (a *App) openWeb() (*web.Door, error) {
 	}
 	d, err := web.Open(c, web.Deps{
 		Visits: a.Visits, Log: a.Log,
-		Reading: reading.Deps{Archive: a.Archive, Identity: a.Identity, Index: a.Index, State: a.rows, Proof: a.proof, Counts: a.Tally.Of, Prove: a.Proof, Now: a.Now},
-		Office:  office.Deps{Identity: a.Identity, Archive: a.Archive, Counts: a.Tally.Of, Whole: a.Whole, URL: c.URL, Now: a.Now},
+		Reading:  reading.Deps{Archive: a.Archive, Identity: a.Identity, Index: a.Index, State: a.rows, Proof: a.proof, Counts: a.Tally.Of, Prove: a.Proof, Now: a.Now},
+		Founding: founding.Deps{Identity: a.Identity, Ceremony: a.Ceremony, URL: c.URL},
+		Office:   office.Deps{Identity: a.Identity, Archive: a.Archive, Counts: a.Tally.Of, Whole: a.Whole, URL: c.URL, Now: a.Now},
 	})
 	return d, fault.Because(fault.Invalid, "the door for browsers cannot be opened", err)
 }
@@ -56,6 +59,19 @@ func (a *App) proof(ctx context.Context, tenant mail.TenantID) (p reading.Proof,
 	last, err := verified.Read(ctx, a.DB.Tenant(tenant))
 	p.Signed, p.Stamped, p.Verified, p.Problems = s.Signed, s.Stamped, last.At, last.Problems
 	return p, err
+}
+
+// pages is where people find the pages: as configured, or where a door is open.
+func (a *App) pages(w *web.Door) string {
+	switch {
+	case a.Config.Web.URL != "":
+		return strings.TrimSuffix(a.Config.Web.URL, "/")
+	case w == nil || w.Addr() == nil:
+		return ""
+	case w.Secure():
+		return "https://" + w.Addr().String()
+	}
+	return "http://" + w.Addr().String()
 }
 
 // WebAddr returns the address of the door for browsers, nil where there is none.

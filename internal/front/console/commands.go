@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"siegel/internal/identity"
+	"siegel/internal/identity/ceremony"
 	"siegel/internal/identity/credential"
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
@@ -23,6 +24,7 @@ func (c *Console) commands() map[string]command {
 		"ping":                  func(context.Context, *call) (any, error) { return struct{}{}, nil },
 		"tenant/kit":            c.tenantKit,
 		"tenant/check":          c.tenantCheck,
+		"tenant/ceremony":       c.tenantCeremony,
 		"tenant/create":         c.tenantCreate,
 		"tenant/list":           c.tenantList,
 		"access/repair":         c.accessRepair,
@@ -84,27 +86,22 @@ func (c *Console) tenantCheck(ctx context.Context, k *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A kit that nobody made is the last thing that Found looks at before it
-	// changes anything: what else is wrong comes first.
-	f.Kit, f.Words = mail.NewID(), nil
-	if _, err := c.Identity.Found(ctx, f); fault.Of(err) != fault.NotFound {
-		return nil, err
+	return done{}, c.Deps.Ceremony.Check(ctx, f)
+}
+
+// Ceremony is an invitation to found a tenant in a browser.
+type Ceremony struct {
+	ceremony.Invitation
+	URL string `json:"url,omitempty"` // of the page; empty where the door for browsers is shut
+}
+
+func (c *Console) tenantCeremony(ctx context.Context, _ *call) (any, error) {
+	i, err := c.Deps.Ceremony.Invite(ctx)
+	out := Ceremony{Invitation: i}
+	if base := c.Pages(); base != "" {
+		out.URL = base + "/found#" + i.Code
 	}
-	list, err := c.Identity.Tenants(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range list {
-		if t.Name == f.Name {
-			return nil, fault.Newf(fault.Conflict, "there is a tenant %q already", f.Name)
-		}
-		for _, d := range f.Domains {
-			if slices.Contains(t.Domains, d) {
-				return nil, fault.Newf(fault.Conflict, "the domain %s belongs to a tenant already", d)
-			}
-		}
-	}
-	return done{}, nil
+	return out, err
 }
 
 // founding reads a founding ceremony.

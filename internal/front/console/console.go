@@ -18,6 +18,7 @@ import (
 	"siegel/internal/flow/ingest"
 	"siegel/internal/flow/tally"
 	"siegel/internal/identity"
+	"siegel/internal/identity/ceremony"
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/text"
@@ -34,6 +35,8 @@ type Deps struct {
 	Evidence Evidence
 	Nodes    Nodes
 	Tally    *tally.Room
+	Ceremony *ceremony.Room
+	Pages    func() string // address of the door for browsers, empty where it is shut
 	Log      *slog.Logger
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"siegel/internal/front"
+	"siegel/internal/front/web/founding"
 	"siegel/internal/front/web/office"
 	"siegel/internal/front/web/own"
 	"siegel/internal/front/web/page"
@@ -20,10 +21,11 @@ import (
 
 // Deps are the rooms that pages reach.
 type Deps struct {
-	Visits  *visit.Room
-	Reading reading.Deps
-	Office  office.Deps
-	Log     *slog.Logger
+	Visits   *visit.Room
+	Reading  reading.Deps
+	Office   office.Deps
+	Founding founding.Deps
+	Log      *slog.Logger
 }
 
 // Config is what a door works with.
@@ -92,6 +94,9 @@ func (d *Door) pages(callers front.Callers, deps Deps) (http.Handler, error) {
 		return nil, err
 	}
 	if err := office.Mount(mux, frame, deps.Office); err != nil {
+		return nil, err
+	}
+	if err := founding.Mount(mux, frame, deps.Founding); err != nil {
 		return nil, err
 	}
 	mux.Handle("/", frame.Open(frame.Nothing))

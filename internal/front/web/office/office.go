@@ -72,18 +72,6 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 	return nil
 }
 
-// base is the address of the pages, for links in what people are told.
-func (r *room) base(c *page.Call) string {
-	if r.URL != "" {
-		return r.URL
-	}
-	scheme := "http://"
-	if r.Secure {
-		scheme = "https://"
-	}
-	return scheme + c.R.Host
-}
-
 // errTyped says that what somebody typed to confirm is not what it should be.
 func errTyped(want string) error {
 	return fault.Newf(fault.Invalid, "type %s to confirm; what was typed is something else, so nothing was done", want)

@@ -62,7 +62,7 @@ type coded struct {
 // never reaches a server's log.
 func (r *room) link(c *page.Call, email, code string) string {
 	v := url.Values{"email": {email}, "tenant": {c.Who.TenantName()}}
-	return r.base(c) + "/invitation?" + v.Encode() + "#" + code
+	return r.Base(c, r.URL) + "/invitation?" + v.Encode() + "#" + code
 }
 
 // invitationFor is how long a code opens an invitation, as identity has it.

@@ -311,6 +311,19 @@ func (f *Frame) Broke(what string, err error) {
 	panic(http.ErrAbortHandler)
 }
 
+// Base is the address of the pages, for links in what people are told: as configured, or
+// as who asks has come.
+func (f *Frame) Base(c *Call, configured string) string {
+	if configured != "" {
+		return strings.TrimSuffix(configured, "/")
+	}
+	scheme := "http://"
+	if f.Secure {
+		scheme = "https://"
+	}
+	return scheme + c.R.Host
+}
+
 // Nothing is the page where there is none.
 func (f *Frame) Nothing(context.Context, *Call) error {
 	return fault.New(fault.NotFound, "there is no such page")

@@ -1,0 +1,198 @@
+// Package founding has the pages of the founding ceremony, for whom the operator has given
+// a code: what a tenant is, its recovery kit, and the invitations of its people.
+package founding
+
+import (
+	"context"
+	"embed"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"siegel/internal/front"
+	"siegel/internal/front/web/page"
+	"siegel/internal/identity"
+	"siegel/internal/identity/ceremony"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+)
+
+//go:embed templates/*.html
+var templates embed.FS
+
+// Deps are the rooms that these pages reach.
+type Deps struct {
+	Identity *identity.Identity
+	Ceremony *ceremony.Room
+	URL      string // how people reach the pages from outside; empty for the address itself
+}
+
+// room has the pages.
+type room struct {
+	*page.Frame
+	Deps
+
+	pages *page.Set
+}
+
+// Mount puts the pages in their places.
+func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
+	pages, err := f.Pages(templates)
+	if err != nil {
+		return err
+	}
+	r := &room{f, d, pages}
+	mux.Handle("GET /found", f.Open(r.begin))
+	mux.Handle("POST /found", f.Open(r.step))
+	mux.Handle("POST /found/kit", f.Open(r.kit))
+	return nil
+}
+
+// plan is what the forms of the ceremony carry on.
+type plan struct {
+	Code                                                      string
+	Name, Domains, Administrators, Keepers, Auditors, Readers string
+	Problem                                                   string
+
+	Kit   identity.Kit // of the second step
+	File  string       // of the kit, in base64
+	Words string       // of the kit, to be written down
+
+	Invitations []invited // of the last
+}
+
+// invited is a person with the link that makes her one.
+type invited struct {
+	identity.Invitation
+
+	Link string
+}
+
+func (r *room) begin(_ context.Context, c *page.Call) error {
+	return r.pages.Show(c, http.StatusOK, "plan", c.Say("Found a tenant"), plan{})
+}
+
+// read reads the form of a step.
+func read(c *page.Call) plan {
+	return plan{
+		Code: c.Field("code"), Name: c.Field("name"), Domains: c.Field("domains"), Administrators: c.Field("administrators"),
+		Keepers: c.Field("keepers"), Auditors: c.Field("auditors"), Readers: c.Field("readers"),
+	}
+}
+
+// words are what stands between blanks, commas and line breaks.
+func words(s string) []string {
+	return strings.FieldsFunc(s, func(x rune) bool { return strings.ContainsRune(",; \r\n\t", x) })
+}
+
+func addresses(s string) (list []mail.Address) {
+	for _, w := range words(s) {
+		list = append(list, mail.NewAddress(w))
+	}
+	return list
+}
+
+// founding is what the form decides.
+func (p plan) founding() identity.Founding {
+	f := identity.Founding{
+		Name: p.Name, Administrators: addresses(p.Administrators), Keepers: addresses(p.Keepers), Auditors: addresses(p.Auditors), Readers: addresses(p.Readers),
+	}
+	for _, w := range words(p.Domains) {
+		f.Domains = append(f.Domains, mail.NewDomain(w))
+	}
+	return f
+}
+
+// step answers the form of a step: the plan is followed by the kit, the kit by the founding.
+func (r *room) step(ctx context.Context, c *page.Call) error {
+	if _, err := c.Form(); err != nil {
+		return err
+	}
+	p := read(c)
+	err := r.Ceremony.Admits(ctx, p.Code)
+	if err == nil {
+		err = r.Ceremony.Check(ctx, p.founding())
+	}
+	if err != nil {
+		return r.again(c, "plan", p, err)
+	}
+	if c.Field("kit") != "" {
+		return r.found(ctx, c, p)
+	}
+	return r.offer(ctx, c, p)
+}
+
+// again shows a step once more, with what is wrong.
+func (r *room) again(c *page.Call, step string, p plan, err error) error {
+	status := front.Status(fault.Of(err))
+	if front.Broken(fault.Of(err)) || status == http.StatusServiceUnavailable {
+		return err
+	}
+	p.Problem = r.Explain(c.Lang, err)
+	return r.pages.Show(c, status, step, c.Say("Found a tenant"), p)
+}
+
+// offer makes a recovery kit and shows it, once.
+func (r *room) offer(ctx context.Context, c *page.Call, p plan) error {
+	var err error
+	if p.Kit, err = r.Identity.NewKit(ctx); err != nil {
+		return r.again(c, "plan", p, err)
+	}
+	p.File, p.Words = base64.StdEncoding.EncodeToString(p.Kit.File), strings.Join(p.Kit.Words, " ")
+	return r.pages.Show(c, http.StatusOK, "kit", c.Say("The recovery kit"), p)
+}
+
+// found founds the tenant. Where the words are wrong the kit is asked for once more,
+// without its words: who did not keep them begins with a new kit.
+func (r *room) found(ctx context.Context, c *page.Call, p plan) error {
+	f := p.founding()
+	id, err := mail.ParseID(c.Field("kit"))
+	if err != nil {
+		return r.again(c, "plan", p, fault.New(fault.NotFound, "this recovery kit is not known any more; begin again"))
+	}
+	f.Kit, f.Words = id, []string{c.Field("first"), c.Field("second")}
+	out, err := r.Ceremony.Found(ctx, p.Code, f)
+	if fault.Of(err) == fault.Invalid && err != nil {
+		p.Kit.ID, p.File = id, c.Field("file")
+		for _, at := range words(c.Field("asked")) {
+			p.Kit.WordsAsked = append(p.Kit.WordsAsked, number(at))
+		}
+		return r.again(c, "kit", p, err)
+	}
+	if err != nil {
+		return r.again(c, "plan", p, err)
+	}
+	for _, i := range out.Invitations {
+		v := url.Values{"email": {i.Email.String()}, "tenant": {p.Name}}
+		p.Invitations = append(p.Invitations, invited{i, r.Base(c, r.URL) + "/invitation?" + v.Encode() + "#" + i.Code})
+	}
+	return r.pages.Show(c, http.StatusOK, "founded", c.Say("The tenant is founded"), p)
+}
+
+// number reads the position of a word, from 1; 0 where it is none.
+func number(s string) (n int) {
+	for _, x := range s[:min(len(s), 3)] {
+		if x < '0' || x > '9' {
+			return 0
+		}
+		n = 10*n + int(x-'0')
+	}
+	return n
+}
+
+// kit sends the file of a kit, which the page carries itself: the server does not keep it.
+func (r *room) kit(_ context.Context, c *page.Call) error {
+	if _, err := c.Form(); err != nil {
+		return err
+	}
+	b, err := base64.StdEncoding.DecodeString(c.Field("file"))
+	if err != nil {
+		return fault.Because(fault.Invalid, "the form cannot be read, or it is too long", err)
+	}
+	c.Header().Set("Content-Type", "application/octet-stream")
+	c.Header().Set("Content-Disposition", `attachment; filename="recovery.age"`)
+	c.Header().Set("Content-Security-Policy", "sandbox")
+	_, _ = c.Write(b) // who asked may have gone
+	return nil
+}
