@@ -24,6 +24,18 @@ const (
 	Relevance Order = "relevance"
 )
 
+// ParseOrder reads an order; an empty text is [Newest]. It fails with kind Invalid.
+func ParseOrder(text string) (Order, error) {
+	switch o := Order(text); o {
+	case "":
+		return Newest, nil
+	case Newest, Oldest, Relevance:
+		return o, nil
+	default:
+		return "", fault.New(fault.Invalid, "there is no such order of results")
+	}
+}
+
 // cursor is where a page ends.
 type cursor struct {
 	tier int // of the search's tiers

@@ -87,11 +87,8 @@ func (x *Index) Search(ctx context.Context, s Session, r Request) (_ *Result, er
 	if r.Limit == 0 {
 		r.Limit = defaultPage
 	}
-	if r.Order == "" {
-		r.Order = Newest
-	}
-	if r.Order != Newest && r.Order != Oldest && r.Order != Relevance {
-		return nil, fault.New(fault.Invalid, "there is no such order of results")
+	if r.Order, err = ParseOrder(string(r.Order)); err != nil {
+		return nil, err
 	}
 	f := finding{x: x, s: s, q: q, r: r}
 	if f.from, err = parseCursor(s, r, len(q.Tiers)); err != nil {

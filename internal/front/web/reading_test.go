@@ -3,6 +3,7 @@ package web_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -89,4 +90,29 @@ func TestStart(t *testing.T) {
 	b.wants("on the reader's clock", b.do(http.MethodGet, "/search?q=canary", nil, func(r *http.Request) {
 		r.AddCookie(&http.Cookie{Name: "siegel-zone", Value: "Europe%2FZurich"})
 	}), http.StatusOK, `<time datetime="2026-11-22T10:00:00Z" title="2026-11-22T10:00:00Z">22.11.2026 11:00</time>`)
+}
+
+// EX-04: searches are saved for who made them, and nobody else has them.
+func TestSaved(t *testing.T) {
+	s := newSite(t)
+	b, k := s.browser(), s.browser()
+	b.signIn(stand.Reader, stand.Password)
+	k.signIn(stand.Keeper, stand.Password)
+	a := b.do(http.MethodPost, "/search/saved", url.Values{"name": {"Birds & <b>"}, "q": {`canary "Hello"`}, "order": {"oldest"}})
+	if to := a.Header.Get("Location"); to != "/search?order=oldest&q=canary+%22Hello%22" {
+		t.Fatalf("saved: %d to %q %s", a.StatusCode, to, a.main())
+	}
+	list := b.get("/search")
+	b.wants("the list", list, http.StatusOK, "Birds &amp; &lt;b&gt;", `href="/search?order=oldest&amp;q=canary&#43;%22Hello%22"`)
+	if strings.Contains(k.get("/search").text, "Birds") {
+		t.Error("a keeper sees what a reader looks for")
+	}
+	gone := regexp.MustCompile(`/search/saved/[0-9a-f]{32}/delete`).FindString(list.text)
+	k.wants("somebody else's", k.do(http.MethodPost, gone, nil), http.StatusNotFound, "no such saved search")
+	b.wants("with a mistake", b.do(http.MethodPost, "/search/saved", url.Values{"q": {"colour:red"}}), http.StatusUnprocessableEntity, "colour:")
+	b.wants("in no order", b.do(http.MethodPost, "/search/saved", url.Values{"q": {"a"}, "order": {"x"}}), http.StatusUnprocessableEntity, "no such order")
+	if a := b.do(http.MethodPost, gone, nil); a.StatusCode != http.StatusSeeOther || strings.Contains(b.get("/search").text, "Birds") {
+		t.Errorf("deleted: %d", a.StatusCode)
+	}
+	b.wants("deleted twice", b.do(http.MethodPost, gone, nil), http.StatusNotFound, "no such saved search")
 }

@@ -73,8 +73,8 @@ func plainName(name string) (plain string, odd bool) {
 	return plain, odd
 }
 
-// saved returns the name under which a browser saves a part: without folders.
-func saved(name string) string {
+// fileName returns the name under which a browser saves a part: without folders.
+func fileName(name string) string {
 	name, _ = plainName(name)
 	name = strings.Map(func(x rune) rune {
 		if strings.ContainsRune(`/\:*?"<>|`, x) {
@@ -103,7 +103,7 @@ func (r *room) part(ctx context.Context, c *page.Call) error {
 		if p.Path != path || p.Content == mime.Embedded || w.name != "" {
 			return nil
 		}
-		w.name = saved(p.FileName)
+		w.name = fileName(p.FileName)
 		return w
 	})
 	if err == nil && w.name == "" {
@@ -134,7 +134,7 @@ func (r *room) inner(ctx context.Context, c *page.Call, of archive.ProofOf, p mi
 		return err
 	}
 	defer func() { _ = m.Close() }() // reading has said what there is to say
-	name := saved(p.FileName)
+	name := fileName(p.FileName)
 	if !strings.Contains(name, ".") {
 		name += ".eml"
 	}

@@ -14,6 +14,7 @@ import (
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
 	"siegel/internal/index"
+	"siegel/internal/index/saved"
 	"siegel/internal/mail"
 )
 
@@ -50,6 +51,7 @@ type Deps struct {
 	Archive  *archive.Archive
 	Identity *identity.Identity
 	Index    *index.Index
+	Saved    *saved.Room
 	State    func(ctx context.Context) []Row // how the server is
 	Proof    func(ctx context.Context, tenant mail.TenantID) (Proof, error)
 	// Counts says what came in by each way.
@@ -76,6 +78,8 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 	r := &room{f, d, pages}
 	mux.Handle("GET /{$}", f.Signed(r.start))
 	mux.Handle("GET /search", f.Signed(r.search))
+	mux.Handle("POST /search/saved", f.Signed(r.keep))
+	mux.Handle("POST /search/saved/{id}/delete", f.Signed(r.forget))
 	mux.Handle("GET /message/{id}", f.Signed(r.message))
 	mux.Handle("POST /message/{id}", f.Signed(r.message)) // with a reason
 	mux.Handle("POST /message/{id}/eml", f.Signed(r.eml))

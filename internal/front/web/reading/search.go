@@ -25,6 +25,7 @@ type searched struct {
 	Problem string
 	Result  *index.Result
 	Chips   []chip
+	Saved   []kept
 	First   string // address of the first page
 	Next    string // address of the next page, empty for none
 }
@@ -34,12 +35,16 @@ type chip struct{ Text, Rest string }
 
 func (r *room) search(ctx context.Context, c *page.Call) error {
 	if c.Role() == identity.Administrator {
-		return fault.New(fault.Denied, "the role administrator reads nothing, so there is nothing to search")
+		return errReads()
 	}
 	q := c.R.URL.Query()
 	out := searched{Query: strings.TrimSpace(q.Get("q")), Order: index.Order(q.Get("order")), Later: q.Get("cursor") != ""}
 	// The reading pane beside the list shows messages with pictures of their own.
 	c.Header().Set("Content-Security-Policy", policy(false))
+	var err error
+	if out.Saved, err = r.kept(ctx, c); err != nil {
+		return err
+	}
 	if out.Query == "" {
 		return r.pages.Show(c, http.StatusOK, "search", c.Say("Search"), out)
 	}
