@@ -14,7 +14,7 @@ func (a *App) checkAccess(ctx context.Context) (list []console.Finding) {
 		return nil // checkTenants says it
 	}
 	for _, t := range tenants {
-		v, err := a.verifyRows(ctx, t.ID, t.Name)
+		v, err := a.Rows(ctx, t.ID, t.Name)
 		if err != nil {
 			list = append(list, check("access", bad, say("who has access in tenant %s cannot be read", t.Name), say("run siegel ledger verify")))
 		} else if n := len(v.Problems); n > 0 {

@@ -16,6 +16,7 @@ import (
 	"siegel/internal/app/home"
 	"siegel/internal/app/kept"
 	"siegel/internal/app/place"
+	"siegel/internal/app/verification"
 	"siegel/internal/archive"
 	"siegel/internal/archive/export"
 	"siegel/internal/audit"
@@ -86,6 +87,8 @@ type App struct {
 	Exports  *export.Room
 	Spool    *stream.Spool
 	Evidence *Evidence
+
+	*verification.Verifier
 
 	home    mail.ID // see [ingest.Deps]
 	alarms  *alarm.Once
@@ -211,6 +214,7 @@ func (a *App) buildRooms(ctx context.Context) error {
 	a.Index = index.New(index.Deps{DB: a.DB, Store: a.Store, Trail: a.Trail, Now: a.Now, Dir: a.path(place.DirIndex)})
 	a.closers = append(a.closers, a.Index)
 	a.Tally = tally.New(tally.Deps{DB: a.DB, Ledger: a.Ledger, Tenants: a.counted, Live: a.live, Now: a.Now, Log: a.Log})
+	a.Verifier = a.verifier()
 	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Count: a.Tally, Now: a.Now, Watch: a.Watch})
 	a.Spool = stream.NewSpool(a.Vault.Codec, a.path(place.DirTemp), inMemory)
 	a.Flow = flow.New(flow.Rooms{Unwrap: unwrap.New(), Archive: a.Archive, Index: a.Index, Commit: a.Commit, Watch: a.Watch})
@@ -223,6 +227,18 @@ func (a *App) buildRooms(ctx context.Context) error {
 		MaxMessages: a.Config.Limits.ExportMessages, MaxOctets: a.Config.Limits.ExportBytes,
 	})
 	return nil
+}
+
+// verifier returns what checks all that is kept.
+func (a *App) verifier() *verification.Verifier {
+	d := verification.Deps{
+		DB: a.DB, Store: a.Store, Vault: a.Vault, Ledger: a.Ledger, Identity: a.Identity, Archive: a.Archive, Index: a.Index, Tally: a.Tally,
+		Notary: a.Evidence.Notary, Key: a.Evidence.Signer.Key(), Every: a.Config.Ledger.CheckpointEvery, Now: a.Now,
+	}
+	if a.Evidence.Stamper != nil {
+		d.Stamps = a.Evidence.Stamps
+	}
+	return verification.New(d)
 }
 
 // inMemory is how much of a message stays in memory while it is received, in

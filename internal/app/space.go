@@ -8,11 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"siegel/internal/app/place"
-	"siegel/internal/flow/tally"
 	"siegel/internal/front/console"
-	"siegel/internal/kit/fault"
-	"siegel/internal/mail"
-	"siegel/internal/vault/ledger"
 )
 
 // Space implements [console.Evidence]. It counts what was sealed within the last
@@ -37,7 +33,7 @@ func (a *App) Space(ctx context.Context) (s console.Space, err error) {
 		if err != nil {
 			return s, err
 		}
-		n, err := a.messages(ctx, t.ID)
+		n, err := a.Entries(ctx, t.ID)
 		if err != nil {
 			return s, err
 		}
@@ -67,17 +63,6 @@ func (a *App) databaseSize() (n int64) {
 		}
 	}
 	return n
-}
-
-// messages is how many entries the message log of a tenant has.
-func (a *App) messages(ctx context.Context, tenant mail.TenantID) (int64, error) {
-	log, err := a.Ledger.Tree(ctx, a.DB.Tenant(tenant), ledger.Message)
-	return log.Size, err
-}
-
-// Whole implements [console.Evidence].
-func (a *App) Whole(ctx context.Context, tenant mail.TenantID) (tally.Whole, error) {
-	return a.Tally.Whole(ctx, tenant, func(ctx context.Context) (int64, error) { return a.messages(ctx, tenant) })
 }
 
 // Days before the disk is full from which the doctor warns and complains.
@@ -136,29 +121,4 @@ func (a *App) checkSources(ctx context.Context) (list []console.Finding) {
 		list = append(list, check("sources", fine, say("no source is silent for longer than usual, and all that was counted is in the message log"), Sentence{}))
 	}
 	return list
-}
-
-// verifyTally compares what was counted with what was entered of it, and with the
-// message log.
-func (a *App) verifyTally(ctx context.Context, id mail.TenantID, name string) (console.Verified, error) {
-	v := console.Verified{Tenant: name, Log: "tally", Depth: "sealed", Problems: []console.Problem{}}
-	n, problems, err := a.Tally.Verify(ctx, a.DB.Tenant(id))
-	if err != nil {
-		return v, err
-	}
-	v.Entries = n
-	w, err := a.Whole(ctx, id)
-	if fault.Of(err) == fault.Damaged && err != nil {
-		problems, err = append(problems, err), nil
-	} else if err == nil && !w.Holds() {
-		odd, err := a.Tally.Odd(ctx, id)
-		if err != nil {
-			return v, err
-		}
-		problems = append(append(problems, fault.Newf(fault.Damaged, "the sources count %d sealed messages, the message log has %d from entry %d on", w.Sealed, w.Log, w.From)), odd...)
-	}
-	for _, p := range problems {
-		v.Add(console.Problem{Index: -1, Err: p})
-	}
-	return v, err
 }

@@ -50,7 +50,7 @@ func (a *App) rows(ctx context.Context) (list []reading.Row) {
 
 // proof says how far a tenant's mail can be proven.
 func (a *App) proof(ctx context.Context, tenant mail.TenantID) (p reading.Proof, err error) {
-	if p.Entries, err = a.messages(ctx, tenant); err != nil {
+	if p.Entries, err = a.Entries(ctx, tenant); err != nil {
 		return p, err
 	}
 	s, err := stamping.Read(ctx, a.DB.Instance())

@@ -1,4 +1,6 @@
-package app
+// Package verification checks what an instance keeps against its ledger, as commands and
+// pages ask for it, and hands it to strangers: proofs and exports.
+package verification
 
 import (
 	"context"
@@ -9,23 +11,52 @@ import (
 
 	"siegel/internal/archive"
 	"siegel/internal/audit"
+	"siegel/internal/flow/tally"
 	"siegel/internal/front/console"
 	"siegel/internal/identity"
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/internal/proto/bundle"
+	"siegel/internal/proto/checkpoint"
+	"siegel/internal/vault/blob"
+	"siegel/internal/vault/db"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/export"
 	"siegel/internal/vault/ledger/verified"
+	"siegel/internal/vault/seal"
 )
 
+// Deps are the rooms that it looks into.
+type Deps struct {
+	DB       *db.DB
+	Store    blob.Register
+	Vault    *seal.Vault
+	Ledger   *ledger.Ledger
+	Identity *identity.Identity
+	Archive  *archive.Archive
+	Index    *index.Index
+	Tally    *tally.Room
+	Notary   *archive.Notary
+	Key      checkpoint.Key
+	Stamps   bundle.Stamps // nil without an authority
+	Every    time.Duration // between two checkpoints
+	Now      func() time.Time
+}
+
+// Verifier verifies. Use it from many goroutines.
+type Verifier struct{ Deps }
+
+// New returns a verifier.
+func New(d Deps) *Verifier { return &Verifier{d} }
+
 // Proof implements [console.Evidence].
-func (a *App) Proof(ctx context.Context, s *identity.Session, of archive.ProofOf, w io.Writer) error {
-	return a.Evidence.Notary.Proof(ctx, s, of, w)
+func (a *Verifier) Proof(ctx context.Context, s *identity.Session, of archive.ProofOf, w io.Writer) error {
+	return a.Notary.Proof(ctx, s, of, w)
 }
 
 // VerifyLedger implements [console.Evidence].
-func (a *App) VerifyLedger(ctx context.Context, tenant mail.TenantID) ([]console.Verified, error) {
+func (a *Verifier) VerifyLedger(ctx context.Context, tenant mail.TenantID) ([]console.Verified, error) {
 	tenants, err := a.Identity.Tenants(ctx)
 	if err != nil {
 		return nil, err
@@ -51,7 +82,7 @@ func (a *App) VerifyLedger(ctx context.Context, tenant mail.TenantID) ([]console
 		if err != nil {
 			return nil, err
 		}
-		rows, err := a.verifyRows(ctx, t.ID, t.Name)
+		rows, err := a.Rows(ctx, t.ID, t.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -71,7 +102,7 @@ func (a *App) VerifyLedger(ctx context.Context, tenant mail.TenantID) ([]console
 	}
 	for _, id := range lost {
 		// Its logs are there, and nobody asks for them without the row.
-		rows, err := a.verifyRows(ctx, id, id.String())
+		rows, err := a.Rows(ctx, id, id.String())
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +113,7 @@ func (a *App) VerifyLedger(ctx context.Context, tenant mail.TenantID) ([]console
 
 // noteVerified remembers what was found about a tenant, for the page that says how the
 // archive is. Where the database takes nothing now, the result is worth having all the same.
-func (a *App) noteVerified(ctx context.Context, id mail.TenantID, of []console.Verified) error {
+func (a *Verifier) noteVerified(ctx context.Context, id mail.TenantID, of []console.Verified) error {
 	l := verified.Last{At: a.Now()}
 	for _, v := range of {
 		l.Entries, l.Problems = l.Entries+v.Entries, l.Problems+int64(v.Found)
@@ -95,7 +126,7 @@ func (a *App) noteVerified(ctx context.Context, id mail.TenantID, of []console.V
 }
 
 // verifyRecords checks that every message has an index record where its row says.
-func (a *App) verifyRecords(ctx context.Context, id mail.TenantID, name string) (console.Verified, error) {
+func (a *Verifier) verifyRecords(ctx context.Context, id mail.TenantID, name string) (console.Verified, error) {
 	v := console.Verified{Tenant: name, Log: "index", Depth: string(archive.Sealed), Problems: []console.Problem{}}
 	check, found := a.Index.Check(a.DB.Tenant(id)), collect(&v)
 	err := a.Archive.Each(ctx, a.DB.Tenant(id), func(leaf int64, message mail.ID) error {
@@ -110,9 +141,9 @@ func (a *App) verifyRecords(ctx context.Context, id mail.TenantID, name string) 
 	return v, err
 }
 
-// verifyRows compares the rows that say who may do what, who can read and where
+// Rows compares the rows that say who may do what, who can read and where
 // mail goes with what stands in the audit log.
-func (a *App) verifyRows(ctx context.Context, id mail.TenantID, name string) (console.Verified, error) {
+func (a *Verifier) Rows(ctx context.Context, id mail.TenantID, name string) (console.Verified, error) {
 	v := console.Verified{Tenant: name, Log: "access", Depth: string(archive.Sealed), Problems: []console.Problem{}}
 	t := a.DB.Tenant(id)
 	for try := 1; ; try++ {
@@ -161,11 +192,8 @@ func problem(f archive.Finding) console.Problem {
 	return p
 }
 
-func (a *App) verifyLogs(ctx context.Context, id mail.TenantID, name string) (list []console.Verified, err error) {
-	v := ledger.Verification{Key: a.Evidence.Signer.Key(), Guard: a.Store, Instance: a.DB.Instance()}
-	if a.Evidence.Stamper != nil {
-		v.Stamps = a.Evidence.Stamps
-	}
+func (a *Verifier) verifyLogs(ctx context.Context, id mail.TenantID, name string) (list []console.Verified, err error) {
+	v := ledger.Verification{Key: a.Key, Guard: a.Store, Instance: a.DB.Instance(), Stamps: a.Stamps}
 	results, err := a.Ledger.Verify(ctx, a.DB.Tenant(id), v)
 	if err != nil {
 		return nil, err
@@ -185,7 +213,7 @@ func (a *App) verifyLogs(ctx context.Context, id mail.TenantID, name string) (li
 }
 
 // VerifyOpened implements [console.Evidence].
-func (a *App) VerifyOpened(ctx context.Context, s *identity.Session, progress func(done, total int64)) ([]console.Verified, error) {
+func (a *Verifier) VerifyOpened(ctx context.Context, s *identity.Session, progress func(done, total int64)) ([]console.Verified, error) {
 	messages := console.Verified{Tenant: s.TenantName(), Log: "message", Depth: string(archive.Opened), Problems: []console.Problem{}}
 	records := console.Verified{Tenant: s.TenantName(), Log: "index", Depth: string(archive.Opened), Problems: []console.Problem{}}
 	found := collect(&records)
@@ -229,9 +257,9 @@ func single(err error) []error {
 const allEvents = 1 << 40
 
 // Export implements [console.Evidence].
-func (a *App) Export(ctx context.Context, tenant mail.TenantID, dir string) (console.Exported, error) {
+func (a *Verifier) Export(ctx context.Context, tenant mail.TenantID, dir string) (console.Exported, error) {
 	out := console.Exported{Dir: dir, Unsigned: []console.Unsigned{}}
-	unsigned, err := export.Write(ctx, a.Ledger, a.DB.Tenant(tenant), a.Evidence.Signer.Key(), dir)
+	unsigned, err := export.Write(ctx, a.Ledger, a.DB.Tenant(tenant), a.Key, dir)
 	if err != nil {
 		return out, err
 	}
@@ -256,9 +284,45 @@ func (a *App) Export(ctx context.Context, tenant mail.TenantID, dir string) (con
 }
 
 // due is when a log's next checkpoint is due, nil where none is.
-func (a *App) due(c ledger.Coverage) *time.Time {
-	if at := c.Next(a.Config.Ledger.CheckpointEvery); !at.IsZero() {
+func (a *Verifier) due(c ledger.Coverage) *time.Time {
+	if at := c.Next(a.Every); !at.IsZero() {
 		return &at
 	}
 	return nil
+}
+
+// verifyTally compares what was counted with what was entered of it, and with the
+// message log.
+func (a *Verifier) verifyTally(ctx context.Context, id mail.TenantID, name string) (console.Verified, error) {
+	v := console.Verified{Tenant: name, Log: "tally", Depth: "sealed", Problems: []console.Problem{}}
+	n, problems, err := a.Tally.Verify(ctx, a.DB.Tenant(id))
+	if err != nil {
+		return v, err
+	}
+	v.Entries = n
+	w, err := a.Whole(ctx, id)
+	if fault.Of(err) == fault.Damaged && err != nil {
+		problems, err = append(problems, err), nil
+	} else if err == nil && !w.Holds() {
+		odd, err := a.Tally.Odd(ctx, id)
+		if err != nil {
+			return v, err
+		}
+		problems = append(append(problems, fault.Newf(fault.Damaged, "the sources count %d sealed messages, the message log has %d from entry %d on", w.Sealed, w.Log, w.From)), odd...)
+	}
+	for _, p := range problems {
+		v.Add(console.Problem{Index: -1, Err: p})
+	}
+	return v, err
+}
+
+// Whole implements [console.Evidence].
+func (a *Verifier) Whole(ctx context.Context, tenant mail.TenantID) (tally.Whole, error) {
+	return a.Tally.Whole(ctx, tenant, func(ctx context.Context) (int64, error) { return a.Entries(ctx, tenant) })
+}
+
+// Entries is how many entries the message log of a tenant has.
+func (a *Verifier) Entries(ctx context.Context, tenant mail.TenantID) (int64, error) {
+	log, err := a.Ledger.Tree(ctx, a.DB.Tenant(tenant), ledger.Message)
+	return log.Size, err
 }
