@@ -42,7 +42,7 @@ func (c *cli) ledger(dir string, key *checkpoint.Key) int {
 		if err != nil {
 			return c.file(err)
 		}
-		if key, err = check.Key(filepath.Join(dir, layout.FileKey), b); err != nil {
+		if key, err = check.Key(check.Named(filepath.Join(dir, layout.FileKey)), b); err != nil {
 			return c.file(err)
 		}
 		r.Verdict = bundle.Consistent

@@ -72,6 +72,8 @@ type cli struct {
 	key   string // file with the ledger's public key (vkey)
 	roots string // file with root certificates (PEM)
 	json  bool
+
+	explain bool // tell the report to a judge, as the proof page does
 }
 
 // say chooses the sentence of the language.
@@ -85,11 +87,12 @@ func (c *cli) say(en, de string) string {
 func (c *cli) usage(w io.Writer) {
 	fmt.Fprint(w, c.say(`siegel-verify checks what a Siegel archive gave out, without the archive.
 
-  siegel-verify BUNDLE.zip… [--ledger-key FILE] [--tsa-roots FILE] [--json]
+  siegel-verify BUNDLE.zip… [--ledger-key FILE] [--tsa-roots FILE] [--explain | --json]
   siegel-verify ledger DIR [--ledger-key FILE] [--json]
 
   --ledger-key FILE   public key of the ledger (ledger.pub), from elsewhere than the bundle
   --tsa-roots FILE    root certificates of the timestamp authority (PEM), from elsewhere than the bundle
+  --explain           each step of a bundle's check in plain sentences, and what was not checked
   --json              the report for programs
   --version
 
@@ -97,11 +100,12 @@ Exit status: 0 verified; 1 refused; 3 consistent, but not authenticated: key or 
 2 the command or a file is wrong, or the report cannot be written.
 `, `siegel-verify prüft, was ein Siegel-Archiv herausgegeben hat, ohne das Archiv.
 
-  siegel-verify PAKET.zip… [--ledger-key DATEI] [--tsa-roots DATEI] [--json]
+  siegel-verify PAKET.zip… [--ledger-key DATEI] [--tsa-roots DATEI] [--explain | --json]
   siegel-verify ledger ORDNER [--ledger-key DATEI] [--json]
 
   --ledger-key DATEI  öffentlicher Schlüssel des Journals (ledger.pub), von anderswo als aus dem Paket
   --tsa-roots DATEI   Wurzelzertifikate der Zeitstempelstelle (PEM), von anderswo als aus dem Paket
+  --explain           jeder Schritt der Prüfung eines Pakets in klaren Sätzen, und was nicht geprüft wurde
   --json              der Bericht für Programme
   --version
 
@@ -163,6 +167,7 @@ func (c *cli) parse(args []string) (names []string, err error) {
 	f.StringVar(&c.key, "ledger-key", "", "")
 	f.StringVar(&c.roots, "tsa-roots", "", "")
 	f.BoolVar(&c.json, "json", false, "")
+	f.BoolVar(&c.explain, "explain", false, "")
 	show := f.Bool("version", false, "")
 	for {
 		if err := f.Parse(args); err != nil {
@@ -225,7 +230,7 @@ func (c *cli) readKey() (*checkpoint.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return check.Key(c.key, b)
+	return check.Key(check.Named(c.key), b)
 }
 
 func (c *cli) bundle(name string, key *checkpoint.Key) int {
@@ -235,7 +240,7 @@ func (c *cli) bundle(name string, key *checkpoint.Key) int {
 		if err != nil {
 			return c.file(err)
 		}
-		if roots, err = check.Roots(c.roots, b); err != nil {
+		if roots, err = check.Roots(check.Named(c.roots), b); err != nil {
 			return c.file(err)
 		}
 	}
@@ -252,6 +257,10 @@ func (c *cli) bundle(name string, key *checkpoint.Key) int {
 	if c.json {
 		return c.print(r, r.Verdict.Status())
 	}
+	if c.explain {
+		c.tell(check.Tell(r))
+		return r.Verdict.Status()
+	}
 	for _, l := range r.Lines {
 		fmt.Fprintf(c.out, "%-8s %s\n", c.outcome(l.Outcome), c.say(l.EN, l.DE))
 	}
@@ -259,6 +268,26 @@ func (c *cli) bundle(name string, key *checkpoint.Key) int {
 	fmt.Fprintln(c.out)
 	fmt.Fprintln(c.out, c.say(verdict.EN, verdict.DE))
 	return r.Verdict.Status()
+}
+
+// tell prints what the proof page shows.
+func (c *cli) tell(a *check.Account) {
+	fmt.Fprintln(c.out, c.say(a.Word.EN, a.Word.DE))
+	for _, s := range a.Said {
+		fmt.Fprintln(c.out, " ", c.say(s.EN, s.DE))
+	}
+	fmt.Fprintln(c.out)
+	for _, s := range a.Steps {
+		fmt.Fprintf(c.out, "%-8s %s\n         %s\n", c.outcome(s.Outcome), c.say(s.Title.EN, s.Title.DE), c.say(s.Meaning.EN, s.Meaning.DE))
+	}
+	heading := c.say("Not checked:", "Nicht geprüft:")
+	if a.Verdict == bundle.Refused {
+		heading = c.say("This does not mean:", "Das heißt nicht:")
+	}
+	fmt.Fprintf(c.out, "\n%s\n", heading)
+	for _, s := range a.Open {
+		fmt.Fprintln(c.out, "  -", c.say(s.EN, s.DE))
+	}
 }
 
 // print writes a report for programs.
@@ -279,6 +308,8 @@ func (c *cli) outcome(o bundle.Outcome) string {
 		return c.say("FAILED", "FALSCH")
 	case bundle.Warning:
 		return c.say("warning", "Warnung")
+	case check.Unreached:
+		return c.say("open", "offen")
 	default:
 		return c.say("note", "Hinweis")
 	}

@@ -101,6 +101,9 @@ func verdict(r *bundle.Report, steps []Step) (Both, []Both) {
 	case bundle.Verified:
 		said := []Both{whole(r), both("It comes from the archive whose key you gave, and was entered there on %[1]s at the latest.",
 			"Es stammt aus dem Archiv, dessen Schlüssel Sie angegeben haben, und war dort spätestens am %[1]s eingetragen.", moment(f.Until))}
+		if slices.ContainsFunc(steps, func(s Step) bool { return s.Name == "until" && s.Outcome == bundle.Warning }) {
+			said[1] = both("It comes from the archive whose key you gave.", "Es stammt aus dem Archiv, dessen Schlüssel Sie angegeben haben.")
+		}
 		return both("Verified", "Bestätigt"), append(said, doubts(steps)...)
 	case bundle.Consistent:
 		said := []Both{both("Everything in this bundle fits together. That alone does not show from whom it comes: a forger could have made a bundle that fits together.",

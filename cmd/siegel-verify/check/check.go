@@ -34,31 +34,39 @@ func both(en, de string, args ...any) Both {
 // Error says what is wrong with a file that was given.
 type Error struct{ Both }
 
+// about says something of a file that is called name.
+func about(name Both, en, de string) error {
+	return &Error{Both{EN: fmt.Sprintf(en, name.EN), DE: fmt.Sprintf(de, name.DE)}}
+}
+
+// Named is a name that is the same in both languages.
+func Named(name string) Both { return Both{EN: name, DE: name} }
+
 // Error implements error, in English.
 func (e *Error) Error() string { return e.EN }
 
 // Key reads the public key of a ledger. name is what the error calls the file.
 // The error is an [*Error].
-func Key(name string, b []byte) (*checkpoint.Key, error) {
+func Key(name Both, b []byte) (*checkpoint.Key, error) {
 	k, err := checkpoint.ParseKey(string(b))
 	switch {
 	case err == nil:
 		return &k, nil
 	case bytes.HasPrefix(bytes.TrimSpace(b), []byte("-----BEGIN")):
-		return nil, &Error{both("%s: this is a PEM file; give ledger.pub, which lies beside ledger.pem and has the name of the archive in it",
-			"%s: das ist eine PEM-Datei; geben Sie ledger.pub an, das neben ledger.pem liegt und den Namen des Archivs enthält", name)}
+		return nil, about(name, "%s is a PEM file; give ledger.pub, which lies beside ledger.pem and has the name of the archive in it",
+			"%s ist eine PEM-Datei; geben Sie ledger.pub an, das neben ledger.pem liegt und den Namen des Archivs enthält")
 	default:
-		return nil, &Error{both("%s is no public key of a ledger; it is one line, as in ledger.pub",
-			"%s ist kein öffentlicher Schlüssel eines Journals; der ist eine Zeile, wie in ledger.pub", name)}
+		return nil, about(name, "%s is no public key of a ledger; it is one line, as in ledger.pub",
+			"%s ist kein öffentlicher Schlüssel eines Journals; der ist eine Zeile, wie in ledger.pub")
 	}
 }
 
 // Roots reads root certificates of a timestamp authority (PEM). name is what the
 // error calls the file. The error is an [*Error].
-func Roots(name string, b []byte) ([]*x509.Certificate, error) {
+func Roots(name Both, b []byte) ([]*x509.Certificate, error) {
 	list, err := stamp.ParseCertificates(b)
 	if err != nil {
-		return nil, &Error{both("%s has no certificates in PEM that can be read", "%s hat keine lesbaren Zertifikate in PEM", name)}
+		return nil, about(name, "%s has no certificates in PEM that can be read", "%s hat keine lesbaren Zertifikate in PEM")
 	}
 	return list, nil
 }

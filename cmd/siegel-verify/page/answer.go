@@ -55,9 +55,9 @@ func Verify(g Given) *Answer {
 			a.Wrong = append(a.Wrong, Wrong{field, said.Both})
 		}
 	}
-	key, err := optional(g.Key, "ledger.pub", check.Key)
+	key, err := optional(g.Key, check.Key)
 	wrong("key", err)
-	roots, err := optional(g.Roots, "roots.pem", check.Roots)
+	roots, err := optional(g.Roots, check.Roots)
 	wrong("roots", err)
 	if g.Size > MaxBundle {
 		wrong("bundle", &check.Error{Both: check.Both{
@@ -86,12 +86,12 @@ func Verify(g Given) *Answer {
 
 // optional reads a key where one was given; blanks around what was pasted are
 // not part of it.
-func optional[T any](b []byte, name string, read func(string, []byte) (T, error)) (none T, err error) {
+func optional[T any](b []byte, read func(check.Both, []byte) (T, error)) (none T, err error) {
 	if b = bytes.TrimSpace(b); len(b) == 0 {
 		return none, nil
 	}
 	if len(b) > MaxKey {
 		b = nil // says that it is none
 	}
-	return read(name, b)
+	return read(check.Both{EN: "This", DE: "Das"}, b)
 }

@@ -328,6 +328,10 @@ func (v *verification) checkStamp() bool {
 		v.r.say("roots", Note, "No root certificates were given; the bundle's own root has SHA-256 %[1]s",
 			"Es wurden keine Wurzelzertifikate angegeben; das eigene des Pakets hat SHA-256 %[1]s", v.stamp.Root)
 	}
+	if strings.Contains(f.Authority, "proves nothing") {
+		v.r.say("authority", Warning, "The timestamps are those of a test authority and prove nothing",
+			"Die Zeitstempel sind die einer Teststelle und beweisen nichts")
+	}
 	return v.ok("stamp", "%[1]s stamped the checkpoint at %[2]s", "%[1]s hat den Prüfpunkt gestempelt um %[2]s",
 		v.stamp.Authority, v.stamp.Time.Format(time.RFC3339))
 }
@@ -427,9 +431,5 @@ func (v *verification) judge() {
 	v.r.Verdict = Verified
 	if !f.KeyTrusted || !f.StampsTrusted {
 		v.r.Verdict = Consistent
-	}
-	if strings.Contains(f.Authority, "proves nothing") {
-		v.r.say("authority", Warning, "The timestamps are those of a test authority and prove nothing",
-			"Die Zeitstempel sind die einer Teststelle und beweisen nichts")
 	}
 }

@@ -73,6 +73,7 @@
     $('work').hidden = true;
     $('check').disabled = false;
     $('result').hidden = true;
+    $('ask').hidden = false;
     $('result').replaceChildren();
     for (const url of blobs.splice(0)) URL.revokeObjectURL(url);
     for (const id of ['bundle', 'key', 'roots']) wrong(id, null);
@@ -208,9 +209,14 @@
     const head = make('h2', '', a.account.word);
     head.id = 'verdict';
     head.tabIndex = -1;
-    const shown = make('div', 'card verdict ' + verdict, icon(verdict), make('div', '', head, ...a.account.said.map((s) => make('p', '', s))));
+    const doubts = a.account.steps.filter((s) => s.outcome === 'warning').map((s) => s.title.en);
+    const sentence = (s) => doubts.includes(s.en) ? make('p', 'doubt warning', icon('warning'), make('span', '', s)) : make('p', '', s);
+    const shown = make('div', `card verdict ${verdict === 'note' ? 'consistent' : verdict}`, icon(verdict), make('div', '', head, ...a.account.said.map(sentence)));
     shown.dataset.verdict = a.account.verdict;
-    $('result').append(shown);
+    const print = button(both('Print', 'Drucken'), () => globalThis.print());
+    const again = button(both('Change what was given, or check another bundle', 'Angaben ändern oder ein anderes Paket prüfen'), () => { forget(); $('bundle').focus(); });
+    again.id = 'again';
+    $('result').append(shown, make('div', 'actions', print, again));
     if (a.letter) $('result').append(letter(a, given));
     $('result').append(
       make('h2', '', both('Step by step', 'Schritt für Schritt')), make('ol', 'steps', ...a.account.steps.map(step)),
@@ -218,10 +224,11 @@
       make('ul', 'plain', ...a.account.open.map((s) => make('li', '', s))),
       make('h2', '', both('Record of this check', 'Protokoll dieser Prüfung')), record(a, given));
     $('result').hidden = false;
+    $('ask').hidden = true;
     word = a.account.word;
     speak(document.documentElement.lang);
     head.focus();
-    shown.scrollIntoView({ block: 'start' });
+    scrollTo(0, 0);
   }
 
   const states = {
@@ -238,6 +245,12 @@
     return li;
   }
 
+  function button(name, action) {
+    const b = make('button', '', name);
+    b.type = 'button';
+    b.addEventListener('click', action);
+    return b;
+  }
   function rows(list) {
     return make('dl', '', ...list.filter(([, v]) => v).map(([name, v]) => make('div', '', make('dt', '', name), make('dd', '', v))));
   }
@@ -248,8 +261,8 @@
     const card = make('div', 'card letter', make('p', 'subject', said(l.subject) || make('span', '', both('(no subject)', '(ohne Betreff)'))), rows([
       [both('From', 'Von'), said(l.from)], [both('To', 'An'), said(l.to)], [both('Copy', 'Kopie'), said(l.cc)],
       [both('Date', 'Datum'), l.date ? at(l.date) : null],
-      [both('Attachments', 'Anlagen'), l.attached ? make('ul', 'plain', ...l.attached.map((f) => make('li', '', said(f.name || f.type), ' ', make('span', 'hint', number(f.size))))) : null],
-      [both('Delivery, as entered', 'Zustellung, wie eingetragen'), a.report.facts.envelope ? make('ul', 'plain', ...a.report.facts.envelope.map((line) => make('li', '', make('code', '', line)))) : null],
+      [both('Attachments', 'Anlagen'), l.attached ? make('ul', 'lines', ...l.attached.map((f) => make('li', '', said(f.name || f.type), ' ', make('span', 'hint', number(f.size))))) : null],
+      [both('Delivery, as entered', 'Zustellung, wie eingetragen'), a.report.facts.envelope ? make('ul', 'lines', ...a.report.facts.envelope.map((line) => make('li', '', make('code', '', line)))) : null],
     ]));
     card.append(make('p', 'hint', both('The letterhead is what the sender wrote; it is shown as it is and proves nothing about him.',
       'Der Briefkopf ist, was der Absender geschrieben hat; er wird gezeigt, wie er ist, und beweist nichts über ihn.')));
@@ -261,10 +274,7 @@
     save.download = a.report.facts.id + '.eml';
     save.id = 'save';
     blobs.push(save.href);
-    const print = make('button', '', both('Print', 'Drucken'));
-    print.type = 'button';
-    print.addEventListener('click', () => globalThis.print());
-    card.append(make('div', 'actions', save, print));
+    card.append(make('div', 'actions', save));
     return make('div', '', make('h2', '', both('The message', 'Das Schreiben')), card);
   }
 
