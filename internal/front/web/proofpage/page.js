@@ -6,7 +6,8 @@
   const policy = globalThis.trustedTypes?.createPolicy('siegel', { createScriptURL: (url) => url });
   const blobs = []; // addresses of blobs that a result has handed out
   let file = null; // the bundle
-  let worker = null;
+  let worker = null; // at work
+  let verifier = null; // compiled once, a promise; each check has a worker of its own
 
   // Language. Both are in the page; the other one is hidden.
   const titles = { de: 'Beweis prüfen · Siegel', en: 'Check a proof · Siegel' };
@@ -36,9 +37,10 @@
   function spoken(sentence, lang) {
     const e = document.createElement('span');
     e.lang = lang;
-    for (const part of sentence[lang].split(/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z|\b[0-9a-f]{64}\b)/)) {
+    for (const part of sentence[lang].split(/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z|\b[0-9a-f]{64}\b|SHA-256)/)) {
       if (/^\d{4}-.*Z$/.test(part)) e.append(moment(part, lang));
       else if (/^[0-9a-f]{64}$/.test(part)) e.append(make('code', '', part));
+      else if (part === 'SHA-256') e.append(make('span', 'whole', part));
       else e.append(part);
     }
     return e;
@@ -87,6 +89,10 @@
   function choose(f) {
     forget();
     file = f;
+    if (f && able()) {
+      verifier ??= compile(); // while the visitor looks for the key
+      verifier.catch(() => {}); // run says so
+    }
     $('bundle-name').replaceChildren(...(f ? [f.name + ' ', make('span', 'hint', number(f.size))] : []));
   }
   const most = 1 << 20; // of a key's or certificates' file, in octets
@@ -145,7 +151,7 @@
       $('bundle').focus();
       return;
     }
-    if (!globalThis.DecompressionStream || !globalThis.WebAssembly) {
+    if (!able()) {
       fail(both('This browser is too old for it. Use a newer one, or the program siegel-verify.', 'Dieser Browser ist zu alt dafür. Nehmen Sie einen neueren oder das Programm siegel-verify.'));
       return;
     }
@@ -157,8 +163,7 @@
     forget();
     wrong('bundle', what);
   }
-  // The verifier, compiled once; each check runs in a worker of its own.
-  let verifier = null;
+  const able = () => Boolean(globalThis.DecompressionStream && globalThis.WebAssembly);
   async function compile() {
     const packed = Uint8Array.from(atob($('wasm').textContent.trim()), (c) => c.charCodeAt(0));
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
@@ -232,7 +237,7 @@
   }
 
   const states = {
-    ok: both('in order', 'in Ordnung'), note: both('note', 'Hinweis'), warning: both('warning', 'Warnung'), failed: both('failed', 'gescheitert'),
+    ok: both('passed', 'in Ordnung'), note: both('note', 'Hinweis'), warning: both('warning', 'Warnung'), failed: both('failed', 'gescheitert'),
     unreached: both('not checked', 'nicht geprüft'),
   };
   function step(s) {

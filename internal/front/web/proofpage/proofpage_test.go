@@ -28,7 +28,7 @@ func page(t *testing.T) *proofpage.Page {
 }
 
 // get asks for a path; fields are names and values of the request's header.
-func get(t *testing.T, method, path string, fields ...string) *http.Response {
+func get(t *testing.T, method, path string, fields ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
 	for i := 0; i < len(fields); i += 2 {
@@ -36,16 +36,14 @@ func get(t *testing.T, method, path string, fields ...string) *http.Response {
 	}
 	w := httptest.NewRecorder()
 	page(t).ServeHTTP(w, r)
-	return w.Result()
+	return w
 }
 
-func body(t *testing.T, r *http.Response) []byte {
+// body is what an answer says, unpacked.
+func body(t *testing.T, w *httptest.ResponseRecorder) []byte {
 	t.Helper()
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Header.Get("Content-Encoding") == "gzip" {
+	b := w.Body.Bytes()
+	if w.Header().Get("Content-Encoding") == "gzip" {
 		z, err := gzip.NewReader(bytes.NewReader(b))
 		if err != nil {
 			t.Fatal(err)
@@ -65,31 +63,31 @@ func TestServe(t *testing.T) {
 	if !bytes.HasPrefix(b, []byte("<!doctype html>")) || !bytes.Equal(b, body(t, packed)) || !bytes.Equal(b, body(t, file)) {
 		t.Error("the pages differ")
 	}
-	if packed.Header.Get("Content-Encoding") != "gzip" || plain.Header.Get("Content-Encoding") != "" || packed.Header.Get("Vary") != "Accept-Encoding" {
-		t.Errorf("%v, %v", plain.Header, packed.Header)
+	if packed.Header().Get("Content-Encoding") != "gzip" || plain.Header().Get("Content-Encoding") != "" || packed.Header().Get("Vary") != "Accept-Encoding" {
+		t.Errorf("%v, %v", plain.Header(), packed.Header())
 	}
-	if got := file.Header.Get("Content-Disposition"); got != `attachment; filename="siegel-proof.html"` || plain.Header.Get("Content-Disposition") != "" {
+	if got := file.Header().Get("Content-Disposition"); got != `attachment; filename="siegel-proof.html"` || plain.Header().Get("Content-Disposition") != "" {
 		t.Error(got)
 	}
 	for _, refused := range []string{"gzip;q=0", "gzip;q=0.000", "br", "identity"} {
-		if r := get(t, "GET", "/proof", "Accept-Encoding", refused); r.Header.Get("Content-Encoding") != "" {
+		if r := get(t, "GET", "/proof", "Accept-Encoding", refused); r.Header().Get("Content-Encoding") != "" {
 			t.Errorf("%q gets gzip", refused)
 		}
 	}
-	if packed.Header.Get("ETag") == plain.Header.Get("ETag") {
+	if packed.Header().Get("ETag") == plain.Header().Get("ETag") {
 		t.Error("two forms have one tag")
 	}
-	for _, r := range []*http.Response{plain, packed} {
-		again := get(t, "GET", "/proof", "If-None-Match", r.Header.Get("ETag"), "Accept-Encoding", r.Header.Get("Content-Encoding"))
-		if again.StatusCode != http.StatusNotModified || len(body(t, &http.Response{Body: again.Body})) != 0 {
-			t.Error(again.Status)
+	for _, r := range []*httptest.ResponseRecorder{plain, packed} {
+		again := get(t, "GET", "/proof", "If-None-Match", r.Header().Get("ETag"), "Accept-Encoding", r.Header().Get("Content-Encoding"))
+		if again.Code != http.StatusNotModified || again.Body.Len() != 0 {
+			t.Error(again.Code)
 		}
 	}
-	if r := get(t, "HEAD", "/proof"); r.StatusCode != http.StatusOK || len(body(t, r)) != 0 {
-		t.Error(r.Status)
+	if r := get(t, "HEAD", "/proof"); r.Code != http.StatusOK || r.Body.Len() != 0 {
+		t.Error(r.Code)
 	}
-	if r := get(t, "POST", "/proof"); r.StatusCode != http.StatusMethodNotAllowed {
-		t.Error(r.Status)
+	if r := get(t, "POST", "/proof"); r.Code != http.StatusMethodNotAllowed {
+		t.Error(r.Code)
 	}
 }
 
@@ -98,7 +96,7 @@ func TestServe(t *testing.T) {
 func TestPolicy(t *testing.T) {
 	r := get(t, "GET", "/proof")
 	b := string(body(t, r))
-	policy := r.Header.Get("Content-Security-Policy")
+	policy := r.Header().Get("Content-Security-Policy")
 	meta := regexp.MustCompile(`<meta http-equiv="Content-Security-Policy" content="([^"]*)">`).FindStringSubmatch(b)
 	if meta == nil || policy != meta[1]+"; frame-ancestors 'none'" {
 		t.Fatalf("%q in the header, %q in the file", policy, meta)
