@@ -127,6 +127,17 @@ await give(p, { bundle: files.large, key: files.key, roots: files.roots });
 await check(p);
 await expect(p, 'large', 'verified');
 
+// A long check shows how far it is, and can be stopped; what is too large is not begun.
+p.at('long');
+await give(p, { bundle: files.long });
+await p.click('#check');
+await p.waitForFunction(() => /[0-9] %/.test(document.getElementById('share').textContent));
+await p.click('#stop');
+if (await p.isVisible('#work') || await p.isVisible('#result') || await p.isDisabled('#check')) wrong('stop', 'it goes on');
+await give(p, { bundle: files.tooLarge });
+await check(p);
+if (!(await p.locator('#bundle-wrong').innerText()).includes('So groß')) wrong('too large', await p.locator('#bundle-wrong').innerText());
+
 // The policy holds: nothing can be fetched, no code be made from text. (What it forbids
 // is said on the console; a test's own calls may make code, so a timer tries.)
 p.removeAllListeners('console');

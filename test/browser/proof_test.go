@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	visitor "siegel/cmd/siegel-verify/page"
 	"siegel/internal/front/web/proofpage"
 	"siegel/internal/vault/stamp"
 	"siegel/internal/vault/stamp/authority"
@@ -71,12 +72,19 @@ func TestProofPage(t *testing.T) {
 	stamped := bytes.Clone(good)
 	stamped[bytes.Index(good, []byte("siegel/v1 checkpoint"))] ^= 1
 	large := verifier.Zip(i.Bundle(verifier.Sample{Octets: append(letter(), bytes.Repeat([]byte("0123456789abcdef\r\n"), 1<<20)...)}))
+	// Files of a disk image's size that take no room: one of a gigabyte, one that no bundle can have.
+	hollow := func(name string, size int64) string {
+		path := write(name, nil)
+		must(t, os.Truncate(path, size))
+		return path
+	}
 	in, err := json.Marshal(map[string]any{
 		"good": write("Beweis-7.zip", good), "flipped": write("flipped.zip", flipped), "damaged": write("damaged.zip", stamped), "large": write("large.zip", large),
 		"bare": write("bare.zip", verifier.Zip(i.Bundle(verifier.Sample{Bare: true, NoBefore: true, Own: true}))),
 		"text": write("<b>note&.txt", []byte("this is no bundle\n")),
 		"key":  write("ledger.pub", []byte(i.Key.String()+"\n")), "otherKey": write("other.pub", []byte(other.Key.String()+"\n")),
 		"roots": write("roots.pem", stamp.Encode(i.TSA.Roots())), "message": write("message.eml", letter()),
+		"long": hollow("long.zip", 1<<30), "tooLarge": hollow("large.img", visitor.MaxBundle+1),
 		"dir": dir, "pictures": os.Getenv("SIEGEL_PICTURES"), "root": os.Getuid() == 0,
 	})
 	must(t, err)

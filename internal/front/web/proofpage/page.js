@@ -6,7 +6,7 @@
   const policy = globalThis.trustedTypes?.createPolicy('siegel', { createScriptURL: (url) => url });
   const blobs = []; // addresses of blobs that a result has handed out
   let file = null; // the bundle
-  let worker = null; // at work
+  let job = null; // the check at work
   let verifier = null; // compiled once, a promise; each check has a worker of its own
 
   // Language. Both are in the page; the other one is hidden.
@@ -69,8 +69,8 @@
 
   // What was given. A change of it takes the result away, which no longer fits.
   function forget() {
-    worker?.terminate();
-    worker = null;
+    job?.worker?.terminate();
+    job = null;
     word = null;
     $('work').hidden = true;
     $('check').disabled = false;
@@ -164,43 +164,54 @@
     wrong('bundle', what);
   }
   const able = () => Boolean(globalThis.DecompressionStream && globalThis.WebAssembly);
+  // On a slow line the form is there before the verifier is.
+  const whole = new Promise((done) => {
+    if (document.readyState === 'loading') addEventListener('DOMContentLoaded', done, { once: true });
+    else done();
+  });
   async function compile() {
+    await whole;
     const packed = Uint8Array.from(atob($('wasm').textContent.trim()), (c) => c.charCodeAt(0));
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
     return WebAssembly.compile(await new Response(stream).arrayBuffer());
   }
   async function run() {
-    const broken = both('The check came to no end in this browser. Use the program siegel-verify.', 'Die Prüfung kam in diesem Browser zu keinem Ende. Nehmen Sie das Programm siegel-verify.');
-    const code = URL.createObjectURL(new Blob([$('worker').textContent], { type: 'text/javascript' }));
-    const mine = new Worker(policy ? policy.createScriptURL(code) : code);
-    const given = file;
-    worker = mine;
-    URL.revokeObjectURL(code);
+    const mine = { worker: null, file };
+    job = mine;
     $('check').disabled = true;
     $('progress').removeAttribute('value');
     $('share').textContent = '';
-    setTimeout(() => { if (worker === mine) $('work').hidden = false; }, 300);
-    mine.onerror = (e) => { e.preventDefault(); if (worker === mine) fail(broken); };
-    mine.onmessage = ({ data }) => {
-      if (worker !== mine) return;
+    setTimeout(() => { if (job === mine) $('work').hidden = false; }, 300);
+    try {
+      verifier ??= compile();
+      const compiled = await verifier;
+      if (job === mine) start(mine, compiled);
+    } catch {
+      verifier = null;
+      if (job === mine) fail(broken);
+    }
+  }
+  const broken = both('The check came to no end in this browser. Use the program siegel-verify.', 'Die Prüfung kam in diesem Browser zu keinem Ende. Nehmen Sie das Programm siegel-verify.');
+  function start(mine, compiled) {
+    const code = URL.createObjectURL(new Blob([$('worker').textContent], { type: 'text/javascript' }));
+    const worker = new Worker(policy ? policy.createScriptURL(code) : code);
+    URL.revokeObjectURL(code);
+    mine.worker = worker;
+    worker.onerror = (e) => { e.preventDefault(); if (job === mine) fail(broken); };
+    worker.onmessage = ({ data }) => {
+      if (job !== mine) return;
       if (data.share !== undefined) {
         $('progress').value = data.share;
         $('share').textContent = data.share + ' %';
       } else if (data.answer) {
         forget();
-        answer(data.answer, given);
+        answer(data.answer, mine.file);
       } else {
         fail(broken);
       }
     };
     const octets = (id) => new TextEncoder().encode($(id).value);
-    try {
-      verifier ??= compile();
-      mine.postMessage({ file: given, key: octets('key'), roots: octets('roots'), verifier: await verifier });
-    } catch {
-      verifier = null;
-      if (worker === mine) fail(broken);
-    }
+    worker.postMessage({ file: mine.file, key: octets('key'), roots: octets('roots'), verifier: compiled });
   }
 
   // Showing.
