@@ -28,7 +28,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps deps-test deps-check deps-bench
-deps: ## what demo and build need: compiler, Node, npm packages, SQLite
+deps: ## what demo and build need: compiler, Node, npm packages, SQLite, the proof page
 	@scripts/deps.sh demo
 deps-test: ## what the tests need beyond that: openssl, python3, strace, Postfix, swaks, Chromium, PostgreSQL, an S3 store
 	@scripts/deps.sh test
@@ -40,6 +40,10 @@ deps-bench: ## what the benchmarks need: Dovecot to compare with, PostgreSQL, an
 .PHONY: build-sqlite
 build-sqlite: ## only the static SQLite with encryption, into build/sqlite
 	@scripts/sqlite.sh
+
+.PHONY: build-proofpage
+build-proofpage: ## only the page that checks proofs in a browser, into build/proof.html
+	@scripts/proofpage.sh build/proof.html
 
 .PHONY: build
 build: deps ## siegel and siegel-verify, into build/bin
@@ -71,4 +75,4 @@ bench: build deps-bench ## the benchmarks, into build/bench.txt (BENCH=name for 
 
 .PHONY: clean
 clean: ## remove what was built (not the npm packages)
-	rm -rf build
+	rm -rf build internal/front/web/proofpage/page.html.gz

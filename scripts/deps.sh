@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings what a level of work needs and says each thing it does; what is there already stays as it is.
 #
-#	deps.sh demo    compiler, git, Node; npm packages from the lock file; our SQLite
+#	deps.sh demo    compiler, git, Node; npm packages from the lock file; our SQLite; the proof page
 #	deps.sh test    openssl, python3, strace, swaks, systemd-analyze, 7-Zip; Postfix, PostgreSQL and an S3-compatible store, which the tests run on loopback
 #	deps.sh check   the linters of tools/, built into build/bin
 #	deps.sh bench   Dovecot, to compare with; PostgreSQL, an S3-compatible store; benchstat
@@ -82,6 +82,7 @@ demo() {
 	go_toolchain
 	npm_packages
 	scripts/sqlite.sh
+	scripts/proofpage.sh
 }
 
 test_level() {

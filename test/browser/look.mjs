@@ -65,7 +65,7 @@ for (const s of all ? shapes : [shapes[0], shapes[3]]) {
     await signIn(p, who);
     await judge(p, name('start'));
     const office = who.role === 'reader' ? [] : [['people', '/people'], ['requests', '/requests'], ['settings', '/settings'], ['sources', '/sources']];
-    for (const [n, path] of [...office, ['password', '/password'], ['help', '/help'], ['invitation', '/invitation?email=a@b.example'], ['sessions', '/sessions'], ['trail', '/trail'], ['nothing', '/nothing'], ['search', '/search'], ['found', '/search?q=rich'], ['mistake', '/search?q=colour:red'], ['none', '/search?q=nowhere']]) {
+    for (const [n, path] of [...office, ['password', '/password'], ['help', '/help'], ['invitation', '/invitation?email=a@b.example'], ['plan', '/found'], ['sessions', '/sessions'], ['trail', '/trail'], ['nothing', '/nothing'], ['search', '/search'], ['found', '/search?q=rich'], ['mistake', '/search?q=colour:red'], ['none', '/search?q=nowhere']]) {
       await p.goto(site + path);
       await judge(p, name(n));
     }
@@ -95,6 +95,9 @@ for (const s of all ? shapes : [shapes[0], shapes[3]]) {
         await p.waitForSelector('article');
         await judge(p, name('message with a reason'));
       }
+      await p.goto(p.url() + '/history');
+      await judge(p, name('history'));
+      await p.goBack();
       const frame = p.frameLocator('iframe.rich');
       if (!(await frame.locator('body').innerText()).includes('Rich text')) wrong(name('message'), 'the frame does not show the text');
     }

@@ -14,6 +14,7 @@ import (
 	"siegel/internal/front/web/office"
 	"siegel/internal/front/web/own"
 	"siegel/internal/front/web/page"
+	"siegel/internal/front/web/proofpage"
 	"siegel/internal/front/web/reading"
 	"siegel/internal/identity/visit"
 	"siegel/internal/kit/door"
@@ -99,6 +100,13 @@ func (d *Door) pages(callers front.Callers, deps Deps) (http.Handler, error) {
 	if err := founding.Mount(mux, frame, deps.Founding); err != nil {
 		return nil, err
 	}
+	// The page for checking proofs is large; what leads to it is not (docs/proof.md).
+	check, err := proofpage.New()
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle("GET /proof/check", check)
+	mux.Handle("GET /proof/proof.html", check)
 	mux.Handle("/", frame.Open(frame.Nothing))
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(frame.Open(frame.Foreign))

@@ -342,3 +342,20 @@ func TestForeign(t *testing.T) {
 	}), http.StatusSeeOther)
 	c.wants("whom to tell", func() answer { a := c.get("/.well-known/security.txt"); return a }(), http.StatusOK, "Contact: mailto:security@", "Expires: 20")
 }
+
+// BX-02: the page that checks proofs is for everybody, and is what its policy says.
+func TestProofPage(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.wants("what leads to it", b.get("/proof"), http.StatusOK, "/proof/check#en", "/proof/proof.html")
+	for path, attached := range map[string]bool{"/proof/check": false, "/proof/proof.html": true} {
+		a := b.get(path)
+		csp := a.Header.Get("Content-Security-Policy")
+		if a.StatusCode != http.StatusOK || !strings.Contains(csp, "connect-src 'none'") || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe-inline") {
+			t.Errorf("%s: %d %q", path, a.StatusCode, csp)
+		}
+		if got := strings.HasPrefix(a.Header.Get("Content-Disposition"), "attachment"); got != attached {
+			t.Errorf("%s is a file: %v", path, got)
+		}
+	}
+}
