@@ -18,6 +18,7 @@ import (
 	"siegel/internal/app/place"
 	"siegel/internal/app/verification"
 	"siegel/internal/archive"
+	"siegel/internal/archive/casefile"
 	"siegel/internal/archive/export"
 	"siegel/internal/audit"
 	"siegel/internal/flow"
@@ -80,6 +81,7 @@ type App struct {
 	Ceremony *ceremony.Room
 	Archive  *archive.Archive
 	Index    *index.Index
+	Cases    *casefile.Room
 	Commit   *commit.Room
 	Tally    *tally.Room
 	Flow     *flow.Flow
@@ -214,6 +216,9 @@ func (a *App) buildRooms(ctx context.Context) error {
 	a.Index = index.New(index.Deps{DB: a.DB, Store: a.Store, Trail: a.Trail, Now: a.Now, Dir: a.path(place.DirIndex)})
 	a.closers = append(a.closers, a.Index)
 	a.Tally = tally.New(tally.Deps{DB: a.DB, Ledger: a.Ledger, Tenants: a.counted, Live: a.live, Now: a.Now, Log: a.Log})
+	a.Cases = casefile.New(casefile.Deps{
+		DB: a.DB, Vault: a.Vault, Identity: a.Identity, Trail: a.Trail, Find: a.findAll, Check: checkSearch, Now: a.Now,
+	})
 	a.Verifier = a.verifier()
 	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Count: a.Tally, Now: a.Now, Watch: a.Watch})
 	a.Spool = stream.NewSpool(a.Vault.Codec, a.path(place.DirTemp), inMemory)

@@ -50,9 +50,19 @@ type Session interface {
 	Unlocked() *seal.Session
 }
 
-// holder returns through whom a session searches: the archive where it holds
-// that, else the person.
+// Confined is a session that searches through one holder alone, which it reaches: what
+// of the archive somebody was given.
+type Confined interface {
+	Session
+	Confined() mail.HolderID
+}
+
+// holder returns through whom a session searches: the one to whom it is confined, the
+// archive where it holds that, else the person.
 func holder(s Session) mail.HolderID {
+	if c, ok := s.(Confined); ok {
+		return c.Confined()
+	}
 	if s.Unlocked().Holds(s.Archive()) {
 		return s.Archive()
 	}

@@ -163,7 +163,11 @@ func sentence(n ast.Node) (string, bool) {
 	if !ok || at >= len(call.Args) {
 		return "", false
 	}
-	return constant(call.Args[at])
+	s, ok := constant(call.Args[at])
+	if !ok && name == "Say" && len(call.Args) > 1 { // a page's Say is told the language first
+		s, ok = constant(call.Args[1])
+	}
+	return s, ok
 }
 
 func constant(e ast.Expr) (string, bool) {

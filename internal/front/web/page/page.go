@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -171,10 +172,23 @@ type Handler func(ctx context.Context, c *Call) error
 func (f *Frame) Open(h Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &Call{ResponseWriter: w, R: r, Lang: f.Lang(r), Zone: f.Zone(r)}
+		defer f.caught(c)
 		if err := h(r.Context(), c); err != nil {
 			f.fail(c, err)
 		}
 	})
+}
+
+// caught turns a panic into the page of an error: it is a bug of ours, and the log has where.
+func (f *Frame) caught(c *Call) {
+	switch p := recover(); p {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(p)
+	default:
+		f.log.Error("a page panicked", "page", c.R.Pattern, "panic", p, "stack", string(debug.Stack()))
+		f.fail(c, fmt.Errorf("panic: %v", p))
+	}
 }
 
 // Signed serves who has signed in, and sends others to sign in first.
