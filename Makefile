@@ -16,7 +16,7 @@ BENCH ?= .
 # Rooms with tables, and whole servers: their tests run on SQLite and files, and once more on PostgreSQL and S3,
 # where the crash test kills less often (KILLS=all for as often).
 ON_DATABASE = ./internal/vault/ledger/... ./internal/vault/seal ./internal/audit ./internal/flow/commit ./internal/flow/ingest ./internal/flow/tally ./internal/archive/... ./internal/index/saved ./internal/index \
-	./internal/identity/... ./internal/app ./internal/front/web ./test/crash ./test/transfer
+	./internal/identity/... ./internal/app ./internal/front/web ./test/crash ./test/transfer ./test/browser
 export FUZZTIME ?= 60s
 export FUZZTOTAL ?= 3600
 
@@ -60,6 +60,10 @@ demo: build ## build, then run a Siegel filled with examples (DEMO=--once ends b
 test: deps deps-test ## all tests, under 20 minutes on two cores (PKG=./internal/flow/... for some)
 	@. scripts/env.sh && go test -timeout 15m $(PKG)
 	@. scripts/env.sh && SIEGEL_TEST_DATABASE=postgres go test -timeout 15m $(if $(KILLS),,-short) $(if $(filter ./...,$(PKG)),$(ON_DATABASE),$(PKG))
+
+.PHONY: pictures
+pictures: deps deps-test ## the pictures of README and docs, as the browser's test sees the pages
+	@. scripts/env.sh && mkdir -p docs/pictures && SIEGEL_TOUR=$(CURDIR)/docs/pictures go test -count=1 -run TestJourney ./test/browser
 
 .PHONY: check
 check: deps deps-check ## formatting, linters, house rules, races in the pure packages, known vulnerabilities

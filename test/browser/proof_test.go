@@ -50,6 +50,9 @@ JVBERi0xLjQK
 // of anybody, and axe-core finds nothing in either language, light and dark, on a wide
 // screen and on a phone.
 func TestProofPage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the same pages on every database: once is enough")
+	}
 	if _, err := os.Stat("/usr/bin/chromium"); err != nil {
 		t.Skip("this machine has no Chromium: make deps-test installs it")
 	}
