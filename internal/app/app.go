@@ -26,6 +26,7 @@ import (
 	"siegel/internal/flow/unwrap"
 	"siegel/internal/identity"
 	"siegel/internal/identity/brake"
+	"siegel/internal/identity/replay"
 	"siegel/internal/identity/ticket"
 	"siegel/internal/identity/visit"
 	"siegel/internal/index"
@@ -75,6 +76,7 @@ type App struct {
 	Trail    *audit.Trail
 	Identity *identity.Identity
 	Visits   *visit.Room
+	Replays  *replay.Shelf
 	Archive  *archive.Archive
 	Index    *index.Index
 	Commit   *commit.Room
@@ -195,6 +197,7 @@ func (a *App) buildRooms(ctx context.Context) error {
 		Tickets: ticket.New(ticket.Deps{DB: a.DB, Keys: a.Master, Now: a.Now}), Brake: brake.New(brake.Deps{DB: a.DB, MAC: a.Master, Now: a.Now}),
 	})
 	a.closers = append(a.closers, a.Visits)
+	a.Replays = replay.New(replay.Deps{DB: a.DB, MAC: a.Master, Now: a.Now})
 	if err := a.openEvidence(ctx); err != nil {
 		return err
 	}

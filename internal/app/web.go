@@ -3,8 +3,11 @@ package app
 import (
 	"context"
 	"net"
+	"net/http"
 	"slices"
 
+	"siegel/internal/front"
+	"siegel/internal/front/api"
 	"siegel/internal/front/web"
 	"siegel/internal/front/web/office"
 	"siegel/internal/front/web/reading"
@@ -22,8 +25,22 @@ func (a *App) openWeb() (*web.Door, error) {
 		Visits: a.Visits, Log: a.Log,
 		Reading: reading.Deps{Archive: a.Archive, Index: a.Index, State: a.rows, Prove: a.Proof},
 		Office:  office.Deps{Identity: a.Identity},
+		API:     a.api,
 	})
 	return d, fault.Because(fault.Invalid, "the door for browsers cannot be opened", err)
+}
+
+// api makes the door for programs, which is behind the one for browsers.
+func (a *App) api(c front.Callers) (http.Handler, error) {
+	return api.New(api.Deps{
+		Callers: c, Identity: a.Identity, Archive: a.Archive, Index: a.Index, Tally: a.Tally, Replays: a.Replays, Prove: a.Proof, Log: a.Log,
+		State: func(ctx context.Context) (list []api.Row) {
+			for _, r := range a.rows(ctx) {
+				list = append(list, api.Row{Name: r.Name, State: r.State, What: api.Sentence(r.What), Remedy: api.Sentence(r.Remedy)})
+			}
+			return list
+		},
+	})
 }
 
 // shown are the doctor's rows for people of a tenant: what is the same for all tenants.

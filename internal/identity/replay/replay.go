@@ -99,7 +99,7 @@ func (s *Shelf) name(t db.Tenant, a Ask) []byte { return s.mac(t, "key", a, []by
 // where the person has too many keys.
 func (s *Shelf) Begin(ctx context.Context, t db.Tenant, a Ask) (answer *Answer, err error) {
 	now := s.Now()
-	name, print := s.name(t, a), s.mac(t, "request", a, a.Request)
+	name, fingerprint := s.name(t, a), s.mac(t, "request", a, a.Request)
 	err = t.Update(ctx, func(tx *db.Tx) error {
 		answer = nil
 		if _, err := tx.Exec(ctx, `DELETE FROM identity_replay WHERE tenant = $1 AND person = $2 AND began <= $3`, a.Person.Bytes(), mail.Micros(now.Add(-For))); err != nil {
@@ -112,10 +112,10 @@ func (s *Shelf) Begin(ctx context.Context, t db.Tenant, a Ask) (answer *Answer, 
 			a.Person.Bytes(), name).Scan(&was, &state, &began, &one.Status, &one.Location, &one.Body)
 		switch {
 		case errors.Is(err, db.ErrNoRows):
-			return s.begin(ctx, tx, a, name, print)
+			return s.begin(ctx, tx, a, name, fingerprint)
 		case err != nil:
 			return err
-		case !bytes.Equal(was, print):
+		case !bytes.Equal(was, fingerprint):
 			return fault.Because(fault.Invalid, "this idempotency key was used for another request; use a new one", ErrOther)
 		case state == answered:
 			answer = one
@@ -137,7 +137,7 @@ func refused(state int64, ago time.Duration) error {
 	return fault.Because(fault.Conflict, "the same request broke off, and nobody knows whether it was carried out: look, and use a new idempotency key", ErrUnknown)
 }
 
-func (s *Shelf) begin(ctx context.Context, tx *db.Tx, a Ask, name, print []byte) error {
+func (s *Shelf) begin(ctx context.Context, tx *db.Tx, a Ask, name, fingerprint []byte) error {
 	var keys int64
 	if err := tx.QueryRow(ctx, `SELECT count(*) FROM identity_replay WHERE tenant = $1 AND person = $2`, a.Person.Bytes()).Scan(&keys); err != nil {
 		return err
@@ -146,7 +146,7 @@ func (s *Shelf) begin(ctx context.Context, tx *db.Tx, a Ask, name, print []byte)
 		return fault.Newf(fault.Exhausted, "%d idempotency keys a day are enough; please go on without one, or tomorrow", MostKeys)
 	}
 	_, err := tx.Exec(ctx, `INSERT INTO identity_replay (tenant, person, name, fingerprint, state, began, status, location, answer) VALUES ($1, $2, $3, $4, 0, $5, 0, '', $6)`,
-		a.Person.Bytes(), name, print, mail.Micros(s.Now()), []byte{})
+		a.Person.Bytes(), name, fingerprint, mail.Micros(s.Now()), []byte{})
 	return err
 }
 

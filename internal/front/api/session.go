@@ -1,0 +1,132 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"siegel/internal/front"
+	"siegel/internal/front/api/problem"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+)
+
+// signIn is what somebody signs in with.
+type signIn struct {
+	Body struct {
+		Email    string `json:"email" minLength:"1" maxLength:"998" example:"anna@a.example" doc:"The address by which the person signs in."`
+		Password string `json:"password" minLength:"1" maxLength:"1024" example:"Correct-horse-7" doc:"Her password."`
+		Tenant   string `json:"tenant,omitempty" maxLength:"100" example:"example" doc:"The name of the tenant; needed where the address belongs to several."`
+	}
+}
+
+// signedIn is a session that has begun.
+type signedIn struct {
+	Location string `header:"Location" maxLength:"100" doc:"Where the session is listed."`
+	Body     begun
+}
+
+type begun struct {
+	Expires time.Time `json:"expires" doc:"When the session ends whatever happens. It ends sooner where nobody uses it for as long as the tenant has chosen."`
+}
+
+// session is a session as its person sees it.
+type session struct {
+	ID       string    `json:"id" minLength:"32" maxLength:"32" example:"8e03978e40d543ddbc936e2d5c4f8e5d" doc:"By this it is ended."`
+	Device   string    `json:"device" maxLength:"1000" example:"curl/8.5.0" doc:"What the browser or program calls itself."`
+	Address  string    `json:"address" maxLength:"45" example:"192.0.2.1" doc:"The network address that it came from last; empty for the server's own machine."`
+	Created  time.Time `json:"created" doc:"When the person signed in."`
+	LastUsed time.Time `json:"last_used" doc:"When it was used last, to the minute."`
+	Expires  time.Time `json:"expires" doc:"When it ends whatever happens."`
+	Current  bool      `json:"current" doc:"It is the session that asks."`
+}
+
+type sessionList struct {
+	Body struct {
+		Items []session `json:"items" maxItems:"10000" doc:"Your sessions, the one used last first."`
+	}
+}
+
+// Named is a thing that the path names.
+type Named struct {
+	ID string `path:"id" maxLength:"100" example:"8e03978e40d543ddbc936e2d5c4f8e5d" doc:"Its id: 32 hexadecimal digits."`
+}
+
+// id returns the id that a path has, or the sentence of what is not there.
+func (n Named) id(none error) (mail.ID, error) {
+	id, err := mail.ParseID(n.ID)
+	if err != nil {
+		return id, none
+	}
+	return id, nil
+}
+
+// none and nothing are what operations without input or output have.
+type (
+	none    struct{}
+	nothing struct{}
+)
+
+func (r *room) sessions() {
+	register(r, huma.Operation{
+		OperationID: "sign-in", Method: http.MethodPost, Path: "/sessions", Tags: []string{"sessions"}, DefaultStatus: http.StatusCreated,
+		Summary:     tell("Sign in"),
+		Description: tell("Gives a cookie to come back with. A wrong password and an address that nobody has get the same answer in the same time. Five failures lock an account for 15 minutes, the same whether there is such an account."),
+	}, kind{open: true, errors: []int{http.StatusUnauthorized, http.StatusTooManyRequests}}, r.signIn)
+	register(r, huma.Operation{
+		OperationID: "list-sessions", Method: http.MethodGet, Path: "/sessions", Tags: []string{"sessions"},
+		Summary: tell("List your sessions"),
+	}, kind{}, r.listSessions)
+	register(r, huma.Operation{
+		OperationID: "sign-out", Method: http.MethodDelete, Path: "/sessions/current", Tags: []string{"sessions"}, DefaultStatus: http.StatusNoContent,
+		Summary: tell("Sign out"),
+	}, kind{}, r.signOut)
+	register(r, huma.Operation{
+		OperationID: "end-session", Method: http.MethodDelete, Path: "/sessions/{id}", Tags: []string{"sessions"}, DefaultStatus: http.StatusNoContent,
+		Summary: tell("End one of your sessions"), Description: tell("It ends wherever it is used, and no other does."),
+	}, kind{}, r.endSession)
+}
+
+func (r *room) signIn(ctx context.Context, c *call, in *signIn) (*signedIn, error) {
+	ends, err := r.Callers.Enter(ctx, c.w, c.r, front.Login{Tenant: in.Body.Tenant, Email: mail.NewAddress(in.Body.Email), Password: []byte(in.Body.Password)})
+	if fault.Of(err) == fault.Denied {
+		return nil, &problem.Error{Name: "wrong-password", Public: err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &signedIn{Location: root + "/sessions", Body: begun{Expires: ends}}, nil
+}
+
+func (r *room) listSessions(ctx context.Context, c *call, _ *none) (*sessionList, error) {
+	list, err := r.Callers.Visits.List(ctx, c.Visit)
+	if err != nil {
+		return nil, err
+	}
+	out := new(sessionList)
+	out.Body.Items = []session{}
+	for _, t := range list {
+		peer := t.Peer
+		if peer == "invalid IP" {
+			peer = ""
+		}
+		out.Body.Items = append(out.Body.Items, session{
+			ID: t.ID.String(), Device: t.Device, Address: peer, Created: t.Made, LastUsed: t.Used, Expires: t.Ends, Current: t.ID == c.Ticket.ID,
+		})
+	}
+	return out, nil
+}
+
+func (r *room) signOut(ctx context.Context, c *call, _ *none) (*nothing, error) {
+	return nil, r.Callers.SignOut(ctx, c.w, c.Visit)
+}
+
+func (r *room) endSession(ctx context.Context, c *call, in *Named) (*nothing, error) {
+	id, err := in.id(fault.New(fault.NotFound, "there is no such session; it may have ended meanwhile"))
+	if err != nil {
+		return nil, err
+	}
+	return nil, r.Callers.Visits.End(ctx, c.Visit, id)
+}
