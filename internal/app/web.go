@@ -8,6 +8,8 @@ import (
 
 	"siegel/internal/front"
 	"siegel/internal/front/api"
+	programs "siegel/internal/front/api/office"
+	records "siegel/internal/front/api/reading"
 	"siegel/internal/front/web"
 	"siegel/internal/front/web/office"
 	"siegel/internal/front/web/reading"
@@ -33,12 +35,15 @@ func (a *App) openWeb() (*web.Door, error) {
 // api makes the door for programs, which is behind the one for browsers.
 func (a *App) api(c front.Callers) (http.Handler, error) {
 	return api.New(api.Deps{
-		Callers: c, Identity: a.Identity, Archive: a.Archive, Index: a.Index, Tally: a.Tally, Replays: a.Replays, Prove: a.Proof, Log: a.Log,
-		State: func(ctx context.Context) (list []api.Row) {
-			for _, r := range a.rows(ctx) {
-				list = append(list, api.Row{Name: r.Name, State: r.State, What: api.Sentence(r.What), Remedy: api.Sentence(r.Remedy)})
-			}
-			return list
+		Callers: c, Replays: a.Replays, Log: a.Log, Office: programs.Deps{Identity: a.Identity, Tally: a.Tally},
+		Reading: records.Deps{
+			Archive: a.Archive, Index: a.Index, Prove: a.Proof,
+			State: func(ctx context.Context) (list []records.Row) {
+				for _, r := range a.rows(ctx) {
+					list = append(list, records.Row{Name: r.Name, State: r.State, What: records.Sentence(r.What), Remedy: records.Sentence(r.Remedy)})
+				}
+				return list
+			},
 		},
 	})
 }

@@ -77,7 +77,9 @@ func Start(t *testing.T, server string, requests bool) *Proxy {
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() {
 		stop()
-		_ = <-ended // it was killed
+		if err := <-ended; err == nil {
+			t.Error("Prism ended by itself")
+		}
 	})
 	select {
 	case <-said.ready:

@@ -25,7 +25,7 @@ import (
 func says() map[string]int {
 	return map[string]int{
 		"fault.New": 1, "fault.Newf": 1, "fault.Because": 1, "damaged": 0,
-		"say": 0, "Print": 0, "tell": 0, "Say": 0, "bar": 0,
+		"say": 0, "Print": 0, "tell": 0, "Tell": 0, "Say": 0, "bar": 0,
 	}
 }
 

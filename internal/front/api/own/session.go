@@ -1,4 +1,4 @@
-package api
+package own
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"siegel/internal/front"
+	"siegel/internal/front/api/operation"
 	"siegel/internal/front/api/problem"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
@@ -49,59 +50,39 @@ type sessionList struct {
 	}
 }
 
-// Named is a thing that the path names.
-type Named struct {
-	ID string `path:"id" maxLength:"100" example:"8e03978e40d543ddbc936e2d5c4f8e5d" doc:"Its id: 32 hexadecimal digits."`
-}
-
-// id returns the id that a path has, or the sentence of what is not there.
-func (n Named) id(none error) (mail.ID, error) {
-	id, err := mail.ParseID(n.ID)
-	if err != nil {
-		return id, none
-	}
-	return id, nil
-}
-
-// none and nothing are what operations without input or output have.
-type (
-	none    struct{}
-	nothing struct{}
-)
-
 func (r *room) sessions() {
-	register(r, huma.Operation{
+	operation.Register(r.Door, huma.Operation{
 		OperationID: "sign-in", Method: http.MethodPost, Path: "/sessions", Tags: []string{"sessions"}, DefaultStatus: http.StatusCreated,
-		Summary:     tell("Sign in"),
-		Description: tell("Gives a cookie to come back with. A wrong password and an address that nobody has get the same answer in the same time. Five failures lock an account for 15 minutes, the same whether there is such an account."),
-	}, kind{open: true, errors: []int{http.StatusUnauthorized, http.StatusTooManyRequests}}, r.signIn)
-	register(r, huma.Operation{
+		Summary:     operation.Tell("Sign in"),
+		Description: operation.Tell("Gives a cookie to come back with. A wrong password and an address that nobody has get the same answer in the same time. Five failures lock an account for 15 minutes, the same whether there is such an account."),
+	}, operation.Kind{Open: true, Errors: []int{http.StatusUnauthorized, http.StatusTooManyRequests}}, r.signIn)
+	operation.Register(r.Door, huma.Operation{
 		OperationID: "list-sessions", Method: http.MethodGet, Path: "/sessions", Tags: []string{"sessions"},
-		Summary: tell("List your sessions"),
-	}, kind{}, r.listSessions)
-	register(r, huma.Operation{
+		Summary: operation.Tell("List your sessions"),
+	}, operation.Kind{}, r.listSessions)
+	operation.Register(r.Door, huma.Operation{
 		OperationID: "sign-out", Method: http.MethodDelete, Path: "/sessions/current", Tags: []string{"sessions"}, DefaultStatus: http.StatusNoContent,
-		Summary: tell("Sign out"),
-	}, kind{}, r.signOut)
-	register(r, huma.Operation{
+		Summary: operation.Tell("Sign out"),
+	}, operation.Kind{}, r.signOut)
+	operation.Register(r.Door, huma.Operation{
 		OperationID: "end-session", Method: http.MethodDelete, Path: "/sessions/{id}", Tags: []string{"sessions"}, DefaultStatus: http.StatusNoContent,
-		Summary: tell("End one of your sessions"), Description: tell("It ends wherever it is used, and no other does."),
-	}, kind{}, r.endSession)
+		Summary: operation.Tell("End one of your sessions"), Description: operation.Tell("It ends wherever it is used, and no other does."),
+	}, operation.Kind{}, r.endSession)
 }
 
-func (r *room) signIn(ctx context.Context, c *call, in *signIn) (*signedIn, error) {
-	ends, err := r.Callers.Enter(ctx, c.w, c.r, front.Login{Tenant: in.Body.Tenant, Email: mail.NewAddress(in.Body.Email), Password: []byte(in.Body.Password)})
+func (r *room) signIn(ctx context.Context, c *operation.Call, in *signIn) (*signedIn, error) {
+	ends, err := r.Enter(ctx, c.W, c.R, front.Login{Tenant: in.Body.Tenant, Email: mail.NewAddress(in.Body.Email), Password: []byte(in.Body.Password)})
 	if fault.Of(err) == fault.Denied {
 		return nil, &problem.Error{Name: "wrong-password", Public: err}
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &signedIn{Location: root + "/sessions", Body: begun{Expires: ends}}, nil
+	return &signedIn{Location: operation.Root + "/sessions", Body: begun{Expires: ends}}, nil
 }
 
-func (r *room) listSessions(ctx context.Context, c *call, _ *none) (*sessionList, error) {
-	list, err := r.Callers.Visits.List(ctx, c.Visit)
+func (r *room) listSessions(ctx context.Context, c *operation.Call, _ *operation.None) (*sessionList, error) {
+	list, err := r.Visits.List(ctx, c.Visit)
 	if err != nil {
 		return nil, err
 	}
@@ -119,14 +100,14 @@ func (r *room) listSessions(ctx context.Context, c *call, _ *none) (*sessionList
 	return out, nil
 }
 
-func (r *room) signOut(ctx context.Context, c *call, _ *none) (*nothing, error) {
-	return nil, r.Callers.SignOut(ctx, c.w, c.Visit)
+func (r *room) signOut(ctx context.Context, c *operation.Call, _ *operation.None) (*operation.Nothing, error) {
+	return nil, r.SignOut(ctx, c.W, c.Visit)
 }
 
-func (r *room) endSession(ctx context.Context, c *call, in *Named) (*nothing, error) {
-	id, err := in.id(fault.New(fault.NotFound, "there is no such session; it may have ended meanwhile"))
+func (r *room) endSession(ctx context.Context, c *operation.Call, in *operation.Named) (*operation.Nothing, error) {
+	id, err := in.Thing(fault.New(fault.NotFound, "there is no such session; it may have ended meanwhile"))
 	if err != nil {
 		return nil, err
 	}
-	return nil, r.Callers.Visits.End(ctx, c.Visit, id)
+	return nil, r.Visits.End(ctx, c.Visit, id)
 }

@@ -1,4 +1,4 @@
-package api
+package office
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"siegel/internal/audit"
+	"siegel/internal/front/api/operation"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
@@ -48,17 +49,17 @@ type eventsOut struct {
 }
 
 func (r *room) events() {
-	register(r, huma.Operation{
-		OperationID: "list-events", Method: http.MethodGet, Path: "/events", Tags: []string{"events"}, Summary: tell("List who did what"),
-		Description: tell("For administrators, keepers and auditors. Reasons and searches are only for who holds the archive."),
-	}, kind{}, r.listEvents)
+	operation.Register(r.Door, huma.Operation{
+		OperationID: "list-events", Method: http.MethodGet, Path: "/events", Tags: []string{"events"}, Summary: operation.Tell("List who did what"),
+		Description: operation.Tell("For administrators, keepers and auditors. Reasons and searches are only for who holds the archive."),
+	}, operation.Kind{}, r.listEvents)
 }
 
-func (r *room) listEvents(ctx context.Context, c *call, in *eventsIn) (*eventsOut, error) {
+func (r *room) listEvents(ctx context.Context, c *operation.Call, in *eventsIn) (*eventsOut, error) {
 	if !in.Until.IsZero() && !in.Until.After(in.Since) {
 		return nil, fault.New(fault.Invalid, "until is before since: exchange them")
 	}
-	list := c.list("events", in.What, in.Person, in.Since.UTC().String(), in.Until.UTC().String())
+	list := c.List("events", in.What, in.Person, in.Since.UTC().String(), in.Until.UTC().String())
 	before := int64(math.MaxInt64)
 	if in.Cursor != "" {
 		place, err := list.Place(in.Cursor)

@@ -1,4 +1,4 @@
-package api
+package own
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"siegel/internal/front/api/operation"
 	"siegel/internal/mail"
 )
 
@@ -38,25 +39,25 @@ type accept struct {
 }
 
 func (r *room) me() {
-	register(r, huma.Operation{
+	operation.Register(r.Door, huma.Operation{
 		OperationID: "get-me", Method: http.MethodGet, Path: "/me", Tags: []string{"sessions"},
-		Summary: tell("Say who has signed in"),
-	}, kind{tagged: true}, func(_ context.Context, c *call, _ *none) (*me, error) {
+		Summary: operation.Tell("Say who has signed in"),
+	}, operation.Kind{Tagged: true}, func(_ context.Context, c *operation.Call, _ *operation.None) (*me, error) {
 		out := new(me)
 		p := c.Account()
 		out.Body.ID, out.Body.Email, out.Body.Role, out.Body.Tenant = p.ID.String(), p.Email.String(), string(p.Role), c.TenantName()
 		return out, nil
 	})
-	register(r, huma.Operation{
+	operation.Register(r.Door, huma.Operation{
 		OperationID: "change-password", Method: http.MethodPut, Path: "/me/password", Tags: []string{"sessions"}, DefaultStatus: http.StatusNoContent,
-		Summary: tell("Change your password"), Description: tell("All your other sessions end. Sealed mail stays as it is."),
-	}, kind{}, func(ctx context.Context, c *call, in *password) (*nothing, error) {
-		return nil, r.Callers.Visits.ChangePassword(ctx, r.Callers.Visitor(c.r), c.Visit, []byte(in.Body.Current), []byte(in.Body.New))
+		Summary: operation.Tell("Change your password"), Description: operation.Tell("All your other sessions end. Sealed mail stays as it is."),
+	}, operation.Kind{}, func(ctx context.Context, c *operation.Call, in *password) (*operation.Nothing, error) {
+		return nil, r.Visits.ChangePassword(ctx, r.Visitor(c.R), c.Visit, []byte(in.Body.Current), []byte(in.Body.New))
 	})
-	register(r, huma.Operation{
+	operation.Register(r.Door, huma.Operation{
 		OperationID: "accept-invitation", Method: http.MethodPost, Path: "/invitations/accept", Tags: []string{"people"}, DefaultStatus: http.StatusNoContent,
-		Summary: tell("Accept an invitation"), Description: tell("The code opens nothing any more afterwards. Sign in with the password then."),
-	}, kind{open: true, errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}}, func(ctx context.Context, _ *call, in *accept) (*nothing, error) {
+		Summary: operation.Tell("Accept an invitation"), Description: operation.Tell("The code opens nothing any more afterwards. Sign in with the password then."),
+	}, operation.Kind{Open: true, Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}}, func(ctx context.Context, _ *operation.Call, in *accept) (*operation.Nothing, error) {
 		b := in.Body
 		return nil, r.Identity.Accept(ctx, b.Tenant, mail.NewAddress(b.Email), b.Code, []byte(b.Password))
 	})

@@ -1,4 +1,4 @@
-package api
+package reading
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"siegel/internal/archive"
+	"siegel/internal/front/api/operation"
 	"siegel/internal/front/api/problem"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
@@ -54,7 +55,7 @@ type messageOut struct {
 
 // reasoned names a message and why it is opened.
 type reasoned struct {
-	Named
+	operation.Named
 
 	Body struct {
 		Reason string `json:"reason" minLength:"1" maxLength:"1000" example:"case 17" doc:"Why it is opened. It is kept in the audit trail, sealed to who holds the archive."`
@@ -74,41 +75,47 @@ func noMessage() error { return fault.New(fault.NotFound, "there is no such mess
 func (r *room) messages() {
 	tags := []string{"messages"}
 	r.searching(tags)
-	register(r, huma.Operation{
-		OperationID: "get-message", Method: http.MethodGet, Path: "/messages/{id}", Tags: tags, Summary: tell("Read a message of your own"),
-		Description: tell("The audit trail has that it was opened before you get anything. Another's takes a reason: open it by POST."),
-	}, kind{tagged: true}, func(ctx context.Context, c *call, in *Named) (*messageOut, error) { return r.open(ctx, c, *in, "") })
-	register(r, huma.Operation{
-		OperationID: "open-message", Method: http.MethodPost, Path: "/messages/{id}/open", Tags: tags, Summary: tell("Read a message, with a reason"),
-		Description: tell("For who holds the archive. The audit trail has it, with the reason, before you get anything."),
-	}, kind{}, func(ctx context.Context, c *call, in *reasoned) (*messageOut, error) {
+	operation.Register(r.Door, huma.Operation{
+		OperationID: "get-message", Method: http.MethodGet, Path: "/messages/{id}", Tags: tags, Summary: operation.Tell("Read a message of your own"),
+		Description: operation.Tell("The audit trail has that it was opened before you get anything. Another's takes a reason: open it by POST."),
+	}, operation.Kind{Tagged: true}, func(ctx context.Context, c *operation.Call, in *operation.Named) (*messageOut, error) {
+		return r.open(ctx, c, *in, "")
+	})
+	operation.Register(r.Door, huma.Operation{
+		OperationID: "open-message", Method: http.MethodPost, Path: "/messages/{id}/open", Tags: tags, Summary: operation.Tell("Read a message, with a reason"),
+		Description: operation.Tell("For who holds the archive. The audit trail has it, with the reason, before you get anything."),
+	}, operation.Kind{}, func(ctx context.Context, c *operation.Call, in *reasoned) (*messageOut, error) {
 		return r.open(ctx, c, in.Named, in.Body.Reason)
 	})
-	register(r, huma.Operation{
-		OperationID: "get-raw-message", Method: http.MethodGet, Path: "/messages/{id}/raw", Tags: tags, Summary: tell("Get the octets of a message of your own"),
-		Description: tell("Exactly as received."),
-	}, kind{}, func(ctx context.Context, c *call, in *Named) (*rawOut, error) { return r.raw(ctx, c, *in, "") })
-	register(r, huma.Operation{
-		OperationID: "open-raw-message", Method: http.MethodPost, Path: "/messages/{id}/raw", Tags: tags, Summary: tell("Get the octets of a message, with a reason"),
-		Description: tell("For who holds the archive. Exactly as received."),
-	}, kind{}, func(ctx context.Context, c *call, in *reasoned) (*rawOut, error) {
+	operation.Register(r.Door, huma.Operation{
+		OperationID: "get-raw-message", Method: http.MethodGet, Path: "/messages/{id}/raw", Tags: tags, Summary: operation.Tell("Get the octets of a message of your own"),
+		Description: operation.Tell("Exactly as received."),
+	}, operation.Kind{}, func(ctx context.Context, c *operation.Call, in *operation.Named) (*rawOut, error) {
+		return r.raw(ctx, c, *in, "")
+	})
+	operation.Register(r.Door, huma.Operation{
+		OperationID: "open-raw-message", Method: http.MethodPost, Path: "/messages/{id}/raw", Tags: tags, Summary: operation.Tell("Get the octets of a message, with a reason"),
+		Description: operation.Tell("For who holds the archive. Exactly as received."),
+	}, operation.Kind{}, func(ctx context.Context, c *operation.Call, in *reasoned) (*rawOut, error) {
 		return r.raw(ctx, c, in.Named, in.Body.Reason)
 	})
-	register(r, huma.Operation{
-		OperationID: "get-proof", Method: http.MethodGet, Path: "/messages/{id}/proof", Tags: tags, Summary: tell("Get the proof of a message of your own"),
-		Description: tell("A bundle (ZIP) that siegel-verify checks without this server. 503 where no timestamp covers the message yet."),
-	}, kind{}, func(ctx context.Context, c *call, in *Named) (*proofOut, error) { return r.proof(ctx, c, *in, "") })
-	register(r, huma.Operation{
-		OperationID: "open-proof", Method: http.MethodPost, Path: "/messages/{id}/proof", Tags: tags, Summary: tell("Get the proof of a message, with a reason"),
-		Description: tell("For who holds the archive. A bundle (ZIP) that siegel-verify checks without this server. 503 where no timestamp covers the message yet."),
-	}, kind{}, func(ctx context.Context, c *call, in *reasoned) (*proofOut, error) {
+	operation.Register(r.Door, huma.Operation{
+		OperationID: "get-proof", Method: http.MethodGet, Path: "/messages/{id}/proof", Tags: tags, Summary: operation.Tell("Get the proof of a message of your own"),
+		Description: operation.Tell("A bundle (ZIP) that siegel-verify checks without this server. 503 where no timestamp covers the message yet."),
+	}, operation.Kind{}, func(ctx context.Context, c *operation.Call, in *operation.Named) (*proofOut, error) {
+		return r.proof(ctx, c, *in, "")
+	})
+	operation.Register(r.Door, huma.Operation{
+		OperationID: "open-proof", Method: http.MethodPost, Path: "/messages/{id}/proof", Tags: tags, Summary: operation.Tell("Get the proof of a message, with a reason"),
+		Description: operation.Tell("For who holds the archive. A bundle (ZIP) that siegel-verify checks without this server. 503 where no timestamp covers the message yet."),
+	}, operation.Kind{}, func(ctx context.Context, c *operation.Call, in *reasoned) (*proofOut, error) {
 		return r.proof(ctx, c, in.Named, in.Body.Reason)
 	})
 }
 
 // shows opens a message for a call.
-func (r *room) shows(ctx context.Context, c *call, n Named, reason string) (*archive.Message, error) {
-	id, err := n.id(noMessage())
+func (r *room) shows(ctx context.Context, c *operation.Call, n operation.Named, reason string) (*archive.Message, error) {
+	id, err := n.Thing(noMessage())
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +135,7 @@ func needsReason(err error) error {
 // limits of what is shown of a message; the same as on its page.
 func limits() mime.Limits { return mime.Limits{Header: 64 << 10, Parts: 1000, Text: 1 << 20} }
 
-func (r *room) open(ctx context.Context, c *call, n Named, reason string) (*messageOut, error) {
+func (r *room) open(ctx context.Context, c *operation.Call, n operation.Named, reason string) (*messageOut, error) {
 	m, err := r.shows(ctx, c, n, reason)
 	if err != nil {
 		return nil, err
@@ -144,7 +151,7 @@ func (r *room) open(ctx context.Context, c *call, n Named, reason string) (*mess
 		Fields: []headerField{}, Attachments: []attachment{},
 	}}
 	if sent, ok := p.Date(); ok {
-		out.Body.Sent = ptr(sent.UTC())
+		out.Body.Sent = operation.Ptr(sent.UTC())
 	}
 	for _, f := range p.Fields {
 		out.Body.Fields = append(out.Body.Fields, headerField{f.Name, f.Value})
@@ -160,7 +167,7 @@ func (r *room) open(ctx context.Context, c *call, n Named, reason string) (*mess
 }
 
 // raw sends a message as it was received.
-func (r *room) raw(ctx context.Context, c *call, n Named, reason string) (*rawOut, error) {
+func (r *room) raw(ctx context.Context, c *operation.Call, n operation.Named, reason string) (*rawOut, error) {
 	m, err := r.shows(ctx, c, n, reason)
 	if err != nil {
 		return nil, err
@@ -173,16 +180,9 @@ func (r *room) raw(ctx context.Context, c *call, n Named, reason string) (*rawOu
 		h.Set("Content-Disposition", `attachment; filename="`+m.ID.String()+`.eml"`)
 		h.Set("Content-Length", strconv.FormatInt(m.Size, 10))
 		if _, err := io.Copy(w, m); err != nil {
-			r.broke("a message broke off", err)
+			r.Broke("a message broke off", err)
 		}
 	}}, nil
-}
-
-// broke ends an answer that has begun and cannot be ended well: the client must not take
-// what it has for the whole.
-func (r *room) broke(what string, err error) {
-	r.Log.Error(what, "error", err)
-	panic(http.ErrAbortHandler)
 }
 
 // late writes a bundle whose head is sent with its first octet, so that what goes wrong
@@ -204,15 +204,15 @@ func (l *late) Write(b []byte) (int, error) {
 }
 
 // proof sends the bundle that proves a message to strangers (EV-04).
-func (r *room) proof(ctx context.Context, c *call, n Named, reason string) (*proofOut, error) {
-	id, err := n.id(noMessage())
+func (r *room) proof(ctx context.Context, c *operation.Call, n operation.Named, reason string) (*proofOut, error) {
+	id, err := n.Thing(noMessage())
 	if err != nil {
 		return nil, err
 	}
-	w := &late{w: c.w, name: "siegel-" + id.String() + ".zip"}
+	w := &late{w: c.W, name: "siegel-" + id.String() + ".zip"}
 	err = r.Prove(ctx, c.Session, archive.ProofOf{ID: id, Reason: reason}, w)
 	if err != nil && w.sent {
-		r.broke("a proof broke off", err)
+		r.Broke("a proof broke off", err)
 	}
 	if err != nil {
 		return nil, needsReason(err)

@@ -1,4 +1,4 @@
-package api
+package operation
 
 import (
 	"bytes"
@@ -15,63 +15,64 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"siegel/internal/front/api/cursor"
 	"siegel/internal/front/api/problem"
-	"siegel/internal/identity"
 	"siegel/internal/identity/visit"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/text"
+	"siegel/internal/mail"
 )
 
 // maxBody is how long a body may be, in octets. The door refuses longer ones than 64 KiB
 // without an answer.
 const maxBody = 48 << 10
 
-// call is a request that is being answered.
-type call struct {
+// Call is a request that is being answered.
+type Call struct {
 	*visit.Visit // nil where nobody has to have signed in
 
-	r    *http.Request
-	w    http.ResponseWriter
-	lang text.Lang
+	R    *http.Request
+	W    http.ResponseWriter
+	Lang text.Lang
 }
 
 type callKey struct{}
 
-// kind is what an operation is like, beyond what its types say.
-type kind struct {
-	open   bool  // nobody has to have signed in
-	tagged bool  // its answer has an ETag
-	match  bool  // it needs If-Match
-	once   bool  // it takes an idempotency key
-	secret bool  // its answer has a secret
-	also   []int // statuses of success beside the first, with the same answer
-	errors []int // statuses of problems beside those that every operation has
+// Kind is what an operation is like, beyond what its types say.
+type Kind struct {
+	Open   bool  // nobody has to have signed in
+	Tagged bool  // its answer has an ETag
+	Match  bool  // it needs If-Match
+	Once   bool  // it takes an idempotency key
+	Secret bool  // its answer has a secret
+	Also   []int // statuses of success beside the first, with the same answer
+	Errors []int // statuses of problems beside those that every operation has
 }
 
-// register adds an operation.
-func register[I, O any](r *room, op huma.Operation, k kind, h func(context.Context, *call, *I) (*O, error)) {
+// Register adds an operation.
+func Register[I, O any](d *Door, op huma.Operation, k Kind, h func(context.Context, *Call, *I) (*O, error)) {
 	op.MaxBodyBytes = maxBody
 	if op.DefaultStatus == 0 {
 		op.DefaultStatus = http.StatusOK
 	}
-	r.describe(&op, k, reflect.TypeFor[I](), reflect.TypeFor[O]())
-	op.Middlewares = append(op.Middlewares, r.enter(k))
-	huma.Register(r.api, op, func(ctx context.Context, in *I) (*O, error) {
-		c, ok := ctx.Value(callKey{}).(*call)
+	d.describe(&op, k, reflect.TypeFor[I](), reflect.TypeFor[O]())
+	op.Middlewares = append(op.Middlewares, d.enter(k))
+	huma.Register(d.api, op, func(ctx context.Context, in *I) (*O, error) {
+		c, ok := ctx.Value(callKey{}).(*Call)
 		if !ok {
 			return nil, errors.New("api: a call came past its middleware")
 		}
 		out, err := h(ctx, c, in)
 		if err != nil {
-			c.w.Header().Set("Content-Language", string(c.lang))
-			return nil, r.problem(c.r, err)
+			c.W.Header().Set("Content-Language", string(c.Lang))
+			return nil, d.problem(c.R, err)
 		}
 		return out, nil
 	})
-	if k.also != nil {
-		responses := r.api.OpenAPI().Paths[op.Path]
+	if k.Also != nil {
+		responses := d.api.OpenAPI().Paths[op.Path]
 		one := operationOf(responses, op.Method)
-		for _, status := range k.also {
+		for _, status := range k.Also {
 			copied := *one.Responses[strconv.Itoa(op.DefaultStatus)]
 			copied.Description = statusText(status)
 			one.Responses[strconv.Itoa(status)] = &copied
@@ -84,14 +85,14 @@ func operationOf(p *huma.PathItem, method string) *huma.Operation {
 }
 
 // enter finds out who calls, and does around an operation what its kind says.
-func (r *room) enter(k kind) func(huma.Context, func(huma.Context)) {
+func (d *Door) enter(k Kind) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		q, w := humago.Unwrap(ctx)
-		c := &call{r: q, w: w, lang: r.Callers.Lang(q)}
-		if !k.open {
-			v, err := r.Callers.Return(q.Context(), q)
+		c := &Call{R: q, W: w, Lang: d.Lang(q)}
+		if !k.Open {
+			v, err := d.Return(q.Context(), q)
 			if err != nil {
-				r.fail(w, q, err)
+				d.fail(w, q, err)
 				return
 			}
 			defer v.Release()
@@ -99,13 +100,13 @@ func (r *room) enter(k kind) func(huma.Context, func(huma.Context)) {
 		}
 		run := func(w http.ResponseWriter) {
 			one := *c
-			one.w = w
+			one.W = w
 			next(huma.WithValue(humago.NewContext(ctx.Operation(), q, w), callKey{}, &one))
 		}
 		switch {
-		case k.once && field(q, "Idempotency-Key") != "":
-			r.once(c, k, run)
-		case k.tagged:
+		case k.Once && field(q, "Idempotency-Key") != "":
+			d.once(c, k, run)
+		case k.Tagged:
 			rec := newRecorder()
 			run(rec)
 			rec.tag(q)
@@ -188,9 +189,9 @@ func matches(list, tag string, weak bool) bool {
 	return false
 }
 
-// unchanged fails where a thing is not any more what the caller has read of it.
-func (c *call) unchanged(now any) error {
-	want := field(c.r, "If-Match")
+// Unchanged fails where a thing is not any more what the caller has read of it.
+func (c *Call) Unchanged(now any) error {
+	want := field(c.R, "If-Match")
 	if want == "" {
 		return &problem.Error{Name: "condition-needed", Public: fault.New(fault.Invalid, "two people could overwrite each other here: read the thing and send its ETag as If-Match")}
 	}
@@ -204,20 +205,12 @@ func changed() error {
 	return &problem.Error{Name: "changed", Public: fault.New(fault.Conflict, "somebody else has changed this meanwhile; please look at it again")}
 }
 
-// sooner makes a change that came too late a failed condition.
-func sooner(err error) error {
+// Late makes a change that came too late a failed condition.
+func Late(err error) error {
 	if fault.Of(err) == fault.Conflict {
 		return &problem.Error{Name: "changed", Public: err}
 	}
 	return err
-}
-
-// reads fails where a person reads no mail, in the words of the pages.
-func (c *call) reads() error {
-	if c.Account().Role == identity.Administrator {
-		return fault.New(fault.Denied, "the role administrator reads nothing, so there is nothing to search")
-	}
-	return nil
 }
 
 // readBody reads a body that is needed before the operation reads it.
@@ -232,3 +225,37 @@ func readBody(q *http.Request) ([]byte, error) {
 	q.Body = io.NopCloser(bytes.NewReader(b))
 	return b, nil
 }
+
+// Named is a thing that the path names.
+type Named struct {
+	ID string `path:"id" maxLength:"100" example:"8e03978e40d543ddbc936e2d5c4f8e5d" doc:"Its id: 32 hexadecimal digits."`
+}
+
+// Thing returns the id that a path has, or the error that says that it is not there.
+func (n Named) Thing(none error) (mail.ID, error) {
+	id, err := mail.ParseID(n.ID)
+	if err != nil {
+		return id, none
+	}
+	return id, nil
+}
+
+// Paged is a page of a list.
+type Paged struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many items a page has at most."`
+	Cursor string `query:"cursor" maxLength:"40" doc:"next_cursor of the page before; missing for the first page."`
+}
+
+// None is the input of operations that have none.
+type None struct{}
+
+// Nothing is the output of operations that have none.
+type Nothing struct{}
+
+// List names a list of whoever calls.
+func (c *Call) List(name string, filters ...string) cursor.List {
+	return cursor.List{Tenant: c.Tenant().ID(), Person: c.Person(), Name: name, Filters: filters}
+}
+
+// Tell marks a sentence of the document: it has a German form for its page.
+func Tell(sentence string) string { return sentence }

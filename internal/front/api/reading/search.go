@@ -1,4 +1,4 @@
-package api
+package reading
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"siegel/internal/front/api/operation"
 	"siegel/internal/index"
 	"siegel/internal/index/snippet"
 	"siegel/internal/kit/fault"
@@ -113,17 +114,17 @@ type arrived struct {
 }
 
 func (r *room) searching(tags []string) {
-	register(r, huma.Operation{
-		OperationID: "search", Method: http.MethodGet, Path: "/messages", Tags: tags, Summary: tell("Search"),
-		Description: tell("Finds messages that the person can read. The audit trail has the search before you get anything."),
-	}, kind{}, r.search)
-	register(r, huma.Operation{
-		OperationID: "get-conversation", Method: http.MethodGet, Path: "/messages/{id}/conversation", Tags: tags, Summary: tell("List the conversation of a message"),
-		Description: tell("All messages that Message-ID, References and In-Reply-To join, as far as the person can read them. A subject joins nothing."),
-	}, kind{}, r.conversation)
-	register(r, huma.Operation{
-		OperationID: "get-arrivals", Method: http.MethodGet, Path: "/arrivals", Tags: tags, Summary: tell("Count what arrived, by day"),
-	}, kind{}, r.arrivals)
+	operation.Register(r.Door, huma.Operation{
+		OperationID: "search", Method: http.MethodGet, Path: "/messages", Tags: tags, Summary: operation.Tell("Search"),
+		Description: operation.Tell("Finds messages that the person can read. The audit trail has the search before you get anything."),
+	}, operation.Kind{}, r.search)
+	operation.Register(r.Door, huma.Operation{
+		OperationID: "get-conversation", Method: http.MethodGet, Path: "/messages/{id}/conversation", Tags: tags, Summary: operation.Tell("List the conversation of a message"),
+		Description: operation.Tell("All messages that Message-ID, References and In-Reply-To join, as far as the person can read them. A subject joins nothing."),
+	}, operation.Kind{}, r.conversation)
+	operation.Register(r.Door, huma.Operation{
+		OperationID: "get-arrivals", Method: http.MethodGet, Path: "/arrivals", Tags: tags, Summary: operation.Tell("Count what arrived, by day"),
+	}, operation.Kind{}, r.arrivals)
 }
 
 func briefOf(h index.Hit) Brief {
@@ -138,8 +139,8 @@ func pieceOf(s snippet.Snippet) piece {
 	return p
 }
 
-func (r *room) search(ctx context.Context, c *call, in *searchIn) (*searchOut, error) {
-	if err := c.reads(); err != nil {
+func (r *room) search(ctx context.Context, c *operation.Call, in *searchIn) (*searchOut, error) {
+	if err := reads(c); err != nil {
 		return nil, err
 	}
 	res, err := r.Index.Search(ctx, c.Visit, index.Request{
@@ -161,12 +162,12 @@ func (r *room) search(ctx context.Context, c *call, in *searchIn) (*searchOut, e
 	return out, nil
 }
 
-func (r *room) conversation(ctx context.Context, c *call, in *Named) (*conversationOut, error) {
-	id, err := in.id(noMessage())
+func (r *room) conversation(ctx context.Context, c *operation.Call, in *operation.Named) (*conversationOut, error) {
+	id, err := in.Thing(noMessage())
 	if err != nil {
 		return nil, err
 	}
-	if err := c.reads(); err != nil {
+	if err := reads(c); err != nil {
 		return nil, noMessage() // as where he opens it
 	}
 	list, err := r.Index.Conversation(ctx, c.Visit, id, index.Wait{Patience: patience})
@@ -188,8 +189,8 @@ func (r *room) conversation(ctx context.Context, c *call, in *Named) (*conversat
 	return out, nil
 }
 
-func (r *room) arrivals(ctx context.Context, c *call, in *arrivalsIn) (*arrivalsOut, error) {
-	if err := c.reads(); err != nil {
+func (r *room) arrivals(ctx context.Context, c *operation.Call, in *arrivalsIn) (*arrivalsOut, error) {
+	if err := reads(c); err != nil {
 		return nil, err
 	}
 	since, err := dayOf(in.Since)

@@ -1,4 +1,4 @@
-package api
+package office
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"siegel/internal/flow/tally"
+	"siegel/internal/front/api/operation"
 	"siegel/internal/identity/source"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
@@ -70,7 +71,7 @@ type sourceIn struct {
 }
 
 type secretIn struct {
-	Named
+	operation.Named
 
 	Body struct {
 		Secret string `json:"secret,omitempty" maxLength:"255" doc:"The new secret, of 32 characters at least; missing to have one made."`
@@ -110,13 +111,13 @@ func (r *room) sources() {
 	op := func(id, method, path, summary, about string) huma.Operation {
 		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Description: about, Tags: []string{"sources"}}
 	}
-	register(r, op("list-sources", http.MethodGet, "/sources", tell("List who hands in mail"), tell("For administrators, keepers and auditors.")), kind{}, func(ctx context.Context, c *call, _ *none) (*sourcesOut, error) {
+	operation.Register(r.Door, op("list-sources", http.MethodGet, "/sources", operation.Tell("List who hands in mail"), operation.Tell("For administrators, keepers and auditors.")), operation.Kind{}, func(ctx context.Context, c *operation.Call, _ *operation.None) (*sourcesOut, error) {
 		list, err := r.origins(ctx, c)
 		out := new(sourcesOut)
 		out.Body.Items = list
 		return out, err
 	})
-	register(r, op("get-source", http.MethodGet, "/sources/{id}", tell("Read a source"), tell("For administrators, keepers and auditors.")), kind{tagged: true}, func(ctx context.Context, c *call, in *Named) (*sourceOut, error) {
+	operation.Register(r.Door, op("get-source", http.MethodGet, "/sources/{id}", operation.Tell("Read a source"), operation.Tell("For administrators, keepers and auditors.")), operation.Kind{Tagged: true}, func(ctx context.Context, c *operation.Call, in *operation.Named) (*sourceOut, error) {
 		list, err := r.origins(ctx, c)
 		if err != nil {
 			return nil, err
@@ -128,21 +129,21 @@ func (r *room) sources() {
 		}
 		return nil, noSource()
 	})
-	add := op("register-source", http.MethodPost, "/sources", tell("Register a source"), tell("For administrators. It proves itself by its network, a certificate, a secret, or several of them: all that is given must hold."))
+	add := op("register-source", http.MethodPost, "/sources", operation.Tell("Register a source"), operation.Tell("For administrators. It proves itself by its network, a certificate, a secret, or several of them: all that is given must hold."))
 	add.DefaultStatus = http.StatusCreated
-	register(r, add, kind{once: true, secret: true, errors: []int{http.StatusConflict}}, r.addSource)
-	renew := op("renew-secret", http.MethodPost, "/sources/{id}/secret", tell("Give a source a new secret"), tell("For administrators. The old one counts no longer."))
-	register(r, renew, kind{once: true, secret: true, errors: []int{http.StatusConflict}}, r.renewSource)
-	remove := op("remove-source", http.MethodDelete, "/sources/{id}", tell("Remove a source"), tell("For administrators. What it hands in is refused from then on."))
+	operation.Register(r.Door, add, operation.Kind{Once: true, Secret: true, Errors: []int{http.StatusConflict}}, r.addSource)
+	renew := op("renew-secret", http.MethodPost, "/sources/{id}/secret", operation.Tell("Give a source a new secret"), operation.Tell("For administrators. The old one counts no longer."))
+	operation.Register(r.Door, renew, operation.Kind{Once: true, Secret: true, Errors: []int{http.StatusConflict}}, r.renewSource)
+	remove := op("remove-source", http.MethodDelete, "/sources/{id}", operation.Tell("Remove a source"), operation.Tell("For administrators. What it hands in is refused from then on."))
 	remove.DefaultStatus = http.StatusNoContent
-	register(r, remove, kind{errors: []int{http.StatusConflict}}, func(ctx context.Context, c *call, in *Named) (*nothing, error) {
+	operation.Register(r.Door, remove, operation.Kind{Errors: []int{http.StatusConflict}}, func(ctx context.Context, c *operation.Call, in *operation.Named) (*operation.Nothing, error) {
 		one, err := r.source(ctx, c, *in)
 		if err != nil {
 			return nil, err
 		}
 		return nil, r.Identity.RemoveSource(ctx, c.Session, one.Name)
 	})
-	register(r, op("list-domains", http.MethodGet, "/domains", tell("List the domains of the tenant"), ""), kind{}, func(ctx context.Context, c *call, _ *none) (*domainsOut, error) {
+	operation.Register(r.Door, op("list-domains", http.MethodGet, "/domains", operation.Tell("List the domains of the tenant"), ""), operation.Kind{}, func(ctx context.Context, c *operation.Call, _ *operation.None) (*domainsOut, error) {
 		t, err := r.Identity.Named(ctx, c.TenantName())
 		out := new(domainsOut)
 		out.Body.Items = []domain{}
@@ -154,7 +155,7 @@ func (r *room) sources() {
 }
 
 // origins lists what is registered and what is always there, with what was counted.
-func (r *room) origins(ctx context.Context, c *call) ([]origin, error) {
+func (r *room) origins(ctx context.Context, c *operation.Call) ([]origin, error) {
 	list, err := r.Identity.ListSources(ctx, c.Session)
 	if err != nil {
 		return nil, err
@@ -211,7 +212,7 @@ func originOf(l source.Listed) origin {
 }
 
 // source returns the registered source that a path names: rooms name sources by what they are called.
-func (r *room) source(ctx context.Context, c *call, n Named) (source.Listed, error) {
+func (r *room) source(ctx context.Context, c *operation.Call, n operation.Named) (source.Listed, error) {
 	list, err := r.Identity.ListSources(ctx, c.Session)
 	if err != nil {
 		return source.Listed{}, err
@@ -224,7 +225,7 @@ func (r *room) source(ctx context.Context, c *call, n Named) (source.Listed, err
 	return source.Listed{}, noSource()
 }
 
-func (r *room) addSource(ctx context.Context, c *call, in *sourceIn) (*registered, error) {
+func (r *room) addSource(ctx context.Context, c *operation.Call, in *sourceIn) (*registered, error) {
 	b := in.Body
 	added, err := r.Identity.AddSource(ctx, c.Session, source.Registration{
 		Name: b.Name, Address: mail.NewAddress(b.Address), Networks: b.Networks, Certificate: []byte(b.Certificate),
@@ -234,7 +235,7 @@ func (r *room) addSource(ctx context.Context, c *call, in *sourceIn) (*registere
 }
 
 func registeredOf(a source.Added) *registered {
-	out := &registered{Location: root + "/sources/" + a.ID.String()}
+	out := &registered{Location: operation.Root + "/sources/" + a.ID.String()}
 	out.Body.ID, out.Body.Name, out.Body.User, out.Body.Secret = a.ID.String(), a.Name, a.User, a.Secret
 	if a.Beside != nil {
 		out.Body.Beside = &beside{a.Beside.Weaker, a.Beside.Stronger}
@@ -242,7 +243,7 @@ func registeredOf(a source.Added) *registered {
 	return out
 }
 
-func (r *room) renewSource(ctx context.Context, c *call, in *secretIn) (*registered, error) {
+func (r *room) renewSource(ctx context.Context, c *operation.Call, in *secretIn) (*registered, error) {
 	one, err := r.source(ctx, c, in.Named)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package api
+package office
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"siegel/internal/front/api/cursor"
+	"siegel/internal/front/api/operation"
 	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
@@ -65,15 +66,15 @@ func (r *room) requests() {
 	op := func(id, method, path, summary, about string) huma.Operation {
 		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Description: about, Tags: []string{"requests"}}
 	}
-	register(r, op("list-requests", http.MethodGet, "/requests", tell("List requests"), tell("For administrators and keepers.")), kind{}, r.listRequests)
-	register(r, op("get-request", http.MethodGet, "/requests/{id}", tell("Read a request"), tell("For administrators and keepers.")), kind{tagged: true}, func(ctx context.Context, c *call, in *Named) (*requestOut, error) {
+	operation.Register(r.Door, op("list-requests", http.MethodGet, "/requests", operation.Tell("List requests"), operation.Tell("For administrators and keepers.")), operation.Kind{}, r.listRequests)
+	operation.Register(r.Door, op("get-request", http.MethodGet, "/requests/{id}", operation.Tell("Read a request"), operation.Tell("For administrators and keepers.")), operation.Kind{Tagged: true}, func(ctx context.Context, c *operation.Call, in *operation.Named) (*requestOut, error) {
 		q, err := r.request(ctx, c, *in)
 		return &requestOut{requestOf(q)}, err
 	})
-	made := op("request-role", http.MethodPost, "/requests", tell("Ask for a role that reads the archive"), tell("For administrators. A keeper decides."))
+	made := op("request-role", http.MethodPost, "/requests", operation.Tell("Ask for a role that reads the archive"), operation.Tell("For administrators. A keeper decides."))
 	made.DefaultStatus = http.StatusCreated
-	register(r, made, kind{once: true, errors: []int{http.StatusNotFound, http.StatusConflict}}, func(ctx context.Context, c *call, in *requestIn) (*requestMade, error) {
-		p, err := r.standing(ctx, c, Named{in.Body.Person})
+	operation.Register(r.Door, made, operation.Kind{Once: true, Errors: []int{http.StatusNotFound, http.StatusConflict}}, func(ctx context.Context, c *operation.Call, in *requestIn) (*requestMade, error) {
+		p, err := r.standing(ctx, c, operation.Named{ID: in.Body.Person})
 		if err != nil {
 			return nil, err
 		}
@@ -81,11 +82,11 @@ func (r *room) requests() {
 		if err != nil {
 			return nil, err
 		}
-		return &requestMade{Location: root + "/requests/" + q.ID.String(), Body: requestOf(q)}, nil
+		return &requestMade{Location: operation.Root + "/requests/" + q.ID.String(), Body: requestOf(q)}, nil
 	})
 	decide := func(id, verb, summary, about string, f func(context.Context, *identity.Session, mail.ID) (identity.Request, error)) {
-		register(r, op(id, http.MethodPost, "/requests/{id}/"+verb, summary, about), kind{once: true, errors: []int{http.StatusConflict}}, func(ctx context.Context, c *call, in *Named) (*requestOut, error) {
-			one, err := in.id(noRequest())
+		operation.Register(r.Door, op(id, http.MethodPost, "/requests/{id}/"+verb, summary, about), operation.Kind{Once: true, Errors: []int{http.StatusConflict}}, func(ctx context.Context, c *operation.Call, in *operation.Named) (*requestOut, error) {
+			one, err := in.Thing(noRequest())
 			if err != nil {
 				return nil, err
 			}
@@ -93,17 +94,17 @@ func (r *room) requests() {
 			return &requestOut{requestOf(q)}, err
 		})
 	}
-	decide("approve-request", "approve", tell("Approve a request"), tell("For keepers, but for nobody's own request or account."), r.Identity.Approve)
-	decide("reject-request", "reject", tell("Reject a request"), tell("For keepers."), r.Identity.Reject)
-	decide("withdraw-request", "withdraw", tell("Withdraw a request of your own"), tell("For who made it."), r.Identity.Withdraw)
+	decide("approve-request", "approve", operation.Tell("Approve a request"), operation.Tell("For keepers, but for nobody's own request or account."), r.Identity.Approve)
+	decide("reject-request", "reject", operation.Tell("Reject a request"), operation.Tell("For keepers."), r.Identity.Reject)
+	decide("withdraw-request", "withdraw", operation.Tell("Withdraw a request of your own"), operation.Tell("For who made it."), r.Identity.Withdraw)
 }
 
-func (r *room) listRequests(ctx context.Context, c *call, in *Paged) (*requestsOut, error) {
+func (r *room) listRequests(ctx context.Context, c *operation.Call, in *operation.Paged) (*requestsOut, error) {
 	all, err := r.Identity.Requests(ctx, c.Session)
 	if err != nil {
 		return nil, err
 	}
-	page, next, err := cursor.Page(c.list("requests"), all, in.Cursor, in.Limit, func(q identity.Request) mail.ID { return q.ID })
+	page, next, err := cursor.Page(c.List("requests"), all, in.Cursor, in.Limit, func(q identity.Request) mail.ID { return q.ID })
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +117,7 @@ func (r *room) listRequests(ctx context.Context, c *call, in *Paged) (*requestsO
 }
 
 // request returns the request that a path names, for who may list them.
-func (r *room) request(ctx context.Context, c *call, n Named) (identity.Request, error) {
+func (r *room) request(ctx context.Context, c *operation.Call, n operation.Named) (identity.Request, error) {
 	all, err := r.Identity.Requests(ctx, c.Session)
 	if err != nil {
 		return identity.Request{}, err

@@ -1,4 +1,4 @@
-package api
+package operation
 
 import (
 	"context"
@@ -13,21 +13,21 @@ import (
 )
 
 // once carries out a request with an idempotency key, or answers as it was answered.
-func (r *room) once(c *call, k kind, run func(http.ResponseWriter)) {
-	ask, err := r.ask(c)
+func (d *Door) once(c *Call, k Kind, run func(http.ResponseWriter)) {
+	ask, err := d.ask(c)
 	if err != nil {
-		r.fail(c.w, c.r, err)
+		d.fail(c.W, c.R, err)
 		return
 	}
 	// What has begun is noted to its end, also where the caller has gone.
-	ctx := context.WithoutCancel(c.r.Context())
-	answer, err := r.Replays.Begin(ctx, c.Tenant(), ask)
+	ctx := context.WithoutCancel(c.R.Context())
+	answer, err := d.replays.Begin(ctx, c.Tenant(), ask)
 	if err != nil {
-		r.fail(c.w, c.r, withheld(err))
+		d.fail(c.W, c.R, withheld(err))
 		return
 	}
 	if answer != nil {
-		h := c.w.Header()
+		h := c.W.Header()
 		h.Set("Idempotency-Replayed", "true")
 		if answer.Location != "" {
 			h.Set("Location", answer.Location)
@@ -35,52 +35,52 @@ func (r *room) once(c *call, k kind, run func(http.ResponseWriter)) {
 		if len(answer.Body) > 0 {
 			h.Set("Content-Type", "application/json")
 		}
-		c.w.WriteHeader(answer.Status)
-		_, _ = c.w.Write(answer.Body) // who asked may have gone
+		c.W.WriteHeader(answer.Status)
+		_, _ = c.W.Write(answer.Body) // who asked may have gone
 		return
 	}
 	rec := newRecorder()
 	noted := false
 	defer func() {
 		if !noted { // the operation panicked
-			_ = r.Replays.Lose(ctx, c.Tenant(), ask) // a row that says nothing of an end means the same
+			_ = d.replays.Lose(ctx, c.Tenant(), ask) // a row that says nothing of an end means the same
 		}
 	}()
 	run(rec)
 	noted = true
-	if err := r.note(ctx, c, k, ask, rec); err != nil {
+	if err := d.note(ctx, c, k, ask, rec); err != nil {
 		// The answer is true all the same. Without a note the key stays taken: nothing is done twice.
-		r.Log.Error("what a request was answered with was not noted", "operation", c.r.Pattern, "error", err)
+		d.log.Error("what a request was answered with was not noted", "operation", c.R.Pattern, "error", err)
 	}
-	rec.sendTo(c.w)
+	rec.sendTo(c.W)
 }
 
 // note notes what became of a request.
-func (r *room) note(ctx context.Context, c *call, k kind, ask replay.Ask, rec *recorder) error {
+func (d *Door) note(ctx context.Context, c *Call, k Kind, ask replay.Ask, rec *recorder) error {
 	switch {
-	case rec.status < 300 && k.secret:
-		return r.Replays.Done(ctx, c.Tenant(), ask)
+	case rec.status < 300 && k.Secret:
+		return d.replays.Done(ctx, c.Tenant(), ask)
 	case rec.status < 300:
-		return r.Replays.Keep(ctx, c.Tenant(), ask, replay.Answer{Status: rec.status, Location: rec.header.Get("Location"), Body: rec.body.Bytes()})
+		return d.replays.Keep(ctx, c.Tenant(), ask, replay.Answer{Status: rec.status, Location: rec.header.Get("Location"), Body: rec.body.Bytes()})
 	case rec.status >= 500 && rec.status != http.StatusServiceUnavailable:
-		return r.Replays.Lose(ctx, c.Tenant(), ask)
+		return d.replays.Lose(ctx, c.Tenant(), ask)
 	}
-	return r.Replays.Forget(ctx, c.Tenant(), ask) // it was refused, and nothing was done
+	return d.replays.Forget(ctx, c.Tenant(), ask) // it was refused, and nothing was done
 }
 
 // ask reads what makes a request the one that its key is for.
-func (r *room) ask(c *call) (replay.Ask, error) {
-	key, ok := parseKey(field(c.r, "Idempotency-Key"))
+func (d *Door) ask(c *Call) (replay.Ask, error) {
+	key, ok := parseKey(field(c.R, "Idempotency-Key"))
 	if !ok {
 		return replay.Ask{}, fault.Newf(fault.Invalid, "an idempotency key has 1 to %d characters of ASCII", replay.MaxKey)
 	}
-	b, err := readBody(c.r)
+	b, err := readBody(c.R)
 	if err != nil {
 		return replay.Ask{}, err
 	}
 	return replay.Ask{
 		Person: c.Person(), Key: key,
-		Request: tuple.Make("siegel/v1 request of the API", []byte(c.r.Method), []byte(c.r.URL.RequestURI()), b),
+		Request: tuple.Make("siegel/v1 request of the API", []byte(c.R.Method), []byte(c.R.URL.RequestURI()), b),
 	}, nil
 }
 

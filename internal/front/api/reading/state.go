@@ -1,4 +1,4 @@
-package api
+package reading
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"siegel/internal/front/api/operation"
 	"siegel/internal/identity"
 	"siegel/internal/index"
 )
@@ -29,13 +30,13 @@ type check struct {
 }
 
 func (r *room) state() {
-	register(r, huma.Operation{
-		OperationID: "get-state", Method: http.MethodGet, Path: "/state", Tags: []string{"state"}, Summary: tell("Say how the archive is"),
-		Description: tell("What the start page shows."),
-	}, kind{}, r.getState)
+	operation.Register(r.Door, huma.Operation{
+		OperationID: "get-state", Method: http.MethodGet, Path: "/state", Tags: []string{"state"}, Summary: operation.Tell("Say how the archive is"),
+		Description: operation.Tell("What the start page shows."),
+	}, operation.Kind{}, r.getState)
 }
 
-func (r *room) getState(ctx context.Context, c *call, _ *none) (*stateOut, error) {
+func (r *room) getState(ctx context.Context, c *operation.Call, _ *operation.None) (*stateOut, error) {
 	out := new(stateOut)
 	b := &out.Body
 	b.State, b.Checks = "ok", []check{}
@@ -50,11 +51,11 @@ func (r *room) getState(ctx context.Context, c *call, _ *none) (*stateOut, error
 	if role == identity.Reader {
 		return out, nil
 	}
-	for _, row := range r.State(ctx) {
+	for _, row := range r.Deps.State(ctx) {
 		if row.State == "bad" || row.State == "warn" && b.State == "ok" {
 			b.State = row.State
 		}
-		b.Checks = append(b.Checks, check{row.Name, row.State, r.said(c.lang, row.What), r.said(c.lang, row.Remedy)})
+		b.Checks = append(b.Checks, check{row.Name, row.State, r.Say(c.Lang, row.What.Text, row.What.Args...), r.Say(c.Lang, row.Remedy.Text, row.Remedy.Args...)})
 	}
 	return out, nil
 }

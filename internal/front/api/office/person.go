@@ -1,4 +1,4 @@
-package api
+package office
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"siegel/internal/front/api/cursor"
+	"siegel/internal/front/api/operation"
 	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
@@ -28,12 +29,6 @@ func personOf(p identity.Person) person {
 		out.Addresses = append(out.Addresses, a.String())
 	}
 	return out
-}
-
-// Paged is a page of a list.
-type Paged struct {
-	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many items a page has at most."`
-	Cursor string `query:"cursor" maxLength:"40" doc:"next_cursor of the page before; missing for the first page."`
 }
 
 type peopleOut struct {
@@ -73,7 +68,7 @@ type resetOut struct {
 }
 
 type roleIn struct {
-	Named
+	operation.Named
 
 	Body struct {
 		Role string `json:"role" enum:"administrator,compliance,auditor,reader" doc:"What the person may do from now on."`
@@ -91,7 +86,7 @@ type changedRole struct {
 }
 
 type addressIn struct {
-	Named
+	operation.Named
 
 	Body struct {
 		Address string `json:"address" minLength:"1" maxLength:"998" example:"sales@a.example" doc:"An address in a domain of the tenant."`
@@ -107,7 +102,7 @@ type assigned struct {
 }
 
 type unassignIn struct {
-	Named
+	operation.Named
 
 	Address string `path:"address" maxLength:"3000" example:"sales@a.example" doc:"The address, percent-encoded."`
 }
@@ -118,53 +113,45 @@ func (r *room) people() {
 	op := func(id, method, path, summary string) huma.Operation {
 		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{"people"}}
 	}
-	list := op("list-people", http.MethodGet, "/people", tell("List the people of the tenant"))
-	list.Description = tell("For administrators and keepers. Those who were removed are listed too.")
-	register(r, list, kind{}, r.listPeople)
-	register(r, op("get-person", http.MethodGet, "/people/{id}", tell("Read a person")), kind{tagged: true}, func(ctx context.Context, c *call, in *Named) (*personOut, error) {
+	list := op("list-people", http.MethodGet, "/people", operation.Tell("List the people of the tenant"))
+	list.Description = operation.Tell("For administrators and keepers. Those who were removed are listed too.")
+	operation.Register(r.Door, list, operation.Kind{}, r.listPeople)
+	operation.Register(r.Door, op("get-person", http.MethodGet, "/people/{id}", operation.Tell("Read a person")), operation.Kind{Tagged: true}, func(ctx context.Context, c *operation.Call, in *operation.Named) (*personOut, error) {
 		p, err := r.person(ctx, c, *in)
 		return &personOut{personOf(p)}, err
 	})
-	invite := op("invite", http.MethodPost, "/invitations", tell("Invite a person"))
-	invite.Description, invite.DefaultStatus = tell("For administrators. The account reads nothing yet: addresses and other roles are requested afterwards."), http.StatusCreated
-	register(r, invite, kind{once: true, secret: true, errors: []int{http.StatusConflict}}, r.invite)
-	role := op("set-role", http.MethodPut, "/people/{id}/role", tell("Give a person another role"))
-	role.Description = tell("For administrators. Roles that read the archive become a request (202); others count at once.")
-	register(r, role, kind{match: true, also: []int{http.StatusAccepted}, errors: []int{http.StatusConflict}}, r.setRole)
-	reset := op("reset-person", http.MethodPost, "/people/{id}/reset", tell("Reset a person who forgot the password"))
-	reset.Description = tell("For administrators. The person gets a new key: what was sealed to her alone stays unreadable until a keeper gives it again, and her addresses have to be assigned anew.")
-	register(r, reset, kind{once: true, secret: true, errors: []int{http.StatusConflict}}, r.reset)
-	remove := op("remove-person", http.MethodDelete, "/people/{id}", tell("Remove a person"))
-	remove.Description, remove.DefaultStatus = tell("For administrators. Her sessions end at once; what was sealed to her stays sealed."), http.StatusNoContent
-	register(r, remove, kind{errors: []int{http.StatusConflict}}, func(ctx context.Context, c *call, in *Named) (*nothing, error) {
+	invite := op("invite", http.MethodPost, "/invitations", operation.Tell("Invite a person"))
+	invite.Description, invite.DefaultStatus = operation.Tell("For administrators. The account reads nothing yet: addresses and other roles are requested afterwards."), http.StatusCreated
+	operation.Register(r.Door, invite, operation.Kind{Once: true, Secret: true, Errors: []int{http.StatusConflict}}, r.invite)
+	role := op("set-role", http.MethodPut, "/people/{id}/role", operation.Tell("Give a person another role"))
+	role.Description = operation.Tell("For administrators. Roles that read the archive become a request (202); others count at once.")
+	operation.Register(r.Door, role, operation.Kind{Match: true, Also: []int{http.StatusAccepted}, Errors: []int{http.StatusConflict}}, r.setRole)
+	reset := op("reset-person", http.MethodPost, "/people/{id}/reset", operation.Tell("Reset a person who forgot the password"))
+	reset.Description = operation.Tell("For administrators. The person gets a new key: what was sealed to her alone stays unreadable until a keeper gives it again, and her addresses have to be assigned anew.")
+	operation.Register(r.Door, reset, operation.Kind{Once: true, Secret: true, Errors: []int{http.StatusConflict}}, r.reset)
+	remove := op("remove-person", http.MethodDelete, "/people/{id}", operation.Tell("Remove a person"))
+	remove.Description, remove.DefaultStatus = operation.Tell("For administrators. Her sessions end at once; what was sealed to her stays sealed."), http.StatusNoContent
+	operation.Register(r.Door, remove, operation.Kind{Errors: []int{http.StatusConflict}}, func(ctx context.Context, c *operation.Call, in *operation.Named) (*operation.Nothing, error) {
 		p, err := r.person(ctx, c, *in)
 		if err != nil {
 			return nil, err
 		}
 		return nil, r.Identity.Remove(ctx, c.Session, p.Email)
 	})
-	assign := op("assign-address", http.MethodPost, "/people/{id}/addresses", tell("Make the mail of an address readable for a person"))
-	assign.Description, assign.DefaultStatus = tell("From now on. A keeper does it at once, for anybody but himself; an administrator's wish becomes a request (202)."), http.StatusCreated
-	register(r, assign, kind{once: true, also: []int{http.StatusAccepted}, errors: []int{http.StatusConflict}}, r.assign)
-	unassign := op("unassign-address", http.MethodDelete, "/people/{id}/addresses/{address}", tell("End that mail of an address is sealed to a person"))
+	assign := op("assign-address", http.MethodPost, "/people/{id}/addresses", operation.Tell("Make the mail of an address readable for a person"))
+	assign.Description, assign.DefaultStatus = operation.Tell("From now on. A keeper does it at once, for anybody but himself; an administrator's wish becomes a request (202)."), http.StatusCreated
+	operation.Register(r.Door, assign, operation.Kind{Once: true, Also: []int{http.StatusAccepted}, Errors: []int{http.StatusConflict}}, r.assign)
+	unassign := op("unassign-address", http.MethodDelete, "/people/{id}/addresses/{address}", operation.Tell("End that mail of an address is sealed to a person"))
 	unassign.DefaultStatus = http.StatusNoContent
-	register(r, unassign, kind{errors: []int{http.StatusConflict}}, r.unassign)
+	operation.Register(r.Door, unassign, operation.Kind{Errors: []int{http.StatusConflict}}, r.unassign)
 }
 
-// tell marks a sentence of the document: it has a German form for its page.
-func tell(sentence string) string { return sentence }
-
-// list names a list of whoever calls.
-func (c *call) list(name string, filters ...string) cursor.List {
-	return cursor.List{Tenant: c.Tenant().ID(), Person: c.Person(), Name: name, Filters: filters}
-}
-
-func (r *room) listPeople(ctx context.Context, c *call, in *Paged) (*peopleOut, error) {
+func (r *room) listPeople(ctx context.Context, c *operation.Call, in *operation.Paged) (*peopleOut, error) {
 	all, err := r.Identity.People(ctx, c.Session)
 	if err != nil {
 		return nil, err
 	}
-	page, next, err := cursor.Page(c.list("people"), all, in.Cursor, in.Limit, func(p identity.Person) mail.ID { return p.ID })
+	page, next, err := cursor.Page(c.List("people"), all, in.Cursor, in.Limit, func(p identity.Person) mail.ID { return p.ID })
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +164,7 @@ func (r *room) listPeople(ctx context.Context, c *call, in *Paged) (*peopleOut, 
 }
 
 // person returns the person that a path names, for who may list them.
-func (r *room) person(ctx context.Context, c *call, n Named) (identity.Person, error) {
+func (r *room) person(ctx context.Context, c *operation.Call, n operation.Named) (identity.Person, error) {
 	all, err := r.Identity.People(ctx, c.Session)
 	if err != nil {
 		return identity.Person{}, err
@@ -192,7 +179,7 @@ func (r *room) person(ctx context.Context, c *call, n Named) (identity.Person, e
 
 // standing returns the person that a path names, where she has not been removed: rooms name people by
 // their addresses, which may be another's by now.
-func (r *room) standing(ctx context.Context, c *call, n Named) (identity.Person, error) {
+func (r *room) standing(ctx context.Context, c *operation.Call, n operation.Named) (identity.Person, error) {
 	p, err := r.person(ctx, c, n)
 	if err == nil && p.State == identity.Removed {
 		err = fault.New(fault.Conflict, "this person has been removed")
@@ -200,7 +187,7 @@ func (r *room) standing(ctx context.Context, c *call, n Named) (identity.Person,
 	return p, err
 }
 
-func (r *room) invite(ctx context.Context, c *call, in *inviteIn) (*invited, error) {
+func (r *room) invite(ctx context.Context, c *operation.Call, in *inviteIn) (*invited, error) {
 	role, err := identity.ParseRole(in.Body.Role)
 	if err != nil {
 		return nil, err
@@ -209,17 +196,17 @@ func (r *room) invite(ctx context.Context, c *call, in *inviteIn) (*invited, err
 	if err != nil {
 		return nil, err
 	}
-	out := &invited{Location: root + "/people/" + p.ID.String()}
+	out := &invited{Location: operation.Root + "/people/" + p.ID.String()}
 	out.Body.Email, out.Body.Role, out.Body.Code = p.Email.String(), string(p.Role), code
 	return out, nil
 }
 
-func (r *room) setRole(ctx context.Context, c *call, in *roleIn) (*changedRole, error) {
+func (r *room) setRole(ctx context.Context, c *operation.Call, in *roleIn) (*changedRole, error) {
 	p, err := r.standing(ctx, c, in.Named)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.unchanged(personOf(p)); err != nil {
+	if err := c.Unchanged(personOf(p)); err != nil {
 		return nil, err
 	}
 	change, err := r.Identity.SetRole(ctx, c.Session, p.Email, identity.Role(in.Body.Role), p.Role)
@@ -229,12 +216,12 @@ func (r *room) setRole(ctx context.Context, c *call, in *roleIn) (*changedRole, 
 	out := &changedRole{Status: http.StatusOK}
 	out.Body.TookArchive, out.Body.Keepers = change.Took, change.Keepers
 	if change.Request != nil {
-		out.Status, out.Body.Request = http.StatusAccepted, ptr(requestOf(*change.Request))
+		out.Status, out.Body.Request = http.StatusAccepted, operation.Ptr(requestOf(*change.Request))
 	}
 	return out, nil
 }
 
-func (r *room) reset(ctx context.Context, c *call, in *Named) (*resetOut, error) {
+func (r *room) reset(ctx context.Context, c *operation.Call, in *operation.Named) (*resetOut, error) {
 	p, err := r.standing(ctx, c, *in)
 	if err != nil {
 		return nil, err
@@ -251,7 +238,7 @@ func (r *room) reset(ctx context.Context, c *call, in *Named) (*resetOut, error)
 	return out, nil
 }
 
-func (r *room) assign(ctx context.Context, c *call, in *addressIn) (*assigned, error) {
+func (r *room) assign(ctx context.Context, c *operation.Call, in *addressIn) (*assigned, error) {
 	p, err := r.standing(ctx, c, in.Named)
 	if err != nil {
 		return nil, err
@@ -262,12 +249,12 @@ func (r *room) assign(ctx context.Context, c *call, in *addressIn) (*assigned, e
 	}
 	out := &assigned{Status: http.StatusCreated}
 	if q != nil {
-		out.Status, out.Body.Request = http.StatusAccepted, ptr(requestOf(*q))
+		out.Status, out.Body.Request = http.StatusAccepted, operation.Ptr(requestOf(*q))
 	}
 	return out, nil
 }
 
-func (r *room) unassign(ctx context.Context, c *call, in *unassignIn) (*nothing, error) {
+func (r *room) unassign(ctx context.Context, c *operation.Call, in *unassignIn) (*operation.Nothing, error) {
 	p, err := r.standing(ctx, c, in.Named)
 	if err != nil {
 		return nil, err
