@@ -31,16 +31,34 @@ type Proxy struct {
 	wrong   func(string) // hears of what Prism found
 }
 
-// program is where npm put Prism.
-func program() (string, error) {
+// program is where npm put a program.
+func program(name string) (string, error) {
 	dir, err := os.Getwd()
 	for err == nil && dir != "/" {
-		if p := filepath.Join(dir, "node_modules", ".bin", "prism"); exists(p) {
+		if p := filepath.Join(dir, "node_modules", ".bin", name); exists(p) {
 			return p, nil
 		}
 		dir = filepath.Dir(dir)
 	}
-	return "", fmt.Errorf("no Prism is here: make deps installs it (%w)", os.ErrNotExist)
+	return "", fmt.Errorf("%s is not here: make deps installs it (%w)", name, os.ErrNotExist)
+}
+
+// Validate holds the document of a server against the schema of OpenAPI 3.1. The test is
+// skipped where the program that does is not installed.
+func Validate(t *testing.T, server string) {
+	t.Helper()
+	validator, err := program("validate-api")
+	if err != nil {
+		t.Skip(err)
+	}
+	document := filepath.Join(t.TempDir(), "openapi.json")
+	if err := fetch(t.Context(), server+Root+"/openapi.json", document); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), validator, document).CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte(`"valid": true`)) {
+		t.Errorf("the document is no OpenAPI: %v\n%s", err, out)
+	}
 }
 
 func exists(path string) bool {
@@ -53,7 +71,7 @@ func exists(path string) bool {
 // wrong on purpose. The test is skipped where Prism is not installed.
 func Start(t *testing.T, server string, requests bool) *Proxy {
 	t.Helper()
-	prism, err := program()
+	prism, err := program("prism")
 	if err != nil {
 		t.Skip(err)
 	}

@@ -132,7 +132,7 @@ func (r *room) people() {
 	remove := op("remove-person", http.MethodDelete, "/people/{id}", operation.Tell("Remove a person"))
 	remove.Description, remove.DefaultStatus = operation.Tell("For administrators. Her sessions end at once; what was sealed to her stays sealed."), http.StatusNoContent
 	operation.Register(r.Door, remove, operation.Kind{Errors: []int{http.StatusConflict}}, func(ctx context.Context, c *operation.Call, in *operation.Named) (*operation.Nothing, error) {
-		p, err := r.person(ctx, c, *in)
+		p, err := r.standing(ctx, c, *in)
 		if err != nil {
 			return nil, err
 		}

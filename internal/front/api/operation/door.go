@@ -155,7 +155,9 @@ func (d *Door) config() huma.Config {
 
 // document returns the OpenAPI document.
 func (d *Door) document() ([]byte, error) {
-	delete(d.api.OpenAPI().Components.Schemas.Map(), "ErrorModel") // the library's own, which nobody sends
+	for _, name := range []string{"ErrorModel", "ErrorDetail"} { // the library's own, which nobody sends
+		delete(d.api.OpenAPI().Components.Schemas.Map(), name)
+	}
 	return json.Marshal(d.api.OpenAPI())
 }
 
