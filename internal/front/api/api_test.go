@@ -31,20 +31,25 @@ type site struct {
 
 const admin = "admin@" + stand.Domain
 
-// newSite begins a server, where prepare has seen to its data directory.
-func newSite(t *testing.T, change ...func(*app.Options)) *site {
+// newSite begins a server with one tenant.
+func newSite(t *testing.T) *site {
+	t.Helper()
+	return begin(t, false)
+}
+
+// begin begins a server, with another tenant beside the stand's if that is wanted.
+func begin(t *testing.T, other bool) *site {
 	t.Helper()
 	t.Parallel()
 	s := &site{T: t, dir: t.TempDir()}
 	s.ok(stand.Init(s.dir))
 	o := app.Options{Dir: s.dir}
-	for _, f := range change {
-		f(&o)
-	}
 	a, err := stand.Open(t.Context(), o)
 	s.ok(err)
 	s.ok(stand.Found(t.Context(), a))
-	s.ok(stand.FoundAs(t.Context(), a, "other", "other.example"))
+	if other {
+		s.ok(stand.FoundAs(t.Context(), a, "other", "other.example"))
+	}
 	s.ok(a.Close())
 	o.Log = stand.Log()
 	o.Change = func(c *config.Config) { c.Web.Listen = "127.0.0.1:0" }

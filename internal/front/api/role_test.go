@@ -24,7 +24,7 @@ func (s *site) fresh(a *client) string {
 // EX-06, EX-18: who may do what, with every role and with nobody. What is not there, what
 // is another tenant's and what is no id have one answer.
 func TestRoles(t *testing.T) {
-	s := newSite(t)
+	s := begin(t, true)
 	a, k, r := s.client().signIn(admin), s.client().signIn(stand.Keeper), s.client().signIn(stand.Reader)
 	nobody := s.nobody()
 	message := str(k.get("/messages?q=canary").items()[0]["id"])

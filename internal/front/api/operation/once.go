@@ -102,7 +102,11 @@ func parseKey(s string) (key string, ok bool) {
 func withheld(err error) error {
 	for reason, name := range map[error]string{replay.ErrOther: "key-used", replay.ErrRunning: "running", replay.ErrSecret: "done", replay.ErrUnknown: "unknown"} {
 		if errors.Is(err, reason) {
-			return &problem.Error{Name: name, Public: err}
+			e := &problem.Error{Name: name, Public: err}
+			if name == "running" {
+				e.After = "2"
+			}
+			return e
 		}
 	}
 	return err

@@ -68,6 +68,7 @@ func (t Type) URI() string { return Root + "#problem-" + t.Name }
 type Error struct {
 	Name   string // of its type
 	Allow  string // methods that there are, where the one that was asked for is none
+	After  string // seconds to wait; empty for none
 	Public error  // a fault with the sentence
 }
 
@@ -90,9 +91,8 @@ func (w Words) From(l text.Lang, err error, reference func() string) *Problem {
 	p := &Problem{header: make(http.Header)}
 	if e, ok := errors.AsType[*Error](err); ok {
 		t = Named(e.Name)
-		if e.Allow != "" {
-			p.header.Set("Allow", e.Allow)
-		}
+		set(p.header, "Allow", e.Allow)
+		set(p.header, "Retry-After", e.After)
 	}
 	if e, ok := errors.AsType[*query.Error](err); ok {
 		t, p.Position, p.Length = Named("query"), e.At, e.Length
@@ -100,14 +100,23 @@ func (w Words) From(l text.Lang, err error, reference func() string) *Problem {
 	if _, ok := errors.AsType[*brake.Held](err); ok {
 		t = Named("locked-out")
 	}
-	if after := front.RetryAfter(err); after != "" {
-		p.header.Set("Retry-After", after)
+	set(p.header, "Retry-After", front.RetryAfter(err))
+	if t.Status == http.StatusUnauthorized {
+		// RFC 9110 section 15.5.2 wants one. No scheme is registered for cookies.
+		p.header.Set("WWW-Authenticate", `Cookie realm="Siegel"`)
 	}
 	p.Type, p.Status, p.Title, p.Detail = t.URI(), t.Status, w.Texts.Say(l, t.Title), w.explain(l, err)
 	if front.Broken(kind) {
 		p.Instance = "urn:uuid:" + reference()
 	}
 	return p
+}
+
+// set sets a header that has a value.
+func set(h http.Header, name, value string) {
+	if value != "" {
+		h.Set(name, value)
+	}
 }
 
 // explain is what a user reads of an error.
