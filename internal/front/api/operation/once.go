@@ -74,13 +74,9 @@ func (d *Door) ask(c *Call) (replay.Ask, error) {
 	if !ok {
 		return replay.Ask{}, fault.Newf(fault.Invalid, "an idempotency key has 1 to %d characters of ASCII", replay.MaxKey)
 	}
-	b, err := readBody(c.R)
-	if err != nil {
-		return replay.Ask{}, err
-	}
 	return replay.Ask{
 		Person: c.Person(), Key: key,
-		Request: tuple.Make("siegel/v1 request of the API", []byte(c.R.Method), []byte(c.R.URL.RequestURI()), b),
+		Request: tuple.Make("siegel/v1 request of the API", []byte(c.R.Method), []byte(c.R.URL.RequestURI()), c.body),
 	}, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -34,6 +35,8 @@ type Call struct {
 	R    *http.Request
 	W    http.ResponseWriter
 	Lang text.Lang
+
+	body []byte
 }
 
 type callKey struct{}
@@ -51,7 +54,7 @@ type Kind struct {
 
 // Register adds an operation.
 func Register[I, O any](d *Door, op huma.Operation, k Kind, h func(context.Context, *Call, *I) (*O, error)) {
-	op.MaxBodyBytes = maxBody
+	op.MaxBodyBytes, op.BodyReadTimeout = maxBody, -1 // it has been read by then
 	if op.DefaultStatus == 0 {
 		op.DefaultStatus = http.StatusOK
 	}
@@ -97,6 +100,10 @@ func (d *Door) enter(k Kind) func(huma.Context, func(huma.Context)) {
 			}
 			defer v.Release()
 			c.Visit = v
+		}
+		if err := c.read(); err != nil {
+			d.fail(w, q, err)
+			return
 		}
 		run := func(w http.ResponseWriter) {
 			one := *c
@@ -213,17 +220,18 @@ func Late(err error) error {
 	return err
 }
 
-// readBody reads a body that is needed before the operation reads it.
-func readBody(q *http.Request) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(q.Body, maxBody))
-	if err != nil {
-		return nil, &problem.Error{Name: "malformed", Public: fault.Because(fault.Invalid, "the body cannot be read to its end", err)}
+// read reads the body, while the door's bound on how long that may take holds. When it has
+// passed, net/http takes a client for gone who only waits: so it is lifted then.
+func (c *Call) read() (err error) {
+	if c.body, err = io.ReadAll(io.LimitReader(c.R.Body, maxBody)); err != nil {
+		return &problem.Error{Name: "malformed", Public: fault.Because(fault.Invalid, "the body cannot be read to its end", err)}
 	}
-	if len(b) == maxBody {
-		return nil, &problem.Error{Name: "too-large", Public: fault.Newf(fault.Invalid, "the body has more than %d KiB", maxBody>>10)}
+	if len(c.body) == maxBody {
+		return &problem.Error{Name: "too-large", Public: fault.Newf(fault.Invalid, "the body has more than %d KiB", maxBody>>10)}
 	}
-	q.Body = io.NopCloser(bytes.NewReader(b))
-	return b, nil
+	c.R.Body = io.NopCloser(bytes.NewReader(c.body))
+	_ = http.NewResponseController(c.W).SetReadDeadline(time.Time{}) // a writer of a test has none
+	return nil
 }
 
 // Named is a thing that the path names.
