@@ -37,7 +37,9 @@ func TestSlow(t *testing.T) {
 	operation.Register(d, huma.Operation{OperationID: "say", Method: http.MethodPost, Path: "/say"}, operation.Kind{Open: true},
 		func(ctx context.Context, _ *operation.Call, in *said) (*said, error) { return in, slowly(ctx) })
 	operation.Register(d, huma.Operation{OperationID: "hear", Method: http.MethodGet, Path: "/say"}, operation.Kind{Open: true},
-		func(ctx context.Context, _ *operation.Call, _ *operation.None) (*said, error) { return new(said), slowly(ctx) })
+		func(ctx context.Context, _ *operation.Call, _ *operation.None) (*said, error) {
+			return new(said), slowly(ctx)
+		})
 	h, err := d.Handler()
 	if err != nil {
 		t.Fatal(err)
