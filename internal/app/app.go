@@ -29,6 +29,7 @@ import (
 	"siegel/internal/identity"
 	"siegel/internal/identity/brake"
 	"siegel/internal/identity/ceremony"
+	"siegel/internal/identity/replay"
 	"siegel/internal/identity/ticket"
 	"siegel/internal/identity/visit"
 	"siegel/internal/index"
@@ -79,6 +80,7 @@ type App struct {
 	Identity *identity.Identity
 	Visits   *visit.Room
 	Ceremony *ceremony.Room
+	Replays  *replay.Shelf
 	Archive  *archive.Archive
 	Index    *index.Index
 	Cases    *casefile.Room
@@ -203,6 +205,7 @@ func (a *App) buildRooms(ctx context.Context) error {
 	})
 	a.Ceremony = ceremony.New(ceremony.Deps{DB: a.DB, Identity: a.Identity, Now: a.Now})
 	a.closers = append(a.closers, a.Visits)
+	a.Replays = replay.New(replay.Deps{DB: a.DB, MAC: a.Master, Now: a.Now})
 	if err := a.openEvidence(ctx); err != nil {
 		return err
 	}

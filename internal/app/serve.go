@@ -267,6 +267,9 @@ func (s *Server) expire(ctx context.Context) error {
 				if err := s.Commit.Expire(ctx, t.ID); err != nil && ctx.Err() == nil {
 					s.Log.Warn("expired references were not deleted; the next try is in an hour", "error", err)
 				}
+				if err := s.Replays.Expire(ctx, s.DB.Tenant(t.ID)); err != nil && ctx.Err() == nil {
+					s.Log.Warn("expired idempotency keys were not deleted; the next try is in an hour", "error", err)
+				}
 			}
 		}
 		select {

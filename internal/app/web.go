@@ -6,9 +6,16 @@ import (
 	"strings"
 	"time"
 
+	"net/http"
+
 	"siegel/internal/app/checkup"
 	"siegel/internal/archive/casefile"
 	"siegel/internal/front/console"
+
+	"siegel/internal/front"
+	"siegel/internal/front/api"
+	programs "siegel/internal/front/api/office"
+	records "siegel/internal/front/api/reading"
 	"siegel/internal/front/web"
 	"siegel/internal/front/web/founding"
 	"siegel/internal/front/web/office"
@@ -35,8 +42,25 @@ func (a *App) openWeb() (*web.Door, error) {
 		Reading:  reading.Deps{Cases: a.Cases, Archive: a.Archive, Identity: a.Identity, Index: a.Index, Saved: saved.New(saved.Deps{Vault: a.Vault, Trail: a.Trail, Now: a.Now}), State: a.rows, Proof: a.proof, Counts: a.Tally.Of, Prove: a.Proof, Now: a.Now},
 		Founding: founding.Deps{Identity: a.Identity, Ceremony: a.Ceremony, URL: c.URL},
 		Office:   office.Deps{Cases: a.Cases, Identity: a.Identity, Archive: a.Archive, Counts: a.Tally.Of, Whole: a.Whole, URL: c.URL, Now: a.Now},
+		API:      a.api,
 	})
 	return d, fault.Because(fault.Invalid, "the door for browsers cannot be opened", err)
+}
+
+// api makes the door for programs, which is behind the one for browsers.
+func (a *App) api(c front.Callers) (http.Handler, error) {
+	return api.New(api.Deps{
+		Callers: c, Replays: a.Replays, Log: a.Log, Office: programs.Deps{Identity: a.Identity, Tally: a.Tally},
+		Reading: records.Deps{
+			Archive: a.Archive, Index: a.Index, Prove: a.Proof,
+			State: func(ctx context.Context) (list []records.Row) {
+				for _, r := range a.rows(ctx) {
+					list = append(list, records.Row{Name: r.Name, State: r.State, What: records.Sentence(r.What), Remedy: records.Sentence(r.Remedy)})
+				}
+				return list
+			},
+		},
+	})
 }
 
 // rows are what the doctor finds that is the same for all tenants, for a page: other

@@ -89,6 +89,8 @@ for (const s of all ? shapes : [shapes[0], shapes[3]]) {
       await p.waitForURL(/q=rich/);
       await p.waitForSelector('.hits a');
     }
+    await p.goto(site + '/api/v1/');
+    await judge(p, name('api'));
     await p.goto(site + '/search?q=rich');
     const hit = p.locator('.hits a').first();
     if (await hit.count()) {

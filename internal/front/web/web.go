@@ -27,6 +27,9 @@ type Deps struct {
 	Office   office.Deps
 	Founding founding.Deps
 	Log      *slog.Logger
+	// API makes what answers below /api/v1/, which refuses by itself what comes from other
+	// origins; nil for nothing there.
+	API func(front.Callers) (http.Handler, error)
 }
 
 // Config is what a door works with.
@@ -110,7 +113,14 @@ func (d *Door) pages(callers front.Callers, deps Deps) (http.Handler, error) {
 	mux.Handle("/", frame.Open(frame.Nothing))
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(frame.Open(frame.Foreign))
-	return shield(origin.Handler(mux), callers.Secure), nil
+	if deps.API == nil {
+		return shield(origin.Handler(mux), callers.Secure), nil
+	}
+	all := http.NewServeMux()
+	all.Handle("/", origin.Handler(mux))
+	programs, err := deps.API(callers)
+	all.Handle("/api/v1/", programs)
+	return shield(all, callers.Secure), err
 }
 
 // shield sets what every answer has, and bounds what is read.
