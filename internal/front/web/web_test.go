@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"siegel/internal/app"
 	"siegel/internal/app/config"
@@ -360,4 +362,33 @@ func TestProofPage(t *testing.T) {
 			t.Errorf("%s is a file: %v", path, got)
 		}
 	}
+}
+
+// OP-08: who sends a request octet by octet is hung up on, and who takes long to answer is
+// not broken off by the time that reading may take.
+func TestSlow(t *testing.T) {
+	s := newSite(t)
+	var d net.Dialer
+	c, err := d.DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
+	s.ok(err)
+	defer c.Close()
+	start := time.Now()
+	_, err = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\nX-A: ")
+	s.ok(err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for time.Since(start) < 20*time.Second {
+			if _, err := io.WriteString(c, "a"); err != nil {
+				return
+			}
+			time.Sleep(250 * time.Millisecond)
+		}
+	}()
+	s.ok(c.SetReadDeadline(start.Add(20 * time.Second)))
+	_, _ = io.Copy(io.Discard, c) // an answer or none: it ends
+	if took := time.Since(start); took > 15*time.Second {
+		t.Errorf("it was hung up on after %v", took)
+	}
+	<-done
 }

@@ -265,7 +265,7 @@ func (r *room) eml(ctx context.Context, c *page.Call) error {
 	c.Header().Set("Content-Disposition", `attachment; filename="`+id.String()+`.eml"`)
 	c.Header().Set("Content-Length", strconv.FormatInt(m.Size, 10))
 	c.Header().Set("Content-Security-Policy", "sandbox")
-	if _, err := io.Copy(c, m); err != nil {
+	if _, err := io.Copy(c.Steps(), m); err != nil {
 		r.Broke("a message broke off", err)
 	}
 	return nil
