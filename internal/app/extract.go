@@ -7,10 +7,15 @@ import (
 	"siegel/internal/index/extract"
 )
 
-// ExtractCommand returns the command that starts a program of ours as the process that
-// reads documents (see [Extract]), which its main function recognises by the first
-// argument. pdftotext is looked for here, since the child has no environment.
-func ExtractCommand(program string) []string {
+// ExtractCommand returns the command that starts this program as the process that reads
+// documents (see [Extract]), which its main function recognises by the first argument. pdftotext is looked for here, since the child has no environment.
+//
+// It returns none where the program does not know where it lies: attachments wait then.
+func ExtractCommand() []string {
+	program, err := os.Executable()
+	if err != nil {
+		return nil
+	}
 	command := []string{program, ExtractWord}
 	if path, err := exec.LookPath(pdftotext); err == nil {
 		command = append(command, path)

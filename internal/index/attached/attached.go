@@ -144,7 +144,7 @@ func Claim(ctx context.Context, tx *db.Tx, month int, message mail.ID, again boo
 		return c, false, nil
 	}
 	c.Tries = tries + 1
-	_, err = tx.Exec(ctx, `UPDATE index_attachments SET tries = $2, until = $3 WHERE tenant = $1 AND message = $4`, c.Tries, until, message.Bytes())
+	_, err = tx.Exec(ctx, `UPDATE index_attachments SET tenant = $1, tries = $2, until = $3 WHERE tenant = $1 AND message = $4`, c.Tries, until, message.Bytes())
 	return c, err == nil, err
 }
 
@@ -180,7 +180,7 @@ func Put(ctx context.Context, t db.Tenant, month int, list []Row) error {
 		}
 		for _, r := range list {
 			last++
-			_, err := tx.Exec(ctx, `UPDATE index_attachments SET seq = $2, tries = 0, until = 0, record = $3 WHERE tenant = $1 AND message = $4`,
+			_, err := tx.Exec(ctx, `UPDATE index_attachments SET tenant = $1, seq = $2, tries = 0, until = 0, record = $3 WHERE tenant = $1 AND message = $4`,
 				last, r.Box, r.Message.Bytes())
 			if err != nil {
 				return err

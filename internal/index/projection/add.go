@@ -19,6 +19,32 @@ type Entry struct {
 	Record  record.Record
 	Damaged bool // it did not open
 	Former  int  // term of the key it is sealed to, where the session does not reach that; 0 where it does
+
+	// Attachments is the second record, and Second its number in the month; 0 where
+	// there is none yet.
+	Attachments record.Attachments
+	Second      int64
+}
+
+// What the attachments of a message wait for.
+const (
+	waitsForNothing = 0
+	WaitsForReading = 1 // nobody has read them
+	WaitsForHelper  = 2 // somebody has, without a program that one of them needs
+)
+
+// waits is what its attachments wait for.
+func (e Entry) waits() int {
+	switch {
+	case !e.sound() || !e.Record.Worth():
+		return waitsForNothing
+	case e.Second == 0:
+		return WaitsForReading
+	case e.Attachments.Lacking():
+		return WaitsForHelper
+	default:
+		return waitsForNothing
+	}
 }
 
 // sent is by when a message is ordered and found: as it claims, but not later than
@@ -47,8 +73,7 @@ func (f *File) Add(ctx context.Context, list []Entry) (err error) {
 	// Not from memory: a file whose last session has just ended can be opened again
 	// while a batch is still being written.
 	// no tenant: a projection is one holder's file
-	err = tx.QueryRowContext(ctx, `SELECT seq, messages, damaged, former FROM index_state`).
-		Scan(&w.state.Seq, &w.state.Messages, &w.state.Damaged, &w.state.Former)
+	err = tx.QueryRowContext(ctx, `SELECT `+stateColumns+` FROM index_state`).Scan(w.state.places()...)
 	if err != nil {
 		return err
 	}
@@ -60,8 +85,8 @@ func (f *File) Add(ctx context.Context, list []Entry) (err error) {
 		w.state.Seq = max(w.state.Seq, e.Seq)
 	}
 	// no tenant: a projection is one holder's file
-	if _, err := tx.ExecContext(ctx, `UPDATE index_state SET seq = $1, messages = $2, damaged = $3, former = $4`,
-		w.state.Seq, w.state.Messages, w.state.Damaged, w.state.Former); err != nil {
+	if _, err := tx.ExecContext(ctx, `UPDATE index_state SET seq = $1, messages = $2, damaged = $3, former = $4, waiting = $5, unread = $6`,
+		w.state.Seq, w.state.Messages, w.state.Damaged, w.state.Former, w.state.Waiting, w.state.Unread); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -131,12 +156,15 @@ func (w *writer) add(ctx context.Context, e Entry) error {
 	}
 	r := e.Record
 	// no tenant: a projection is one holder's file
-	err := w.exec(ctx, `INSERT INTO index_doc (seq, message, date, sent, size, attachment, opaque, damaged, former)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, e.Seq, e.Message.Bytes(), r.Date, e.sent(), r.Size,
-		truth(r.HasAttachment()), truth(r.Opaque), truth(e.Damaged), e.Former)
+	waits, unread := e.waits(), truth(e.Attachments.Unread())
+	err := w.exec(ctx, `INSERT INTO index_doc (seq, message, date, sent, size, attachment, opaque, damaged, former, second, waits, unread)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, e.Seq, e.Message.Bytes(), r.Date, e.sent(), r.Size,
+		truth(r.HasAttachment()), truth(r.Opaque), truth(e.Damaged), e.Former, e.Second, waits, unread)
 	if err != nil {
 		return err
 	}
+	w.state.Waiting += int64(truth(waits > 0))
+	w.state.Unread += int64(unread)
 	w.state.Messages++
 	w.state.Damaged += int64(truth(e.Damaged))
 	w.state.Former += int64(truth(e.Former > 0))
@@ -176,8 +204,9 @@ func (w *writer) words(ctx context.Context, e Entry) error {
 	}
 	main, alt := make([]any, 0, 15), make([]any, 0, 7)
 	main = append(main, e.Seq)
+	attached := strings.TrimLeft(r.Attached+"\n\n"+e.Attachments.Text(), "\n")
 	for _, text := range []string{
-		r.Subject, strings.Join(r.From, "\n"), strings.Join(r.To, "\n"), strings.Join(copies, "\n"), r.Body, r.Attached, strings.Join(r.Names(), "\n"),
+		r.Subject, strings.Join(r.From, "\n"), strings.Join(r.To, "\n"), strings.Join(copies, "\n"), r.Body, attached, strings.Join(r.Names(), "\n"),
 	} {
 		m, a := textfold.Words(text)
 		main, alt = append(main, m), append(alt, a)
@@ -194,10 +223,10 @@ func (w *writer) forget(ctx context.Context, message mail.ID) error {
 	if !w.known {
 		return nil
 	}
-	var seq, date, size, damaged, former int64
+	var seq, date, size, damaged, former, waits, unread int64
 	// no tenant: a projection is one holder's file
-	err := w.tx.QueryRowContext(ctx, `DELETE FROM index_doc WHERE message = $1 RETURNING seq, date, size, damaged, former > 0`, message.Bytes()).
-		Scan(&seq, &date, &size, &damaged, &former)
+	err := w.tx.QueryRowContext(ctx, `DELETE FROM index_doc WHERE message = $1 RETURNING seq, date, size, damaged, former > 0, waits > 0, unread`, message.Bytes()).
+		Scan(&seq, &date, &size, &damaged, &former, &waits, &unread)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -207,6 +236,8 @@ func (w *writer) forget(ctx context.Context, message mail.ID) error {
 	w.state.Messages--
 	w.state.Damaged -= damaged
 	w.state.Former -= former
+	w.state.Waiting -= waits
+	w.state.Unread -= unread
 	if damaged+former > 0 {
 		return nil
 	}

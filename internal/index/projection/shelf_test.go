@@ -256,7 +256,7 @@ func TestAddAgain(t *testing.T) {
 	if err := f.Add(t.Context(), []Entry{first, damaged, former}); err != nil {
 		t.Fatal(err)
 	}
-	if got := f.State(); got != (State{3, 3, 1, 1}) {
+	if got := f.State(); got != (State{Seq: 3, Messages: 3, Damaged: 1, Former: 1}) {
 		t.Errorf("%+v", got)
 	}
 	if err := f.Again(t.Context(), []int{1, 4}); err != nil || f.State().Seq != 2 {
@@ -270,7 +270,7 @@ func TestAddAgain(t *testing.T) {
 	if err := f.Settle(t.Context(), optimizeFrom); err != nil {
 		t.Fatal(err)
 	}
-	if got := f.State(); got != (State{5, 3, 1, 0}) {
+	if got := f.State(); got != (State{Seq: 5, Messages: 3, Damaged: 1, Former: 0}) {
 		t.Errorf("%+v", got)
 	}
 	for text, want := range map[string][]int64{"one": {4}, "three": {5}, "-one": {5}, "smaller:11": {5, 4}} {
