@@ -82,10 +82,16 @@ type file struct {
 	octets     []byte
 }
 
-// parcel returns a message with attachments.
+// parcel returns a message with attachments; without a subject it says nothing else.
 func parcel(subject string, files ...file) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "Subject: %s\r\nFrom: a@b.example\r\nContent-Type: multipart/mixed; boundary=bb\r\n\r\n--bb\r\n\r\nbody of %s\r\n", subject, subject)
+	if subject != "" {
+		fmt.Fprintf(&b, "Subject: %s\r\nFrom: a@b.example\r\n", subject)
+	}
+	b.WriteString("Content-Type: multipart/mixed; boundary=bb\r\n\r\n")
+	if subject != "" {
+		fmt.Fprintf(&b, "--bb\r\n\r\nbody of %s\r\n", subject)
+	}
 	for _, f := range files {
 		fmt.Fprintf(&b, "--bb\r\nContent-Type: %s; name=\"%s\"\r\nContent-Transfer-Encoding: base64\r\n\r\n", f.kind, f.name)
 		text := base64.StdEncoding.EncodeToString(f.octets)

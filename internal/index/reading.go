@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -301,4 +302,27 @@ func (w *work) read(f *follower) (err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(f.ctx), storeTime)
 	defer cancel()
 	return errors.Join(err, attached.Put(ctx, w.s.Tenant(), w.month, rows), attached.Release(ctx, w.s.Tenant(), rest))
+}
+
+// message reads the attachments of a message and returns their record, sealed; nil where
+// the message cannot be opened any more.
+func (w *work) message(ctx context.Context, message mail.ID) ([]byte, error) {
+	key, err := w.s.Unlocked().Open(ctx, message, w.s.Archive())
+	if damage(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer key.Close()
+	found, err := w.x.reading.reader.Message(ctx, func() (io.ReadCloser, error) { return w.x.Octets.Octets(ctx, w.s.Tenant(), message, key) })
+	if err != nil {
+		return nil, err
+	}
+	plain, err := found.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	defer clear(plain)
+	return key.SealAttachments(plain), nil
 }

@@ -155,8 +155,8 @@ func (w *writer) add(ctx context.Context, e Entry) error {
 		return err
 	}
 	r := e.Record
-	// no tenant: a projection is one holder's file
 	waits, unread := e.waits(), truth(e.Attachments.Unread())
+	// no tenant: a projection is one holder's file
 	err := w.exec(ctx, `INSERT INTO index_doc (seq, message, date, sent, size, attachment, opaque, damaged, former, second, waits, unread)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, e.Seq, e.Message.Bytes(), r.Date, e.sent(), r.Size,
 		truth(r.HasAttachment()), truth(r.Opaque), truth(e.Damaged), e.Former, e.Second, waits, unread)

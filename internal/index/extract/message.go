@@ -1,80 +1,68 @@
-package index
+package extract
 
 import (
 	"context"
 	"errors"
 	"io"
 
-	"siegel/internal/index/extract"
 	"siegel/internal/index/record"
-	"siegel/internal/mail"
+	"siegel/internal/kit/fault"
 	"siegel/internal/proto/document"
 	"siegel/internal/proto/mime"
-	"siegel/internal/vault/seal"
 )
 
 // attempts is how often a message is read of which an attachment ends the child: a
 // machine that is busy or short of memory can be the reason, once.
 const attempts = 2
 
-// message reads the attachments of a message and returns their record, sealed; nil where
-// the message cannot be opened any more. Errors say nothing of the message.
-func (w *work) message(ctx context.Context, message mail.ID) ([]byte, error) {
-	key, err := w.s.Unlocked().Open(ctx, message, w.s.Archive())
-	if damage(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer key.Close()
-	var list *listing
+// Message reads the attachments of a message, whose octets open yields, into a second
+// record. What becomes of attachments, and damage of the message, stands in the record;
+// an error says that nothing is known: no child can be started ([ErrNone]), ctx is done,
+// or the octets cannot be had now.
+func (r *Reader) Message(ctx context.Context, open func() (io.ReadCloser, error)) (record.Attachments, error) {
+	var l *listing
 	for range attempts {
-		list = &listing{ctx: ctx, reader: w.x.reading.reader, room: record.MaxAttachmentsText}
-		if err := list.read(ctx, w.x, w.s, message, key); err != nil {
-			return nil, err
+		l = &listing{ctx: ctx, reader: r, room: record.MaxAttachmentsText, out: record.Attachments{Version: record.AttachmentsVersion}}
+		if err := l.read(open); err != nil {
+			return record.Attachments{}, err
 		}
-		if !list.failed {
+		if !l.failed {
 			break
 		}
 	}
-	list.out.Version = record.AttachmentsVersion
-	plain, err := list.out.Marshal()
-	if err != nil {
-		return nil, err
-	}
-	defer clear(plain)
-	return key.SealAttachments(plain), nil
+	return l.out, nil
 }
 
 // listing gathers the texts of a message's attachments.
 type listing struct {
-	ctx    context.Context
-	reader *extract.Reader
+	ctx    context.Context //nolint:containedctx // of the one call of Message
+	reader *Reader
 	room   int // octets of text that it may still take
 	count  int
 	out    record.Attachments
 	failed bool  // an attachment ended the child
-	err    error // no child could be started, or the session has ended
+	err    error // no child could be started
 }
 
-// read reads the message once. A damaged one is noted as such.
-func (l *listing) read(ctx context.Context, x *Index, s Session, message mail.ID, key *seal.Opened) error {
-	octets, err := x.Octets.Octets(ctx, s.Tenant(), message, key)
+// read reads the message once.
+func (l *listing) read(open func() (io.ReadCloser, error)) error {
+	octets, err := open()
 	if err == nil {
 		_, err = mime.Read(octets, mime.Limits{Text: 1}, l.visit)
 		err = errors.Join(err, octets.Close())
 	}
+	kind := fault.Of(err)
 	switch {
+	case l.ctx.Err() != nil: // what was killed for that says nothing of a document
+		return l.ctx.Err()
 	case l.err != nil:
 		return l.err
-	case ctx.Err() != nil: // what was killed for that says nothing of a document
-		return ctx.Err()
-	case damage(err):
+	case err != nil && (kind == fault.Damaged || kind == fault.NotFound):
 		l.out.Texts = append(l.out.Texts, record.AttachmentText{State: document.Damaged})
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 // visit implements [mime.Visit]: attachments that are worth it go to the child as they
@@ -97,7 +85,7 @@ func (l *listing) visit(p *mime.Part) io.WriteCloser {
 
 // attachment is a document of a message.
 type attachment struct {
-	*extract.Document
+	*Document
 
 	list *listing
 	part string
