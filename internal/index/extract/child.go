@@ -1,14 +1,11 @@
 package extract
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"os"
-	"runtime/debug"
+	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"siegel/internal/proto/document"
 	"siegel/internal/proto/frame"
@@ -17,12 +14,9 @@ import (
 // maxDocument is how large a document is that the child takes, in octets.
 const maxDocument = 64 << 20
 
-// enough is how much time of a processor a child takes, with its helpers, before it
-// ends by itself and gives way to a fresh one; maxTime ends it by force.
-const (
-	enough  = 60 * time.Second
-	maxTime = 10 * time.Minute
-)
+// maxTime is how much time of a processor a child takes in its life, and each of its
+// helpers.
+const maxTime = 10 * time.Minute
 
 // Child is how the child works.
 type Child struct {
@@ -47,8 +41,7 @@ func (c Child) Serve(in io.Reader, out io.Writer) error {
 	for {
 		select {
 		case t := <-documents:
-			last, err := c.answer(w, t, over)
-			if err != nil || last {
+			if err := c.answer(w, t, over); err != nil {
 				return err
 			}
 		case err := <-over:
@@ -96,7 +89,7 @@ func receive(r *frame.Reader, documents chan<- task) error {
 }
 
 // answer reads a document. Where the parent goes meanwhile, the process ends.
-func (c Child) answer(w *frame.Writer, t task, over <-chan error) (last bool, err error) {
+func (c Child) answer(w *frame.Writer, t task, over <-chan error) error {
 	done := make(chan document.Result, 1)
 	go func() {
 		if t.large {
@@ -112,26 +105,11 @@ func (c Child) answer(w *frame.Writer, t task, over <-chan error) (last bool, er
 	case <-over:
 		os.Exit(1)
 	}
-	if _, err := io.Copy(w.Body(), bytes.NewReader([]byte(r.Text))); err != nil {
-		return true, err
+	if _, err := io.Copy(w.Body(), strings.NewReader(r.Text)); err != nil {
+		return err
 	}
-	last = worked() > enough
-	if err := send(w, frame.End, footer{State: r.State, Cut: r.Cut, Last: last}); err != nil {
-		return true, err
+	if err := send(w, frame.End, footer{State: r.State, Cut: r.Cut}); err != nil {
+		return err
 	}
-	if len(t.octets) > 1<<20 {
-		debug.FreeOSMemory() // plaintext that nobody needs any more, and room for helpers
-	}
-	return last, w.Flush()
-}
-
-// worked is how long processors have worked for this process and its helpers.
-func worked() (sum time.Duration) {
-	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
-		var u unix.Rusage
-		if unix.Getrusage(who, &u) == nil {
-			sum += time.Duration(u.Utime.Nano() + u.Stime.Nano())
-		}
-	}
-	return sum
+	return w.Flush()
 }

@@ -1,5 +1,6 @@
-// Package extract reads the text of attachments in a child process: a program that is
-// given one document after the other over a pipe and answers with words. A document
+// Package extract reads the text of attachments in a child process, a fresh one for each
+// message: a program that is given one document after the other over a pipe and answers
+// with words. A document
 // that hangs it, or takes too much memory or time, ends the child and costs that
 // document alone. Plaintext is in pipes and in the memory of the child, never in a
 // file; the child sees no key, no environment, no network and, where the kernel has

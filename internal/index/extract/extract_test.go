@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -75,6 +76,8 @@ func obey(pdf []byte, _ int) (string, error) {
 		panic("a bug")
 	case word("exit"):
 		os.Exit(0)
+	case word("who"):
+		return strconv.Itoa(os.Getpid()), nil
 	case word("look"): // where it may not, and what it must
 		_, master := os.ReadFile(string(bytes.Fields(pdf)[2]))
 		_, err := net.Dial("tcp", "127.0.0.1:1")
@@ -176,6 +179,25 @@ func TestCancel(t *testing.T) {
 	}
 	if _, err := r.Document(ctx, "a", "", 1); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// A process that an attachment has taken over sees no other message: each has its own.
+func TestOneMessage(t *testing.T) {
+	r := reader(t, 0)
+	part := "--b\r\nContent-Type: application/pdf\r\n\r\n%PDF- who\r\n"
+	seen := make(map[string]bool)
+	for range 2 {
+		a, err := r.Message(t.Context(), func() (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader("Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part + part + "--b--\r\n")), nil
+		})
+		if err != nil || len(a.Texts) != 2 || a.Texts[0].Part != "1" || a.Texts[1].Part != "2" || a.Texts[0].Text != a.Texts[1].Text {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		seen[a.Texts[0].Text] = true
+	}
+	if len(seen) != 2 {
+		t.Errorf("processes %v", seen)
 	}
 }
 

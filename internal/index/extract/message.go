@@ -16,10 +16,12 @@ import (
 const attempts = 2
 
 // Message reads the attachments of a message, whose octets open yields, into a second
-// record. What becomes of attachments, and damage of the message, stands in the record;
+// record. A child reads one message and no other: who takes it over by an attachment
+// sees the rest of the message that he has sent himself. What becomes of attachments, and damage of the message, stands in the record;
 // an error says that nothing is known: no child can be started ([ErrNone]), ctx is done,
 // or the octets cannot be had now.
 func (r *Reader) Message(ctx context.Context, open func() (io.ReadCloser, error)) (record.Attachments, error) {
+	defer func() { _ = r.Close() }() // ending the child cannot fail
 	var l *listing
 	for range attempts {
 		l = &listing{ctx: ctx, reader: r, room: record.MaxAttachmentsText, out: record.Attachments{Version: record.AttachmentsVersion}}

@@ -262,10 +262,6 @@ func (d *Document) answer(c *child) error {
 				return err
 			}
 			d.result = document.Result{Text: strings.ToValidUTF8(text.String(), "\uFFFD"), State: f.State, Cut: f.Cut}
-			if f.Last {
-				d.reader.drop(c)
-				d.child = nil
-			}
 			return nil
 		default:
 			return frame.ErrKind

@@ -28,7 +28,6 @@ type header struct {
 type footer struct {
 	State document.State `json:"state"`
 	Cut   bool           `json:"cut"`
-	Last  bool           `json:"last"` // the child ends now, since it has worked enough
 }
 
 // send writes a frame of JSON.
