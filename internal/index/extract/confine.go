@@ -108,7 +108,7 @@ func lower(limit int, n uint64) error {
 // offline takes from this thread, and from what it starts, the calls that make sockets
 // and those by which a process leaves its group: who kills the group gets all of it.
 func offline() error {
-	arch := uint32(0)
+	var arch uint32
 	switch runtime.GOARCH {
 	case "amd64":
 		arch = unix.AUDIT_ARCH_X86_64
@@ -168,8 +168,8 @@ func blind(programs []string) error {
 	}
 	defer func() { _ = unix.Close(int(set)) }() // of no use any more
 	for _, path := range append(library(), programs...) {
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			path = real
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			path = target
 		}
 		fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 		if err != nil {
