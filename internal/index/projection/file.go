@@ -22,12 +22,14 @@ import (
 const version = 4
 
 // The tables. index_doc is narrow, since a search by date reads it for every match;
-// what only the hits of a page need is beside it. index_link names the messages of a
-// conversation by 63 bits of their identifiers' hashes. A batch of records becomes one
-// segment of the full-text index, and segments are merged less often than is usual,
-// since [File.Settle] merges them all. The body is the first column, whose places need
-// no column number in front: that is a third of the file. A page of the full-text index
-// fits into one of the file, of which the cipher takes 32 octets.
+// what only the hits of a page need is beside it, and subjects and senders, which come
+// again and again, once for all messages that have them (index_text). index_link names
+// the messages of a conversation by 63 bits of their identifiers' hashes. A batch of
+// records becomes one segment of the full-text index, and segments are merged less often
+// than is usual, since [File.Settle] merges them all. The body is the first column, whose
+// places need no column number in front: that is a third of the file. A page of the
+// full-text index fits into one of the file, of which the cipher takes 32 octets and
+// SQLite some; larger ones waste less.
 const schema = `
 CREATE TABLE index_state (version INTEGER NOT NULL, seq INTEGER NOT NULL, messages INTEGER NOT NULL, damaged INTEGER NOT NULL, former INTEGER NOT NULL,
   second INTEGER NOT NULL, waiting INTEGER NOT NULL, unread INTEGER NOT NULL);
@@ -37,7 +39,9 @@ CREATE TABLE index_doc (seq INTEGER PRIMARY KEY, message BLOB NOT NULL UNIQUE, d
 CREATE INDEX index_doc_sent ON index_doc (sent);
 CREATE INDEX index_doc_waits ON index_doc (waits, seq) WHERE waits > 0;
 CREATE INDEX index_doc_former ON index_doc (former, seq) WHERE former > 0;
-CREATE TABLE index_head (seq INTEGER PRIMARY KEY, subject TEXT NOT NULL, sender TEXT NOT NULL, links BLOB NOT NULL);
+CREATE TABLE index_head (seq INTEGER PRIMARY KEY, subject INTEGER NOT NULL, sender INTEGER NOT NULL, links BLOB NOT NULL);
+CREATE TABLE index_text (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, uses INTEGER NOT NULL, text TEXT NOT NULL);
+CREATE INDEX index_text_hash ON index_text (hash);
 CREATE TABLE index_link (hash INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (hash, seq)) WITHOUT ROWID;
 CREATE TABLE index_day (day INTEGER PRIMARY KEY, messages INTEGER NOT NULL, octets INTEGER NOT NULL);
 CREATE VIRTUAL TABLE index_words USING fts5(body, subject, sender, recipient, copy, attached, filename,
@@ -45,7 +49,7 @@ CREATE VIRTUAL TABLE index_words USING fts5(body, subject, sender, recipient, co
   content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 0');
 INSERT INTO index_words (index_words, rank) VALUES ('hashsize', 33554432);
 INSERT INTO index_words (index_words, rank) VALUES ('automerge', 8);
-INSERT INTO index_words (index_words, rank) VALUES ('pgsz', 4000);
+INSERT INTO index_words (index_words, rank) VALUES ('pgsz', 8100);
 `
 
 // File is an open projection. Use it from many goroutines.

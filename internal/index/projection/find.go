@@ -116,7 +116,8 @@ func docs(rows *sql.Rows) (list []Doc, err error) {
 func (f *File) Head(ctx context.Context, seq int64) (subject, sender string, err error) {
 	defer f.note(&err)
 	// no tenant: a projection is one holder's file
-	err = f.sql.Read.QueryRowContext(ctx, `SELECT subject, sender FROM index_head WHERE seq = $1`, seq).Scan(&subject, &sender)
+	err = f.sql.Read.QueryRowContext(ctx, `SELECT s.text, f.text FROM index_head h JOIN index_text s ON s.id = h.subject JOIN index_text f ON f.id = h.sender
+		WHERE h.seq = $1`, seq).Scan(&subject, &sender)
 	return subject, sender, err
 }
 
