@@ -3,6 +3,7 @@ package index_test
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"siegel/internal/index"
 	"siegel/internal/index/extract"
 	"siegel/internal/mail"
+	"siegel/internal/vault/db"
 	"siegel/test/paper"
 	"siegel/test/stand"
 )
@@ -357,5 +359,53 @@ func TestTries(t *testing.T) {
 	}
 	if got := w.found(a, s, "obedient"); len(got) != 0 {
 		t.Errorf("%q", got)
+	}
+}
+
+// A second record that somebody changed, or gave another message, hides no message: its
+// text counts as not to be had, verify names it, and one that is gone is made again.
+func TestDamagedSecondRecord(t *testing.T) {
+	w := newWorld(t)
+	a, s := w.with(stand.Keeper, extractor(false))
+	w.put(a, map[string][]byte{
+		"one": parcel("one", file{"a.docx", octetStream, paper.Docx("first")}),
+		"two": parcel("two", file{"b.docx", octetStream, paper.Docx("second")}),
+	})
+	if l := until(t, a, s); l != (index.Lag{Indexed: 2}) {
+		t.Fatalf("%+v", l)
+	}
+	change := func(statement string) {
+		t.Helper()
+		err := s.Tenant().Update(t.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec(t.Context(), statement)
+			return err
+		})
+		w.stop()
+		if err := errors.Join(err, os.RemoveAll(w.dir+"/index"), os.Mkdir(w.dir+"/index", 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		a, s = w.with(stand.Keeper, extractor(false))
+	}
+	defer func() { w.stop() }()
+	// Both get the record of one of them.
+	change(`UPDATE index_attachments SET record = (SELECT b.record FROM index_attachments b WHERE b.tenant = $1 ORDER BY b.record LIMIT 1) WHERE tenant = $1`)
+	if l := until(t, a, s); l != (index.Lag{Indexed: 2, Unread: 1}) {
+		t.Errorf("%+v", l)
+	}
+	if got := len(w.found(a, s, "first OR second")); got != 1 || len(w.found(a, s, "body")) != 2 {
+		t.Errorf("%d are found", got)
+	}
+	list, err := a.VerifyOpened(t.Context(), s, func(_, _ int64) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range list {
+		if want := map[string]int{"index": 1}[v.Log]; v.Found != want {
+			t.Errorf("%s: %d problems, %v", v.Log, v.Found, v.Problems)
+		}
+	}
+	change(`DELETE FROM index_attachments WHERE tenant = $1`)
+	if l := until(t, a, s); l != (index.Lag{Indexed: 2}) || len(w.found(a, s, "first OR second")) != 2 {
+		t.Errorf("made again: %+v", l)
 	}
 }
