@@ -165,7 +165,7 @@ func (w *writer) prepare(ctx context.Context, statement string) (s *sql.Stmt, er
 }
 
 func (w *writer) exec(ctx context.Context, statement string, args ...any) error {
-	s, err := w.prepare(ctx, statement)
+	s, err := w.prepare(ctx, statement) //nolint:sqlclosecheck // the transaction closes it
 	if err == nil {
 		_, err = s.ExecContext(ctx, args...)
 	}
@@ -174,7 +174,7 @@ func (w *writer) exec(ctx context.Context, statement string, args ...any) error 
 
 // row scans the one row that a statement returns.
 func (w *writer) row(ctx context.Context, statement string, args []any, to ...any) error {
-	s, err := w.prepare(ctx, statement)
+	s, err := w.prepare(ctx, statement) //nolint:sqlclosecheck // the transaction closes it
 	if err == nil {
 		err = s.QueryRowContext(ctx, args...).Scan(to...)
 	}
@@ -262,7 +262,7 @@ func (w *writer) text(ctx context.Context, t string) (int64, error) {
 
 func (w *writer) insert(ctx context.Context, t string) (int64, error) {
 	// no tenant: a projection is one holder's file
-	s, err := w.prepare(ctx, `INSERT INTO index_text (hash, uses, text) VALUES ($1, 0, $2)`)
+	s, err := w.prepare(ctx, `INSERT INTO index_text (hash, uses, text) VALUES ($1, 0, $2)`) //nolint:sqlclosecheck // the transaction closes it
 	if err != nil {
 		return 0, err
 	}
