@@ -409,3 +409,28 @@ func TestDamagedSecondRecord(t *testing.T) {
 		t.Errorf("made again: %+v", l)
 	}
 }
+
+// Where rows were deleted under an index that is there, what comes reaches it.
+func TestDeletedSecondRecords(t *testing.T) {
+	w := newWorld(t)
+	a, s := w.with(stand.Keeper, extractor(false))
+	defer func() { w.stop() }()
+	defer w.commit(a)()
+	for _, name := range []string{"one", "two"} {
+		id, err := stand.Put(t.Context(), a, time.Now(), parcel(name, file{"a.docx", octetStream, paper.Docx("written")}), stand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.ids[id.String()] = name
+		if l := until(t, a, s); l.Waiting != 0 || !slices.Contains(w.found(a, s, "written"), name) {
+			t.Errorf("%s: %+v", name, l)
+		}
+		err = s.Tenant().Update(t.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec(t.Context(), `DELETE FROM index_attachments WHERE tenant = $1`)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"siegel/internal/index/attached"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
+	"siegel/test/stand"
 )
 
 // claims takes every message of a world as a server does that then ends.
@@ -37,7 +38,7 @@ func claims(t *testing.T, a *app.App, s *identity.Session, w *world) {
 // what is not there gets no record.
 func TestClaims(t *testing.T) {
 	w := newWorld(t)
-	a, s := w.open("keeper@stand.example")
+	_, s := w.open(stand.Keeper)
 	defer w.stop()
 	ctx, tenant := t.Context(), s.Tenant()
 	now := time.Now()
@@ -74,7 +75,7 @@ func TestClaims(t *testing.T) {
 	}
 	claim(two, false, now)
 	for _, list := range [][]attached.Row{{{Message: one, Box: []byte("x")}}, {{Message: gone, Box: []byte("y")}, {Message: two}}} {
-		if err := attached.Put(ctx, tenant, 202601, list); err != nil {
+		if err := attached.Put(ctx, tenant, 202601, list, time.UnixMicro(0)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -100,5 +101,19 @@ func TestClaims(t *testing.T) {
 	if err != nil || len(rows) != 1 || rows[0].Message != two {
 		t.Error(rows, err)
 	}
-	_ = a
+	// Also where everything was deleted, numbers grow.
+	err = tenant.Update(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM index_attachments WHERE tenant = $1`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim(one, false, now)
+	if err := attached.Put(ctx, tenant, 202601, []attached.Row{{Message: one, Box: []byte("z")}}, now); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := attached.Get(ctx, tenant, one); err != nil || r.Seq <= now.UnixMicro()-1 {
+		t.Error(r, err)
+	}
 }

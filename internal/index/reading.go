@@ -26,6 +26,9 @@ const (
 	turnLook     = 500
 )
 
+// maxLost is how many turns without a message read are enough: others read them.
+const maxLost = 3
+
 // pause is how long nothing is tried where no child can be started.
 const pause = time.Minute
 
@@ -116,8 +119,13 @@ func (r *reading) leave(keys *seal.Session) {
 // follow reads for a session until nothing waits that can be read.
 func (r *reading) follow(s Session, f *follower) {
 	var err error
-	for more := true; more && err == nil; {
-		more, err = r.turn(f, s)
+	for more, lost := true, 0; more && err == nil && lost < maxLost; {
+		read := f.read.Load()
+		if more, err = r.turn(f, s); f.read.Load() == read {
+			lost++
+		} else {
+			lost = 0
+		}
 	}
 	if err != nil && f.ctx.Err() == nil && fault.Of(err) != fault.Locked {
 		r.x.Log.Warn("attachments are not read: they wait, and searches find messages by everything else; the next search tries again", "error", err)
@@ -301,7 +309,7 @@ func (w *work) read(f *follower) (err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(f.ctx), storeTime)
 	defer cancel()
-	return errors.Join(err, attached.Put(ctx, w.s.Tenant(), w.month, rows), attached.Release(ctx, w.s.Tenant(), rest))
+	return errors.Join(err, attached.Put(ctx, w.s.Tenant(), w.month, rows, w.x.Now()), attached.Release(ctx, w.s.Tenant(), rest))
 }
 
 // message reads the attachments of a message and returns their record, sealed; nil where

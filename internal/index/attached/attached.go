@@ -166,7 +166,9 @@ func Release(ctx context.Context, t db.Tenant, messages []mail.ID) error {
 
 // Put keeps records of messages of a month that were claimed, in the place of those that
 // were there before. What was shredded meanwhile has no row any more and gets none.
-func Put(ctx context.Context, t db.Tenant, month int, list []Row) error {
+// Numbers grow, and are no less than the time in microseconds: projections know how far
+// they are also where rows with higher numbers were deleted.
+func Put(ctx context.Context, t db.Tenant, month int, list []Row, now time.Time) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -178,6 +180,7 @@ func Put(ctx context.Context, t db.Tenant, month int, list []Row) error {
 		if err != nil {
 			return err
 		}
+		last = max(last, mail.Micros(now))
 		for _, r := range list {
 			last++
 			_, err := tx.Exec(ctx, `UPDATE index_attachments SET tenant = $1, seq = $2, tries = 0, until = 0, record = $3 WHERE tenant = $1 AND message = $4`,

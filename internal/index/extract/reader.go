@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -168,6 +169,7 @@ func (r *Reader) Document(ctx context.Context, name, mediaType string, text int)
 		return nil, err
 	}
 	d := &Document{reader: r, child: r.child, left: r.config.Time}
+	d.buf = bufio.NewWriterSize(passing{d}, frame.Max)
 	d.stop = context.AfterFunc(ctx, d.child.kill)
 	d.do(func(c *child) error {
 		return send(c.w, frame.Message, header{Name: clip(name), Type: clip(mediaType), Limit: text})
@@ -183,6 +185,7 @@ type Document struct {
 	reader *Reader
 	child  *child // nil where it was given up
 	left   time.Duration
+	buf    *bufio.Writer // messages come line by line
 	size   int64
 	stop   func() bool
 	result document.Result
@@ -212,12 +215,20 @@ func (d *Document) do(f func(c *child) error) {
 // Write takes octets of the document. It never fails: who reads a message goes on with
 // its other parts.
 func (d *Document) Write(b []byte) (int, error) {
-	if d.size += int64(len(b)); d.size <= maxDocument {
-		d.do(func(c *child) error {
-			_, err := c.w.Body().Write(b)
-			return err
-		})
+	if d.size += int64(len(b)); d.size > maxDocument {
+		return len(b), nil
 	}
+	return d.buf.Write(b)
+}
+
+// passing hands octets to the child.
+type passing struct{ d *Document }
+
+func (p passing) Write(b []byte) (int, error) {
+	p.d.do(func(c *child) error {
+		_, err := c.w.Body().Write(b)
+		return err
+	})
 	return len(b), nil
 }
 
@@ -233,6 +244,7 @@ func (d *Document) Close() error {
 		d.result = document.Result{State: document.Large}
 		return nil
 	}
+	_ = d.buf.Flush() // what goes wrong is noted
 	d.do(func(c *child) error {
 		if err := errors.Join(c.w.Write(frame.End, nil), c.w.Flush()); err != nil {
 			return err
