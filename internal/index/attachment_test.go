@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -53,7 +54,11 @@ func obey(pdf []byte, _ int) (string, error) {
 func extractor(pdf bool) []string {
 	command := []string{os.Args[0], app.ExtractWord}
 	if pdf {
-		command = append(command, "/usr/bin/pdftotext")
+		path, err := exec.LookPath("pdftotext")
+		if err != nil {
+			panic("pdftotext is missing: scripts/deps.sh test")
+		}
+		command = append(command, path)
 	}
 	return command
 }

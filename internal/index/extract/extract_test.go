@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -262,8 +263,8 @@ func runs(word string) bool {
 
 // EX-04: PDF is read by pdftotext, from memory; one under a password says so.
 func TestPDF(t *testing.T) {
-	const path = "/usr/bin/pdftotext"
-	if _, err := os.Stat(path); err != nil {
+	path, err := exec.LookPath("pdftotext")
+	if err != nil {
 		t.Fatal("pdftotext is missing: scripts/deps.sh test")
 	}
 	r := reader(t, 0, path)
