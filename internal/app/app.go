@@ -33,6 +33,7 @@ import (
 	"siegel/internal/identity/ticket"
 	"siegel/internal/identity/visit"
 	"siegel/internal/index"
+	"siegel/internal/index/extract"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
@@ -59,6 +60,9 @@ type Options struct {
 	Watch flow.Watch
 	// Version of the program, for the list of nodes.
 	Version string
+	// Extractor is the command that reads documents: [ExtractCommand]. Without one
+	// attachments wait to be read.
+	Extractor []string
 	// Adopt makes the PostgreSQL database that is configured the one that counts,
 	// whatever was before: see [node.Adopt].
 	Adopt bool
@@ -216,7 +220,10 @@ func (a *App) buildRooms(ctx context.Context) error {
 	a.Evidence.Notary = archive.NewNotary(a.Archive, prove.New(a.DB, a.Ledger, a.Evidence.Signer.Key(), prove.Plan{
 		Every: a.Config.Ledger.CheckpointEvery, Authority: a.Evidence.Stamper != nil,
 	}), a.Evidence.Stamps)
-	a.Index = index.New(index.Deps{DB: a.DB, Store: a.Store, Trail: a.Trail, Now: a.Now, Dir: a.path(place.DirIndex)})
+	a.Index = index.New(index.Deps{
+		DB: a.DB, Store: a.Store, Trail: a.Trail, Now: a.Now, Dir: a.path(place.DirIndex),
+		Octets: a.Archive, Extract: extract.Config{Command: a.Extractor}, Log: a.Log,
+	})
 	a.closers = append(a.closers, a.Index)
 	a.Tally = tally.New(tally.Deps{DB: a.DB, Ledger: a.Ledger, Tenants: a.counted, Live: a.live, Now: a.Now, Log: a.Log})
 	a.Cases = casefile.New(casefile.Deps{

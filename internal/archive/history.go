@@ -7,6 +7,7 @@ import (
 
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/internal/vault/seal/sequence"
 )
 
 // History is what is known of a message beside its octets.
@@ -27,7 +28,7 @@ func (a *Archive) History(ctx context.Context, s Reader, id mail.ID) (h History,
 	if err != nil {
 		return h, err
 	}
-	list, err := s.Unlocked().Holders(ctx, id)
+	list, err := sequence.Holders(ctx, s.Tenant(), id)
 	if err != nil {
 		return h, err
 	}

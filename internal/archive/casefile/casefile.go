@@ -325,7 +325,7 @@ func (r *Room) end(ctx context.Context, t db.Tenant, c Case, who string) (err er
 		if n, err := done.RowsAffected(); err != nil || n == 0 {
 			return err // somebody else ended it
 		}
-		if err := r.Vault.Empty(ctx, tx, c.Holder); err != nil {
+		if err := sequence.Empty(ctx, tx, c.Holder); err != nil {
 			return err
 		}
 		if _, err := r.Vault.Revoke(ctx, tx, c.Holder, c.Grantee); err != nil {

@@ -280,12 +280,6 @@ func (v *Vault) Revoke(ctx context.Context, tx *db.Tx, holder, grantee mail.Hold
 	return len(ids), nil
 }
 
-// Empty deletes what is sealed to a holder, for one that nobody shall reach any more.
-func (v *Vault) Empty(ctx context.Context, tx *db.Tx, holder mail.HolderID) error {
-	_, err := tx.Exec(ctx, `DELETE FROM seal_wrap WHERE tenant = $1 AND holder = $2`, holder.Bytes())
-	return err
-}
-
 // End enters in the ledger that what was entered under an id, a grant or the
 // assignment of an address, holds no longer: its row is worth nothing from the
 // commit on, wherever it comes from.

@@ -41,6 +41,8 @@ type lag struct {
 	Pending int64 `json:"pending" minimum:"0" doc:"Messages that are not yet, so that no search finds them."`
 	Damaged int64 `json:"damaged" minimum:"0" doc:"Messages whose record in the index does not open: no search finds them."`
 	Former  int64 `json:"former" minimum:"0" doc:"Messages sealed to a former key of the person, which her session does not reach."`
+	Waiting int64 `json:"waiting" minimum:"0" doc:"Messages of the indexed whose attachments are not read yet: their own words are found, those of the attachments later."`
+	Unread  int64 `json:"unread" minimum:"0" doc:"Messages of the indexed with an attachment that cannot be read."`
 }
 
 // Brief is what lists show of a message.
