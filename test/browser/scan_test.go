@@ -102,7 +102,7 @@ func scan(t *testing.T, site, email, patience string) {
 	out := filepath.Join(t.TempDir(), "report.json")
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "python3", "-c", wapiti, "-u", site+"/", "--scope", "domain", "-s", site+"/search?q=rich", "-s", site+"/search?q=from:anna&order=oldest", "-H", "Cookie: "+cookie,
+	cmd := exec.CommandContext(ctx, "/usr/bin/python3", "-c", wapiti, "-u", site+"/", "--scope", "domain", "-s", site+"/search?q=rich", "-s", site+"/search?q=from:anna&order=oldest", "-H", "Cookie: "+cookie,
 		"-x", site+"/sign-out", "-x", site+"/password", "-x", site+"/proof/check", "-x", site+"/proof/proof.html", "-m", "blindsql,csp,crlf,exec,file,http_headers,cookieflags,permanentxss,redirect,sql,xss",
 		"--max-scan-time", patience, "--flush-session", "--store-session", t.TempDir(), "--store-config", t.TempDir(), "--no-bugreport", "-f", "json", "-o", out)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
