@@ -37,11 +37,14 @@ func (a *App) openWeb() (*web.Door, error) {
 	if c.TLS, err = a.certificate(); err != nil {
 		return nil, err
 	}
+	if c.Proxies, err = a.Config.Web.Networks(); err != nil {
+		return nil, err
+	}
 	d, err := web.Open(c, web.Deps{
 		Visits: a.Visits, Log: a.Log,
 		Reading:  reading.Deps{Cases: a.Cases, Archive: a.Archive, Identity: a.Identity, Index: a.Index, Saved: saved.New(saved.Deps{Vault: a.Vault, Trail: a.Trail, Now: a.Now}), State: a.rows, Proof: a.proof, Counts: a.Tally.Of, Prove: a.Proof, Now: a.Now},
 		Founding: founding.Deps{Identity: a.Identity, Ceremony: a.Ceremony, URL: c.URL},
-		Office:   office.Deps{Cases: a.Cases, Identity: a.Identity, Archive: a.Archive, Counts: a.Tally.Of, Whole: a.Whole, URL: c.URL, Now: a.Now},
+		Office:   office.Deps{Cases: a.Cases, Trail: a.Trail, Identity: a.Identity, Archive: a.Archive, Counts: a.Tally.Of, Whole: a.Whole, URL: c.URL, Now: a.Now},
 		API:      a.api,
 	})
 	return d, fault.Because(fault.Invalid, "the door for browsers cannot be opened", err)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +39,8 @@ const (
 type Callers struct {
 	Visits *visit.Room
 	Secure bool // browsers come by HTTPS
+	// Proxies are networks of proxies in front, whose X-Forwarded-For is believed.
+	Proxies []netip.Prefix
 }
 
 // CookieName is how a cookie is called here.
@@ -93,18 +96,45 @@ func (c Callers) Zone(r *http.Request) *time.Location {
 	return zone
 }
 
-// Visitor says who comes. Addresses of the machine itself are those of a proxy or of a
-// person at it: nothing is counted against them.
+// Visitor says who comes. Addresses of the machine itself are those of a proxy that nobody
+// named, or of a person at it: nothing is counted against them.
 func (c Callers) Visitor(r *http.Request) visit.Visitor {
 	v := visit.Visitor{Agent: r.UserAgent(), Device: c.Cookie(r, cookieDevice)}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return v
-	}
-	if a, err := netip.ParseAddr(host); err == nil && !a.Unmap().IsLoopback() {
-		v.Peer = a.Unmap()
+	if a := c.peer(r); a.IsValid() && !a.IsLoopback() {
+		v.Peer = a
 	}
 	return v
+}
+
+// maxForwarded bounds how many addresses of proxies are looked at.
+const maxForwarded = 20
+
+// peer is where a request comes from. Proxies in front write the address of who came to
+// them behind those that they were told: from the last one on, the first that is no proxy's
+// is where the request comes from. What stands before it may be anybody's invention.
+func (c Callers) peer(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	a = a.Unmap().WithZone("")
+	said := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for n := 0; c.proxy(a) && len(said) > 0 && n < maxForwarded; n++ {
+		next, err := netip.ParseAddr(strings.TrimSpace(said[len(said)-1]))
+		if err != nil {
+			break
+		}
+		a, said = next.Unmap().WithZone(""), said[:len(said)-1]
+	}
+	return a
+}
+
+func (c Callers) proxy(a netip.Addr) bool {
+	return slices.ContainsFunc(c.Proxies, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // Return opens the session of who calls, as [visit.Room.Return] does.

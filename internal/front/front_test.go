@@ -3,6 +3,7 @@ package front_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
 
 	"siegel/internal/front"
@@ -48,6 +49,53 @@ func TestZone(t *testing.T) {
 			t.Errorf("%q is %q, want %q", said, got, want)
 		}
 	}
+}
+
+// AU-15: a network is counted by where somebody comes from: what a named proxy says, and
+// nobody else's word.
+func TestPeer(t *testing.T) {
+	t.Parallel()
+	c := front.Callers{Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8")}}
+	for _, one := range []struct{ from, said, want string }{
+		{"192.0.2.7:1", "", "192.0.2.7"},
+		{"192.0.2.7:1", "198.51.100.1", "192.0.2.7"},
+		{"127.0.0.1:1", "198.51.100.1", "198.51.100.1"},
+		{"127.0.0.1:1", "203.0.113.9, 198.51.100.1", "198.51.100.1"},
+		{"127.0.0.1:1", "203.0.113.9, 198.51.100.1, 10.1.2.3", "198.51.100.1"},
+		{"127.0.0.1:1", "::ffff:198.51.100.1", "198.51.100.1"},
+		{"127.0.0.1:1", "2001:db8::1%eth0", "2001:db8::1"},
+		{"127.0.0.1:1", "", "invalid IP"},
+		{"127.0.0.1:1", "unknown", "invalid IP"},
+		{"10.0.0.5:1", "garbage, 10.0.0.6", "10.0.0.6"},
+		{"no address", "198.51.100.1", "invalid IP"},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.RemoteAddr = one.from
+		if one.said != "" {
+			r.Header.Set("X-Forwarded-For", one.said)
+		}
+		if got := c.Visitor(r).Peer.String(); got != one.want {
+			t.Errorf("from %s, who says %q: %s, want %s", one.from, one.said, got, one.want)
+		}
+	}
+}
+
+func FuzzPeer(f *testing.F) {
+	f.Add("198.51.100.1, 10.1.2.3")
+	f.Add(",,::1,")
+	c := front.Callers{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
+	f.Fuzz(func(t *testing.T, said string) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.Header["X-Forwarded-For"] = []string{said}
+		r.RemoteAddr = "192.0.2.7:1"
+		if got := c.Visitor(r).Peer.String(); got != "192.0.2.7" {
+			t.Errorf("%q is believed: %s", said, got)
+		}
+		r.RemoteAddr = "10.0.0.1:1"
+		if a := c.Visitor(r).Peer; a.IsValid() && (a.IsLoopback() || a.Zone() != "" || a.Is4In6()) {
+			t.Errorf("%q leads to %s", said, a)
+		}
+	})
 }
 
 func FuzzInside(f *testing.F) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -86,6 +87,9 @@ type Health struct {
 type Web struct {
 	Listen string `yaml:"listen"`
 	URL    string `yaml:"url"`
+	// Proxies are networks (CIDR, or one address) of proxies in front, whose X-Forwarded-For
+	// says where somebody comes from; from others it says nothing.
+	Proxies []string `yaml:"proxies"`
 }
 
 // LedgerConf says how often checkpoints are signed.
@@ -221,6 +225,9 @@ func (c Config) checkHealth(environment Environment, problem func(field string, 
 
 func (c Config) checkWeb(environment Environment, problem func(field string, what, remedy Sentence)) {
 	c.checkOne("web.listen", c.Web.Listen, environment, problem)
+	if _, err := c.Web.Networks(); err != nil {
+		problem("web.proxies", say("this is no list of networks"), say("write addresses, or networks such as 10.0.0.0/8"))
+	}
 	if c.Web.URL == "" {
 		return
 	}
@@ -230,6 +237,22 @@ func (c Config) checkWeb(environment Environment, problem func(field string, wha
 	} else if u.Scheme == "http" && environment == Production && u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1" {
 		problem("web.url", say("people would send their passwords without encryption"), say("write https://…"))
 	}
+}
+
+// Networks are those of the proxies in front.
+func (w Web) Networks() (list []netip.Prefix, err error) {
+	for _, s := range w.Proxies {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			var a netip.Addr
+			if a, err = netip.ParseAddr(s); err != nil {
+				return nil, err
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		list = append(list, p.Masked())
+	}
+	return list, nil
 }
 
 // checkOne checks the address of a door that may be shut.

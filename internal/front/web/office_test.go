@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"encoding/csv"
 	"html"
 	"net/http"
 	"net/url"
@@ -198,4 +199,29 @@ func TestPassword(t *testing.T) {
 		t.Errorf("the new password: %d", r.StatusCode)
 	}
 	b.wants("help", s.browser().get("/help"), http.StatusOK, "Help", "<kbd>j</kbd>")
+}
+
+// EV-09: the trail is taken out as a table, which is an event itself; nothing in it is a
+// formula.
+func TestTrailExport(t *testing.T) {
+	s := newSite(t)
+	a, k, b := s.browser(), s.browser(), s.browser()
+	a.signIn(admin, stand.Password)
+	k.signIn(stand.Keeper, stand.Password)
+	b.signIn(stand.Reader, stand.Password)
+	message := link.FindString(k.get("/search?q=canary").text)
+	k.do(http.MethodPost, message, url.Values{"reason": {"=HYPERLINK(\"https://evil.example\")"}})
+	out := k.do(http.MethodPost, "/trail/export", url.Values{"what": {"message."}})
+	lines, err := csv.NewReader(strings.NewReader(out.text)).ReadAll()
+	if err != nil || len(lines) != 2 || lines[1][3] != "message.open" || lines[1][7] != "'=HYPERLINK(\"https://evil.example\")" || lines[1][2] != stand.Keeper {
+		t.Errorf("%v: %q", err, lines)
+	}
+	if out.Header.Get("Content-Type") != "text/csv; charset=utf-8" || !strings.HasPrefix(out.Header.Get("Content-Disposition"), "attachment") {
+		t.Errorf("%v", out.Header)
+	}
+	if all := a.do(http.MethodPost, "/trail/export", nil); !strings.Contains(all.text, "audit.export") || strings.Contains(all.text, "HYPERLINK") {
+		t.Errorf("an administrator's: %s", all.text)
+	}
+	b.wants("a reader's", b.do(http.MethodPost, "/trail/export", nil), http.StatusForbidden)
+	k.wants("as text", k.do(http.MethodPost, message+"/source", url.Values{"reason": {"audit 19"}}), http.StatusOK, "From: Anna", "Subject: <script>")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -37,6 +38,8 @@ type Config struct {
 	Listen string      // host:port; empty for no door
 	TLS    *tls.Config // for addresses that are not loopback
 	URL    string      // how people reach it from outside; empty for the address itself
+	// Proxies are networks of proxies in front, whose X-Forwarded-For is believed.
+	Proxies []netip.Prefix
 }
 
 // Door answers. Use it from many goroutines.
@@ -67,7 +70,7 @@ func Open(c Config, deps Deps) (*Door, error) {
 		return nil, err
 	}
 	secure := d.Secure() || strings.HasPrefix(c.URL, "https://")
-	d.handler, err = d.pages(front.Callers{Visits: deps.Visits, Secure: secure}, deps)
+	d.handler, err = d.pages(front.Callers{Visits: deps.Visits, Secure: secure, Proxies: c.Proxies}, deps)
 	return d, err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"siegel/internal/archive"
 	"siegel/internal/archive/casefile"
+	"siegel/internal/audit"
 	"siegel/internal/flow/tally"
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
@@ -26,6 +27,7 @@ type Deps struct {
 	Identity *identity.Identity
 	Archive  *archive.Archive
 	Cases    *casefile.Room
+	Trail    *audit.Trail
 	// Counts says what came in by each way, and Whole whether that is what the log has.
 	Counts func(ctx context.Context, tenant mail.TenantID) ([]tally.State, error)
 	Whole  func(ctx context.Context, tenant mail.TenantID) (tally.Whole, error)
@@ -73,6 +75,7 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 		"POST /cases/{id}/fill":            r.fillCase,
 		"POST /cases/{id}/end":             r.endCase,
 		"GET /trail":                       r.trail,
+		"POST /trail/export":               r.exportTrail,
 	} {
 		mux.Handle(pattern, f.Signed(h))
 	}

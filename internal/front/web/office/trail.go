@@ -1,6 +1,9 @@
 package office
 
 import (
+	"cmp"
+	"encoding/csv"
+
 	"context"
 	"math"
 	"net/http"
@@ -32,41 +35,100 @@ type event struct {
 	Old, New, Note string
 }
 
+// filter is which events are asked for.
+type filter struct {
+	what   string // how the kind begins
+	person mail.Address
+	before int64 // index in the log
+}
+
+// events calls f with the events of a filter, newest first, with addresses for ids.
+func (r *room) events(ctx context.Context, c *page.Call, by filter, f func(e event, index int64) error) error {
+	names, err := r.Identity.Names(ctx, c.Who.Session)
+	if err != nil {
+		return err
+	}
+	return r.Identity.Audit(ctx, c.Who.Session, math.MaxInt, func(e audit.Entry) error {
+		who, object := names.Called(e.Who), names.Called(e.Object)
+		switch {
+		case e.Index >= by.before, !strings.HasPrefix(e.What, by.what):
+			return nil
+		case by.person != "" && who != by.person.String() && object != by.person.String():
+			return nil
+		}
+		return f(event{Time: e.Time, Who: who, What: e.What, Object: object, Old: e.Old, New: e.New, Note: e.Note}, e.Index)
+	})
+}
+
 // trail shows who did what, newest first (EV-09): for administrators the events, for who
 // holds the archive the reasons as well.
 func (r *room) trail(ctx context.Context, c *page.Call) error {
 	q := c.R.URL.Query()
 	out := trailed{What: strings.TrimSpace(q.Get("what")), Person: strings.TrimSpace(q.Get("person"))}
-	before := int64(math.MaxInt64)
+	by := filter{out.What, mail.NewAddress(out.Person), math.MaxInt64}
 	if s := q.Get("before"); s != "" {
 		var err error
-		if before, err = strconv.ParseInt(s, 10, 64); err != nil {
+		if by.before, err = strconv.ParseInt(s, 10, 64); err != nil {
 			return fault.Because(fault.Invalid, "this is no place in a list", err)
 		}
 	}
-	names, err := r.Identity.Names(ctx, c.Who.Session)
-	if err != nil {
-		return err
-	}
-	person := mail.NewAddress(out.Person)
 	last := int64(-1)
-	err = r.Identity.Audit(ctx, c.Who.Session, math.MaxInt, func(e audit.Entry) error {
-		who, object := names.Called(e.Who), names.Called(e.Object)
-		switch {
-		case e.Index >= before, !strings.HasPrefix(e.What, out.What):
-			return nil
-		case out.Person != "" && who != person.String() && object != person.String():
-			return nil
-		case len(out.Events) == trailPage:
+	err := r.events(ctx, c, by, func(e event, index int64) error {
+		if len(out.Events) == trailPage {
 			out.Older = "/trail?" + url.Values{"what": {out.What}, "person": {out.Person}, "before": {strconv.FormatInt(last, 10)}}.Encode()
 			return audit.ErrEnough
 		}
-		last = e.Index
-		out.Events = append(out.Events, event{Time: e.Time, Who: who, What: e.What, Object: object, Old: e.Old, New: e.New, Note: e.Note})
+		last = index
+		out.Events = append(out.Events, e)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	return r.pages.Show(c, http.StatusOK, "trail", c.Say("Audit trail"), out)
+}
+
+// exportTrail sends the events of a filter as a table (CSV, RFC 4180). That it was done is
+// an event before the first line leaves.
+func (r *room) exportTrail(ctx context.Context, c *page.Call) error {
+	if _, err := c.Form(); err != nil {
+		return err
+	}
+	by := filter{c.Field("what"), mail.NewAddress(c.Field("person")), math.MaxInt64}
+	if _, err := r.Identity.Names(ctx, c.Who.Session); err != nil { // who may not read the trail
+		return err
+	}
+	done := audit.Event{What: "audit.export", Who: c.Who.Person().String(), Detail: map[string]any{"what": by.what, "person": by.person.String()}}
+	if err := r.Trail.Record(ctx, c.Who.Tenant(), mail.HolderID{}, done); err != nil {
+		return err
+	}
+	h := c.Header()
+	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="audit-`+r.Now().UTC().Format(time.DateOnly)+`.csv"`)
+	h.Set("Content-Security-Policy", "sandbox")
+	w := csv.NewWriter(c.Steps())
+	w.UseCRLF = true
+	err := w.Write([]string{"index", "time", "who", "what", "object", "old", "new", "note"})
+	if err == nil {
+		err = r.events(ctx, c, by, func(e event, index int64) error {
+			line := []string{strconv.FormatInt(index, 10), e.Time.UTC().Format(time.RFC3339), e.Who, e.What, e.Object, e.Old, e.New, e.Note}
+			for i := 2; i < len(line); i++ {
+				line[i] = plain(line[i])
+			}
+			return w.Write(line)
+		})
+	}
+	w.Flush()
+	if err = cmp.Or(err, w.Error()); err != nil {
+		r.Broke("an export of the audit trail broke off", err)
+	}
+	return nil
+}
+
+// plain keeps a spreadsheet from taking what somebody wrote for a formula.
+func plain(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
 }

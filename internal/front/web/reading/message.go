@@ -254,6 +254,21 @@ func (r *room) history(ctx context.Context, c *page.Call) error {
 	return r.pages.Show(c, http.StatusOK, "history", c.Say("History of the message"), out)
 }
 
+// source shows a message as it was received, octet by octet, as text.
+func (r *room) source(ctx context.Context, c *page.Call) error {
+	m, _, _, err := r.opens(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = m.Close() }() // reading has said what there is to say
+	c.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	c.Header().Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	if _, err := io.Copy(c.Steps(), m); err != nil {
+		r.Broke("a message broke off", err)
+	}
+	return nil
+}
+
 // eml sends a message as it was received. A form asks for it, so that no link does.
 func (r *room) eml(ctx context.Context, c *page.Call) error {
 	m, id, _, err := r.opens(ctx, c)

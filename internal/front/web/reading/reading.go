@@ -88,6 +88,7 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 	mux.Handle("POST /message/{id}/part", f.Signed(r.part))
 	mux.Handle("POST /message/{id}/sheet", f.Signed(r.sheet))
 	mux.Handle("GET /message/{id}/history", f.Signed(r.history))
+	mux.Handle("POST /message/{id}/source", f.Signed(r.source))
 	mux.Handle("POST /message/{id}/proof", f.Signed(r.proof))
 	return nil
 }
