@@ -3,10 +3,9 @@ package app
 import (
 	"context"
 	"net"
+	"net/http"
 	"strings"
 	"time"
-
-	"net/http"
 
 	"siegel/internal/app/checkup"
 	"siegel/internal/archive/casefile"
@@ -14,8 +13,11 @@ import (
 
 	"siegel/internal/front"
 	"siegel/internal/front/api"
+	ceremonies "siegel/internal/front/api/founding"
 	programs "siegel/internal/front/api/office"
 	records "siegel/internal/front/api/reading"
+	"siegel/internal/front/history"
+	"siegel/internal/front/state"
 	"siegel/internal/front/web"
 	"siegel/internal/front/web/founding"
 	"siegel/internal/front/web/office"
@@ -42,7 +44,7 @@ func (a *App) openWeb() (*web.Door, error) {
 	}
 	d, err := web.Open(c, web.Deps{
 		Visits: a.Visits, Log: a.Log,
-		Reading:  reading.Deps{Cases: a.Cases, Archive: a.Archive, Identity: a.Identity, Index: a.Index, Saved: saved.New(saved.Deps{Vault: a.Vault, Trail: a.Trail, Now: a.Now}), State: a.rows, Proof: a.proof, Counts: a.Tally.Of, Prove: a.Proof, Now: a.Now},
+		Reading:  reading.Deps{Cases: a.Cases, Archive: a.Archive, Index: a.Index, Saved: a.saved(), State: a.state(), History: a.history(), Prove: a.Proof, Now: a.Now},
 		Founding: founding.Deps{Identity: a.Identity, Ceremony: a.Ceremony, URL: c.URL},
 		Office:   office.Deps{Cases: a.Cases, Trail: a.Trail, Identity: a.Identity, Archive: a.Archive, Counts: a.Tally.Of, Whole: a.Whole, URL: c.URL, Now: a.Now},
 		API:      a.api,
@@ -50,38 +52,47 @@ func (a *App) openWeb() (*web.Door, error) {
 	return d, fault.Because(fault.Invalid, "the door for browsers cannot be opened", err)
 }
 
+// saved makes the room of searches that people keep.
+func (a *App) saved() *saved.Room {
+	return saved.New(saved.Deps{Vault: a.Vault, Trail: a.Trail, Now: a.Now})
+}
+
+// state is what says how the archive is.
+func (a *App) state() state.Deps {
+	return state.Deps{Identity: a.Identity, Rows: a.rows, Proof: a.proof, Counts: a.Tally.Of}
+}
+
+// history is what says what became of a message.
+func (a *App) history() history.Deps {
+	return history.Deps{Archive: a.Archive, Identity: a.Identity, Cases: a.Cases}
+}
+
 // api makes the door for programs, which is behind the one for browsers.
 func (a *App) api(c front.Callers) (http.Handler, error) {
 	return api.New(api.Deps{
-		Callers: c, Replays: a.Replays, Log: a.Log, Office: programs.Deps{Identity: a.Identity, Tally: a.Tally},
-		Reading: records.Deps{
-			Archive: a.Archive, Index: a.Index, Prove: a.Proof,
-			State: func(ctx context.Context) (list []records.Row) {
-				for _, r := range a.rows(ctx) {
-					list = append(list, records.Row{Name: r.Name, State: r.State, What: records.Sentence(r.What), Remedy: records.Sentence(r.Remedy)})
-				}
-				return list
-			},
-		},
+		Callers: c, Replays: a.Replays, Log: a.Log,
+		Office:   programs.Deps{Identity: a.Identity, Tally: a.Tally, Cases: a.Cases, Now: a.Now},
+		Reading:  records.Deps{Archive: a.Archive, Index: a.Index, Saved: a.saved(), Cases: a.Cases, State: a.state(), History: a.history(), Prove: a.Proof},
+		Founding: ceremonies.Deps{Identity: a.Identity, Ceremony: a.Ceremony},
 	})
 }
 
 // rows are what the doctor finds that is the same for all tenants, for a page: other
 // findings may name another tenant, and are the operator's.
-func (a *App) rows(ctx context.Context) (list []reading.Row) {
+func (a *App) rows(ctx context.Context) (list []state.Row) {
 	for _, f := range append([]console.Finding{
 		checkup.Disk(a.Dir), a.checkGrowth(ctx), a.checkClock(ctx), a.checkStamps(ctx), checkup.Swap(), checkup.Memory(),
 	}, a.checkEnvironment()...) {
-		list = append(list, reading.Row{
+		list = append(list, state.Row{
 			Name: f.Name, State: f.State,
-			What: reading.Sentence{Text: f.What.Text, Args: f.What.Args}, Remedy: reading.Sentence{Text: f.Remedy.Text, Args: f.Remedy.Args},
+			What: state.Sentence{Text: f.What.Text, Args: f.What.Args}, Remedy: state.Sentence{Text: f.Remedy.Text, Args: f.Remedy.Args},
 		})
 	}
 	return list
 }
 
 // proof says how far a tenant's mail can be proven.
-func (a *App) proof(ctx context.Context, tenant mail.TenantID) (p reading.Proof, err error) {
+func (a *App) proof(ctx context.Context, tenant mail.TenantID) (p state.Proof, err error) {
 	if p.Entries, err = a.Entries(ctx, tenant); err != nil {
 		return p, err
 	}

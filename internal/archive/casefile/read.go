@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"siegel/internal/identity"
+	"siegel/internal/identity/account"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
@@ -81,6 +82,15 @@ func (r *Room) List(ctx context.Context, s *identity.Session) (list []Case, err 
 		list = append(list, reveal(s, one))
 	}
 	return list, nil
+}
+
+// Names returns the sign-in addresses of the people whom cases are for, as far as a session
+// may know them: keepers know all, others themselves.
+func (r *Room) Names(ctx context.Context, s *identity.Session) (account.Names, error) {
+	if s.Account().Role == identity.Keeper {
+		return r.Identity.Names(ctx, s)
+	}
+	return account.Names{s.Person(): s.Account().Email}, nil
 }
 
 // Get returns a case that a session may see, and otherwise fails with kind NotFound.

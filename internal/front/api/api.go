@@ -13,6 +13,7 @@ import (
 	"net/http"
 
 	"siegel/internal/front"
+	"siegel/internal/front/api/founding"
 	"siegel/internal/front/api/office"
 	"siegel/internal/front/api/operation"
 	"siegel/internal/front/api/own"
@@ -22,11 +23,12 @@ import (
 
 // Deps are the rooms that the API reaches.
 type Deps struct {
-	Callers front.Callers
-	Replays *replay.Shelf
-	Reading reading.Deps
-	Office  office.Deps
-	Log     *slog.Logger
+	Callers  front.Callers
+	Replays  *replay.Shelf
+	Reading  reading.Deps
+	Office   office.Deps
+	Founding founding.Deps
+	Log      *slog.Logger
 }
 
 // New returns the handler of everything below /api/v1/. It refuses by itself what a browser
@@ -36,5 +38,6 @@ func New(d Deps) (http.Handler, error) {
 	own.Mount(door, own.Deps{Identity: d.Office.Identity})
 	reading.Mount(door, d.Reading)
 	office.Mount(door, d.Office)
+	founding.Mount(door, d.Founding)
 	return door.Handler()
 }

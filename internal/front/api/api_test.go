@@ -94,10 +94,15 @@ func (s *site) ok(err error) {
 
 func (s *site) send(message string) {
 	s.Helper()
+	s.sendTo(message, stand.Reader)
+}
+
+func (s *site) sendTo(message, to string) {
+	s.Helper()
 	c, err := stand.Dial(stand.Socket(s.dir))
 	s.ok(err)
 	defer c.Close()
-	reply, err := c.Send(stand.Of([]byte(message), "anna@a.example", stand.Reader))
+	reply, err := c.Send(stand.Of([]byte(message), "anna@a.example", to))
 	s.ok(err)
 	if reply.Code != 250 {
 		s.Fatal(reply)

@@ -5,8 +5,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"siegel/internal/archive/casefile"
 	"siegel/internal/identity"
+	"siegel/internal/index/saved"
 	"siegel/internal/mail"
 	"siegel/test/stand"
 )
@@ -32,6 +35,7 @@ func TestRoles(t *testing.T) {
 	request := a.post("/requests", object{"person": person, "role": "auditor"})
 	a.is("a request", request, http.StatusCreated, "")
 	asked := request.str("id")
+	dossier := s.dossier(k, "case of roles")
 	if got := request.Header.Get("Location"); got != "/api/v1/requests/"+asked {
 		t.Errorf("the request is at %q", got)
 	}
@@ -45,16 +49,22 @@ func TestRoles(t *testing.T) {
 		"/messages/" + message:                   {404, 422, 200},
 		"/messages/" + message + "/raw":          {404, 422, 200},
 		"/messages/" + message + "/conversation": {404, 200, 200},
-		"/people":                                {200, 200, 403},
-		"/people/" + person:                      {200, 200, 403},
-		"/requests":                              {200, 200, 403},
-		"/requests/" + asked:                     {200, 200, 403},
-		"/sources":                               {200, 200, 403},
-		"/sources/lmtp":                          {200, 200, 403},
-		"/settings":                              {200, 200, 403},
-		"/events":                                {200, 200, 403},
+		"/messages/" + message + "/history":      {404, 200, 200},
+		"/messages/" + message + "/attachments/2": {404, 422, 200},
+		"/saved_searches":                         {403, 200, 200},
+		"/cases":                                  {200, 200, 200},
+		"/cases/" + dossier:                       {404, 200, 200},
+		"/messages?q=canary&case=" + dossier:      {403, 404, 401},
+		"/people":                                 {200, 200, 403},
+		"/people/" + person:                       {200, 200, 403},
+		"/requests":                               {200, 200, 403},
+		"/requests/" + asked:                      {200, 200, 403},
+		"/sources":                                {200, 200, 403},
+		"/sources/lmtp":                           {200, 200, 403},
+		"/settings":                               {200, 200, 403},
+		"/events":                                 {200, 200, 403},
 	} {
-		problem := map[int]string{403: "denied", 404: "not-found", 422: "reason"}
+		problem := map[int]string{401: "signed-out", 403: "denied", 404: "not-found", 422: "reason"}
 		for i, c := range []*client{a, k, r} {
 			c.is(fmt.Sprintf("%s for %d", path, i), c.get(path), want[i], problem[want[i]])
 		}
@@ -65,6 +75,15 @@ func TestRoles(t *testing.T) {
 	}
 	opened := k.post("/messages/"+message+"/open", object{"reason": "Fall 17: Prüfung"})
 	k.is("with a reason", opened, http.StatusOK, "")
+	k.is("its attachment", k.post("/messages/"+message+"/attachments/2", object{"reason": "case 17"}), http.StatusOK, "")
+	a.is("an administrator's attachment", a.post("/messages/"+message+"/attachments/2", object{"reason": "case 17"}), http.StatusNotFound, "not-found")
+	for i, c := range []*client{a, r} {
+		c.is(fmt.Sprintf("opening a case for %d", i), c.post("/cases", dossierOf("x")), http.StatusForbidden, "denied")
+		c.is(fmt.Sprintf("filling a case for %d", i), c.post("/cases/"+dossier+"/fill", nil), http.StatusForbidden, "denied")
+		c.is(fmt.Sprintf("ending a case for %d", i), c.do(http.MethodDelete, "/cases/"+dossier, nil), http.StatusForbidden, "denied")
+	}
+	a.is("an administrator's search", a.post("/saved_searches", object{"q": "canary"}), http.StatusForbidden, "denied")
+	a.is("an administrator's saved search", a.do(http.MethodDelete, "/saved_searches/"+asked, nil), http.StatusForbidden, "denied")
 	k.is("its octets", k.post("/messages/"+message+"/raw", object{"reason": "case 17"}), http.StatusOK, "")
 	if got := k.post("/messages/"+message+"/proof", object{"reason": "case 17"}); got.StatusCode != http.StatusOK {
 		k.is("its proof", got, http.StatusServiceUnavailable, "busy")
@@ -81,7 +100,8 @@ func TestRoles(t *testing.T) {
 	k.is("approved", k.post("/requests/"+asked+"/approve", nil), http.StatusOK, "")
 	auditor := s.client().signIn(stand.Reader)
 	for path, want := range map[string]int{
-		"/me": 200, "/state": 200, "/messages?q=canary": 200, "/messages/" + message: 200, "/people": 403, "/requests": 403, "/sources": 200, "/settings": 200, "/events": 200,
+		"/me": 200, "/state": 200, "/messages?q=canary": 200, "/messages/" + message: 200, "/messages/" + message + "/history": 200, "/messages/" + message + "/attachments/2": 200, "/saved_searches": 200,
+		"/cases": 200, "/cases/" + dossier: 200, "/people": 403, "/requests": 403, "/sources": 200, "/settings": 200, "/events": 200,
 	} {
 		auditor.is(path+" for an auditor", auditor.get(path), want, map[int]string{403: "denied"}[want])
 	}
@@ -107,12 +127,30 @@ func (s *site) foreign(a, k, r *client) {
 	q, err := s.app.Identity.RequestRole(s.Context(), o, "reader@other.example", identity.Auditor)
 	s.ok(err)
 	match := with("If-Match", "*")
+	keeper, err := s.app.Identity.SignIn(s.Context(), "other", "keeper@other.example", []byte(stand.Password))
+	s.ok(err)
+	defer keeper.Close()
+	given, err := s.app.Cases.Give(s.Context(), keeper, casefile.Wanted{
+		Email: "reader@other.example", Until: time.Now().Add(time.Hour), Content: casefile.Content{Name: "theirs", Search: "canary", Reason: "order 17"},
+	})
+	s.ok(err)
+	kept, err := saved.New(saved.Deps{Vault: s.app.Vault, Trail: s.app.Trail, Now: time.Now}).Keep(s.Context(), keeper, saved.Search{Text: "canary"})
+	s.ok(err)
 	for what, call := range map[string]func(id string) answer{
 		"message":      func(id string) answer { return r.get("/messages/" + id) },
 		"conversation": func(id string) answer { return r.get("/messages/" + id + "/conversation") },
 		"open":         func(id string) answer { return k.post("/messages/"+id+"/open", object{"reason": "case 17"}) },
 		"raw":          func(id string) answer { return k.post("/messages/"+id+"/raw", object{"reason": "case 17"}) },
 		"proof":        func(id string) answer { return k.post("/messages/"+id+"/proof", object{"reason": "case 17"}) },
+		"history":      func(id string) answer { return r.get("/messages/" + id + "/history") },
+		"attachment":   func(id string) answer { return r.get("/messages/" + id + "/attachments/2") },
+		"open part":    func(id string) answer { return k.post("/messages/"+id+"/attachments/2", object{"reason": "case 17"}) },
+		"case":         func(id string) answer { return k.get("/cases/" + id) },
+		"my case":      func(id string) answer { return r.get("/cases/" + id) },
+		"in a case":    func(id string) answer { return r.get("/messages?q=canary&case=" + id) },
+		"fill":         func(id string) answer { return k.post("/cases/"+id+"/fill", nil) },
+		"end":          func(id string) answer { return k.do(http.MethodDelete, "/cases/"+id, nil) },
+		"saved search": func(id string) answer { return r.do(http.MethodDelete, "/saved_searches/"+id, nil) },
 		"person":       func(id string) answer { return a.get("/people/" + id) },
 		"role": func(id string) answer {
 			return a.do(http.MethodPut, "/people/"+id+"/role", object{"role": "reader"}, match)
@@ -138,7 +176,7 @@ func (s *site) foreign(a, k, r *client) {
 		"session":    func(id string) answer { return r.do(http.MethodDelete, "/sessions/"+id, nil) },
 	} {
 		var texts []string
-		for _, id := range []string{theirs.String(), q.ID.String(), strings.Repeat("0", 32), "x"} {
+		for _, id := range []string{theirs.String(), q.ID.String(), given.ID.String(), kept.ID.String(), strings.Repeat("0", 32), "x"} {
 			got := call(id)
 			a.is(what+" "+id, got, http.StatusNotFound, "not-found")
 			texts = append(texts, got.text)

@@ -3,6 +3,9 @@
 package office
 
 import (
+	"time"
+
+	"siegel/internal/archive/casefile"
 	"siegel/internal/flow/tally"
 	"siegel/internal/front/api/operation"
 	"siegel/internal/identity"
@@ -12,6 +15,8 @@ import (
 type Deps struct {
 	Identity *identity.Identity
 	Tally    *tally.Room
+	Cases    *casefile.Room
+	Now      func() time.Time
 }
 
 type room struct {
@@ -24,6 +29,7 @@ func Mount(door *operation.Door, d Deps) {
 	r := &room{door, d}
 	r.people()
 	r.requests()
+	r.cases()
 	r.sources()
 	r.settings()
 	r.events()

@@ -26,9 +26,9 @@ func (d *Door) outline() *huma.OpenAPI {
 		},
 		Tags: []*huma.Tag{
 			tag("sessions", Tell("Signing in and out, and what is one's own.")), tag("messages", Tell("Finding, reading and proving mail.")),
-			tag("people", Tell("Who belongs to the tenant, and who may do what.")), tag("requests", Tell("What administrators ask of keepers.")),
+			tag("people", Tell("Who belongs to the tenant, and who may do what.")), tag("cases", Tell("Parts of the archive that somebody is given for a time.")), tag("requests", Tell("What administrators ask of keepers.")),
 			tag("sources", Tell("Who hands in mail, and for which domains.")), tag("settings", Tell("What the tenant has chosen.")),
-			tag("events", Tell("Who did what.")), tag("state", Tell("How the archive is.")),
+			tag("foundings", Tell("New tenants, for whom the operator has given a code.")), tag("events", Tell("Who did what.")), tag("state", Tell("How the archive is.")),
 		},
 		Components: &huma.Components{
 			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),

@@ -6,9 +6,13 @@ import (
 	"io"
 
 	"siegel/internal/archive"
+	"siegel/internal/archive/casefile"
 	"siegel/internal/front/api/operation"
+	"siegel/internal/front/history"
+	"siegel/internal/front/state"
 	"siegel/internal/identity"
 	"siegel/internal/index"
+	"siegel/internal/index/saved"
 	"siegel/internal/kit/fault"
 )
 
@@ -16,22 +20,12 @@ import (
 type Deps struct {
 	Archive *archive.Archive
 	Index   *index.Index
-	// State says how the server is.
-	State func(context.Context) []Row
+	Saved   *saved.Room
+	Cases   *casefile.Room
+	State   state.Deps
+	History history.Deps
 	// Prove writes the bundle of a message.
 	Prove func(context.Context, *identity.Session, archive.ProofOf, io.Writer) error
-}
-
-// Row is one line of how the server is.
-type Row struct {
-	Name, State  string // state: ok, warn, bad
-	What, Remedy Sentence
-}
-
-// Sentence is a text that waits for its language.
-type Sentence struct {
-	Text string
-	Args []any
 }
 
 type room struct {
@@ -43,6 +37,8 @@ type room struct {
 func Mount(door *operation.Door, d Deps) {
 	r := &room{door, d}
 	r.messages()
+	r.histories()
+	r.savedSearches()
 	r.state()
 }
 

@@ -3,7 +3,6 @@ package reading
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -16,6 +15,7 @@ import (
 	"siegel/internal/archive"
 	"siegel/internal/front/api/operation"
 	"siegel/internal/front/api/problem"
+	"siegel/internal/front/file"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/proto/mime"
@@ -43,12 +43,6 @@ type headerField struct {
 	Value string `json:"value" doc:"Its value, decoded."`
 }
 
-type attachment struct {
-	Name string `json:"name" doc:"Name of the file, empty where it has none."`
-	Type string `json:"type" example:"application/pdf" doc:"The type that the message says."`
-	Size int64  `json:"size" minimum:"0" doc:"Octets, decoded."`
-}
-
 type messageOut struct {
 	Body message
 }
@@ -57,9 +51,12 @@ type messageOut struct {
 type reasoned struct {
 	operation.Named
 
-	Body struct {
-		Reason string `json:"reason" minLength:"1" maxLength:"1000" example:"case 17" doc:"Why it is opened. It is kept in the audit trail, sealed to who holds the archive."`
-	}
+	Body why
+}
+
+// why is why a message is opened.
+type why struct {
+	Reason string `json:"reason" minLength:"1" maxLength:"1000" example:"case 17" doc:"Why it is opened. It is kept in the audit trail, sealed to who holds the archive."`
 }
 
 type rawOut struct {
@@ -75,6 +72,7 @@ func noMessage() error { return fault.New(fault.NotFound, "there is no such mess
 func (r *room) messages() {
 	tags := []string{"messages"}
 	r.searching(tags)
+	r.attachments(tags)
 	operation.Register(r.Door, huma.Operation{
 		OperationID: "get-message", Method: http.MethodGet, Path: "/messages/{id}", Tags: tags, Summary: operation.Tell("Read a message of your own"),
 		Description: operation.Tell("The audit trail has that it was opened before you get anything. Another's takes a reason: open it by POST."),
@@ -132,16 +130,20 @@ func needsReason(err error) error {
 	return &problem.Error{Name: "reason", Public: fault.Because(fault.Invalid, "this message is not yours: opening it takes a reason, which is kept in the audit trail", err)}
 }
 
-// limits of what is shown of a message; the same as on its page.
-func limits() mime.Limits { return mime.Limits{Header: 64 << 10, Parts: 1000, Text: 1 << 20} }
-
 func (r *room) open(ctx context.Context, c *operation.Call, n operation.Named, reason string) (*messageOut, error) {
 	m, err := r.shows(ctx, c, n, reason)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = m.Close() }() // reading has said what there is to say
-	p, err := mime.Read(m, limits(), nil)
+	kinds := make(map[string]*file.Sniffed)
+	p, err := mime.Read(m, file.Limits(), func(p *mime.Part) io.WriteCloser {
+		if !p.IsAttachment() {
+			return nil
+		}
+		kinds[p.Path] = &file.Sniffed{}
+		return kinds[p.Path]
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -157,11 +159,10 @@ func (r *room) open(ctx context.Context, c *operation.Call, n operation.Named, r
 		out.Body.Fields = append(out.Body.Fields, headerField{f.Name, f.Value})
 	}
 	for i := range p.Parts {
-		part := &p.Parts[i]
-		out.Body.Cut = out.Body.Cut || part.Cut
-		if part.IsAttachment() {
-			out.Body.Attachments = append(out.Body.Attachments, attachment{part.FileName, part.Type, part.Size})
-		}
+		out.Body.Cut = out.Body.Cut || p.Parts[i].Cut
+	}
+	for _, one := range file.Attachments(p, kinds) {
+		out.Body.Attachments = append(out.Body.Attachments, attachment{one.Path, one.Name, one.Odd, one.Type, one.True, one.Size})
 	}
 	return out, nil
 }
@@ -179,28 +180,10 @@ func (r *room) raw(ctx context.Context, c *operation.Call, n operation.Named, re
 		h.Set("Content-Type", "message/rfc822")
 		h.Set("Content-Disposition", `attachment; filename="`+m.ID.String()+`.eml"`)
 		h.Set("Content-Length", strconv.FormatInt(m.Size, 10))
-		if _, err := io.Copy(w, m); err != nil {
+		if _, err := io.Copy(file.Steps(w), m); err != nil {
 			r.Broke("a message broke off", err)
 		}
 	}}, nil
-}
-
-// late writes a bundle whose head is sent with its first octet, so that what goes wrong
-// before it is a problem.
-type late struct {
-	w    http.ResponseWriter
-	name string
-	sent bool
-}
-
-// Write implements [io.Writer].
-func (l *late) Write(b []byte) (int, error) {
-	if !l.sent {
-		l.sent = true
-		l.w.Header().Set("Content-Type", "application/zip")
-		l.w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", l.name))
-	}
-	return l.w.Write(b)
 }
 
 // proof sends the bundle that proves a message to strangers (EV-04).
@@ -209,9 +192,9 @@ func (r *room) proof(ctx context.Context, c *operation.Call, n operation.Named, 
 	if err != nil {
 		return nil, err
 	}
-	w := &late{w: c.W, name: "siegel-" + id.String() + ".zip"}
+	w := &file.Late{W: c.W, Name: "siegel-" + id.String() + ".zip", Kind: "application/zip"}
 	err = r.Prove(ctx, c.Session, archive.ProofOf{ID: id, Reason: reason}, w)
-	if err != nil && w.sent {
+	if err != nil && w.Sent() {
 		r.Broke("a proof broke off", err)
 	}
 	if err != nil {

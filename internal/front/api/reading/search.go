@@ -19,9 +19,10 @@ const patience = 10 * time.Second
 
 type searchIn struct {
 	Q        string `query:"q" required:"true" minLength:"1" maxLength:"1000" example:"from:anna contract" doc:"The search, in the language of the search page. It is kept in the audit trail, sealed to who holds the archive."`
+	Case     string `query:"case" maxLength:"100" example:"8e03978e40d543ddbc936e2d5c4f8e5d" doc:"Id of a case that you were given: nothing else is searched. Missing for all that you can read."`
 	Order    string `query:"order" enum:"newest,oldest,relevance" default:"newest" doc:"The order: by when messages were sent, or the best match first."`
 	Limit    int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many hits a page has at most."`
-	Cursor   string `query:"cursor" maxLength:"100" doc:"next_cursor of the page before, of the same search in the same order; missing for the first page."`
+	Cursor   string `query:"cursor" maxLength:"100" doc:"next_cursor of the page before, of the same search in the same order and case; missing for the first page."`
 	Excerpts bool   `query:"excerpts" default:"false" doc:"Whether hits have the words around what was found: each is opened for it."`
 }
 
@@ -118,8 +119,8 @@ type arrived struct {
 func (r *room) searching(tags []string) {
 	operation.Register(r.Door, huma.Operation{
 		OperationID: "search", Method: http.MethodGet, Path: "/messages", Tags: tags, Summary: operation.Tell("Search"),
-		Description: operation.Tell("Finds messages that the person can read. The audit trail has the search before you get anything."),
-	}, operation.Kind{}, r.search)
+		Description: operation.Tell("Finds messages that the person can read. The audit trail has the search before you get anything. A case that was given after you signed in is reached by signing in again (401)."),
+	}, operation.Kind{Errors: []int{http.StatusNotFound, http.StatusConflict}}, r.search)
 	operation.Register(r.Door, huma.Operation{
 		OperationID: "get-conversation", Method: http.MethodGet, Path: "/messages/{id}/conversation", Tags: tags, Summary: operation.Tell("List the conversation of a message"),
 		Description: operation.Tell("All messages that Message-ID, References and In-Reply-To join, as far as the person can read them. A subject joins nothing."),
@@ -145,7 +146,11 @@ func (r *room) search(ctx context.Context, c *operation.Call, in *searchIn) (*se
 	if err := reads(c); err != nil {
 		return nil, err
 	}
-	res, err := r.Index.Search(ctx, c.Visit, index.Request{
+	who, err := r.within(ctx, c, in.Case)
+	if err != nil {
+		return nil, err
+	}
+	res, err := r.Index.Search(ctx, who, index.Request{
 		Text: in.Q, Order: index.Order(in.Order), Limit: in.Limit, Cursor: in.Cursor, Excerpts: in.Excerpts, Wait: index.Wait{Patience: patience},
 	})
 	if err != nil {
@@ -162,6 +167,19 @@ func (r *room) search(ctx context.Context, c *operation.Call, in *searchIn) (*se
 		b.Items = append(b.Items, one)
 	}
 	return out, nil
+}
+
+// within returns the session that searches: confined to a case where one is named.
+func (r *room) within(ctx context.Context, c *operation.Call, name string) (index.Session, error) {
+	if name == "" {
+		return c.Visit, nil
+	}
+	id, err := operation.Named{ID: name}.Thing(fault.New(fault.NotFound, "there is no such case for you"))
+	if err != nil {
+		return nil, err
+	}
+	confined, _, err := r.Cases.Enter(ctx, c.Session, id)
+	return confined, err
 }
 
 func (r *room) conversation(ctx context.Context, c *operation.Call, in *operation.Named) (*conversationOut, error) {

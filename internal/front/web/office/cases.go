@@ -33,19 +33,12 @@ type shownCase struct {
 
 // called fills in who a case is for, as far as who looks may know.
 func (r *room) called(ctx context.Context, c *page.Call, list []casefile.Case) (out []shownCase, err error) {
-	mine := c.Who.Account()
-	names := map[mail.ID]mail.Address{mine.ID: mine.Email}
-	if c.Role() == identity.Keeper {
-		people, err := r.Identity.People(ctx, c.Who.Session)
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range people {
-			names[p.ID] = p.Email
-		}
+	names, err := r.Cases.Names(ctx, c.Who.Session)
+	if err != nil {
+		return nil, err
 	}
 	for _, one := range list {
-		out = append(out, shownCase{one, names[one.Person].String(), one.Person == mine.ID})
+		out = append(out, shownCase{one, names[one.Person].String(), one.Person == c.Who.Person()})
 	}
 	return out, nil
 }

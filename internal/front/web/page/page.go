@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -156,21 +155,6 @@ func (c *Call) Form() (url.Values, error) {
 // break off what takes longer to answer.
 func (c *Call) received() {
 	_ = http.NewResponseController(c.ResponseWriter).SetReadDeadline(time.Time{}) // a writer of a test has none
-}
-
-// stepTime is how long a client may take for some octets of a file.
-const stepTime = time.Minute
-
-// Steps writes a file to a client that may be slow: what is bounded is the time for each
-// step, not for all of it.
-func (c *Call) Steps() io.Writer { return steps{c} }
-
-type steps struct{ *Call }
-
-// Write implements [io.Writer].
-func (s steps) Write(b []byte) (int, error) {
-	_ = http.NewResponseController(s.ResponseWriter).SetWriteDeadline(time.Now().Add(stepTime)) // a writer of a test has none
-	return s.ResponseWriter.Write(b)
 }
 
 // Field returns a field of the form that was read, without blanks around it.

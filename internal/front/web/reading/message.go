@@ -13,7 +13,8 @@ import (
 	"time"
 
 	"siegel/internal/archive"
-	"siegel/internal/archive/casefile"
+	"siegel/internal/front/file"
+	record "siegel/internal/front/history"
 	"siegel/internal/front/web/page"
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
@@ -38,23 +39,13 @@ type read struct {
 	Text         string
 	Cut          bool
 	Opaque       bool
-	Attached     []attached
+	Attached     []file.Attachment
 	Truncated    bool
 	HTML         string   // of the message, from an allow-list; empty where it has none
 	Remote       int      // pictures from elsewhere that were not loaded
 	Loaded       bool     // they were asked for
 	Odd          []string // hosts of links that are not what they seem
 	Conversation *index.Conversation
-}
-
-// attached is an attachment as it is listed.
-type attached struct {
-	Path string // names the part
-	Name string
-	Type string // as its sender calls it
-	True string // as its first octets are; empty where that is the same, or cannot be told
-	Odd  bool   // its name has characters that turn or hide what it says
-	Size int64
 }
 
 // opens opens the message of a request, with the reason of its form.
@@ -73,9 +64,6 @@ func (r *room) opens(ctx context.Context, c *page.Call) (*archive.Message, mail.
 
 // errNone is the one answer for what is not there and what is somebody else's.
 func errNone() error { return fault.New(fault.NotFound, "there is no such message for you") }
-
-// limits of what a page shows of a message.
-func limits() mime.Limits { return mime.Limits{Header: 64 << 10, Parts: 1000, Text: 1 << 20} }
 
 // Frame returns what the frame of the message's HTML has, which runs nothing whatever it
 // is; empty where there is none.
@@ -149,7 +137,7 @@ func (r *room) read(ctx context.Context, c *page.Call) (out *read, err error) {
 	}
 	defer func() { _ = m.Close() }() // reading has said what there is to say
 	parts := newRich()
-	parsed, err := mime.Read(m, limits(), parts.visit)
+	parsed, err := mime.Read(m, file.Limits(), parts.visit)
 	if err != nil {
 		return nil, err
 	}
@@ -169,10 +157,10 @@ func (r *room) read(ctx context.Context, c *page.Call) (out *read, err error) {
 }
 
 // view is what is shown of a message. kinds are what the first octets of parts say.
-func view(p *mime.Message, m *archive.Message, reason string, kinds map[string]*sniffed) *read {
+func view(p *mime.Message, m *archive.Message, reason string, kinds map[string]*file.Sniffed) *read {
 	out := &read{
 		ID: m.ID, Reason: reason, Subject: strings.TrimSpace(header.Get(p.Fields, "Subject")), Arrived: mail.FromMicros(m.Arrived), Size: m.Size,
-		SHA256: hex.EncodeToString(m.SHA256[:]), All: p.Fields, Text: p.Text(), Opaque: p.Opaque(), Truncated: p.Truncated,
+		SHA256: hex.EncodeToString(m.SHA256[:]), All: p.Fields, Attached: file.Attachments(p, kinds), Text: p.Text(), Opaque: p.Opaque(), Truncated: p.Truncated,
 	}
 	if sent, ok := p.Date(); ok {
 		out.Sent = sent
@@ -185,37 +173,16 @@ func view(p *mime.Message, m *archive.Message, reason string, kinds map[string]*
 		}
 	}
 	for i := range p.Parts {
-		part := &p.Parts[i]
-		out.Cut = out.Cut || part.Cut
-		if !part.IsAttachment() {
-			continue
-		}
-		a := attached{Path: part.Path, Type: part.Type, Size: part.Size}
-		a.Name, a.Odd = plainName(part.FileName)
-		if k := kinds[part.Path]; k != nil {
-			a.True = k.differs(part.Type)
-		}
-		out.Attached = append(out.Attached, a)
+		out.Cut = out.Cut || p.Parts[i].Cut
 	}
 	return out
 }
 
 // history is what the page of a message's history shows.
 type history struct {
-	archive.History
+	record.History
 
-	ID     mail.ID
-	Sealed []string // addresses of people, and the archive's own name, empty
-	Seen   []seen
-	Since  time.Time // from when on the audit log was looked through
-	Part   bool      // it was not looked through as a whole
-	Reads  bool      // who looks may see who opened it
-}
-
-// seen is an event about the message.
-type seen struct {
-	Time            time.Time
-	Who, What, Note string
+	ID mail.ID
 }
 
 // history says when a message came, for whom it is sealed and who has seen it, as far as
@@ -225,33 +192,11 @@ func (r *room) history(ctx context.Context, c *page.Call) error {
 	if err != nil {
 		return errNone()
 	}
-	h, err := r.Archive.History(ctx, c.Who, id)
+	h, err := r.History.Of(ctx, c.Who.Session, id)
 	if err != nil {
 		return err
 	}
-	out := history{History: h, ID: id, Reads: h.All}
-	people, err := r.events(ctx, c, &out)
-	if err != nil {
-		return err
-	}
-	cases, err := r.Cases.List(ctx, c.Who.Session)
-	if err != nil {
-		return err
-	}
-	for _, holder := range h.Sealed {
-		at := slices.IndexFunc(cases, func(one casefile.Case) bool { return one.Holder == holder })
-		switch {
-		case at >= 0:
-			out.Sealed = append(out.Sealed, r.Say(c.Lang, "the case %s", cases[at].Name))
-		case holder == c.Who.Archive():
-			out.Sealed = append(out.Sealed, "")
-		case holder == c.Who.Unlocked().Person():
-			out.Sealed = append(out.Sealed, c.Who.Account().Email.String())
-		default:
-			out.Sealed = append(out.Sealed, people.Called(holder.String()))
-		}
-	}
-	return r.pages.Show(c, http.StatusOK, "history", c.Say("History of the message"), out)
+	return r.pages.Show(c, http.StatusOK, "history", c.Say("History of the message"), history{h, id})
 }
 
 // source shows a message as it was received, octet by octet, as text.
@@ -280,7 +225,7 @@ func (r *room) eml(ctx context.Context, c *page.Call) error {
 	c.Header().Set("Content-Disposition", `attachment; filename="`+id.String()+`.eml"`)
 	c.Header().Set("Content-Length", strconv.FormatInt(m.Size, 10))
 	c.Header().Set("Content-Security-Policy", "sandbox")
-	if _, err := io.Copy(c.Steps(), m); err != nil {
+	if _, err := io.Copy(file.Steps(c.ResponseWriter), m); err != nil {
 		r.Broke("a message broke off", err)
 	}
 	return nil

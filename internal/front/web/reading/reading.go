@@ -11,12 +11,12 @@ import (
 
 	"siegel/internal/archive"
 	"siegel/internal/archive/casefile"
-	"siegel/internal/flow/tally"
+	record "siegel/internal/front/history"
+	"siegel/internal/front/state"
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
 	"siegel/internal/index"
 	"siegel/internal/index/saved"
-	"siegel/internal/mail"
 )
 
 //go:embed templates/*.html
@@ -26,39 +26,15 @@ var templates embed.FS
 // missing is said.
 const patience = 10 * time.Second
 
-// Row is one line of how the server is.
-type Row struct {
-	Name, State  string // state: ok, warn, bad
-	What, Remedy Sentence
-}
-
-// Sentence is a text that waits for its language.
-type Sentence struct {
-	Text string
-	Args []any
-}
-
-// Proof says how far a tenant's mail can be proven.
-type Proof struct {
-	Entries  int64     // of the message log
-	Signed   time.Time // the newest checkpoint; zero for none
-	Stamped  time.Time // the newest timestamp; zero for none
-	Verified time.Time // when all of it was verified last; zero for never
-	Problems int64     // that were found then
-}
-
 // Deps are the rooms that these pages reach.
 type Deps struct {
-	Archive  *archive.Archive
-	Identity *identity.Identity
-	Index    *index.Index
-	Saved    *saved.Room
-	Cases    *casefile.Room
-	State    func(ctx context.Context) []Row // how the server is
-	Proof    func(ctx context.Context, tenant mail.TenantID) (Proof, error)
-	// Counts says what came in by each way.
-	Counts func(ctx context.Context, tenant mail.TenantID) ([]tally.State, error)
-	Now    func() time.Time
+	Archive *archive.Archive
+	Index   *index.Index
+	Saved   *saved.Room
+	Cases   *casefile.Room
+	State   state.Deps
+	History record.Deps
+	Now     func() time.Time
 	// Prove writes the bundle of a message.
 	Prove func(ctx context.Context, s *identity.Session, of archive.ProofOf, w io.Writer) error
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"siegel/internal/front/file"
 	"siegel/internal/proto/mime"
 	"siegel/internal/proto/mime/charset"
 	"siegel/internal/proto/safehtml"
@@ -23,9 +24,9 @@ const (
 type rich struct {
 	html     *bounded
 	charset  string
-	pictures map[string]*picture // by Content-ID
-	left     int                 // of maxPictures
-	kinds    map[string]*sniffed // what attachments begin with, by their paths
+	pictures map[string]*picture      // by Content-ID
+	left     int                      // of maxPictures
+	kinds    map[string]*file.Sniffed // what attachments begin with, by their paths
 }
 
 type picture struct {
@@ -60,7 +61,7 @@ func (r *rich) visit(p *mime.Part) io.WriteCloser {
 	}
 	kind, ok := strings.CutPrefix(p.Type, "image/")
 	if p.IsAttachment() && (!ok || p.ContentID == "") {
-		r.kinds[p.Path] = &sniffed{}
+		r.kinds[p.Path] = &file.Sniffed{}
 		return r.kinds[p.Path]
 	}
 	if !ok || p.ContentID == "" || r.pictures[p.ContentID] != nil || r.left <= 0 || !strings.Contains(" png gif jpeg jpg webp ", " "+kind+" ") {
@@ -73,7 +74,7 @@ func (r *rich) visit(p *mime.Part) io.WriteCloser {
 }
 
 func newRich() *rich {
-	return &rich{pictures: make(map[string]*picture), left: maxPictures, kinds: make(map[string]*sniffed)}
+	return &rich{pictures: make(map[string]*picture), left: maxPictures, kinds: make(map[string]*file.Sniffed)}
 }
 
 // image implements [safehtml.Options]: the picture itself, as an address.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"siegel/internal/flow/tally"
+	"siegel/internal/front/state"
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
 	"siegel/internal/index"
@@ -19,7 +20,7 @@ type started struct {
 	Worst    string // state of the worst row
 	Arrivals *index.Arrivals
 	Chart    *chart
-	Proof    *Proof
+	Proof    *state.Proof
 	Ways     []tally.Way
 }
 
@@ -29,9 +30,8 @@ type shownRow struct{ Name, State, What, Remedy string }
 const chartDays = 60
 
 func (r *room) start(ctx context.Context, c *page.Call) error {
-	out := started{Worst: "ok"}
-	role := c.Role()
-	if role != identity.Administrator {
+	var out started
+	if c.Role() != identity.Administrator {
 		today := r.Now().UTC().Truncate(24 * time.Hour)
 		since := today.AddDate(0, 0, 1-chartDays)
 		var err error
@@ -40,57 +40,23 @@ func (r *room) start(ctx context.Context, c *page.Call) error {
 		}
 		out.Chart = r.chart(c.Lang, since, out.Arrivals.Days)
 	}
-	if role == identity.Reader {
-		return r.pages.Show(c, http.StatusOK, "start", c.Say("Start"), out)
-	}
-	tenant := c.Who.Tenant().ID()
-	p, err := r.Proof(ctx, tenant)
+	how, err := r.State.Of(ctx, c.Who.Session)
 	if err != nil {
 		return err
 	}
-	out.Proof = &p
-	if role != identity.Auditor {
-		if out.Ways, err = r.ways(ctx, c); err != nil {
-			return err
+	out.Worst, out.Proof, out.Ways = how.Worst, how.Proof, how.Ways
+	for _, row := range how.Rows {
+		one := shownRow{Name: row.Name, State: row.State, What: r.Say(c.Lang, row.What.Text, row.What.Args...)}
+		if row.Remedy.Text != "" {
+			one.Remedy = r.Say(c.Lang, row.Remedy.Text, row.Remedy.Args...)
 		}
+		out.Rows = append(out.Rows, one)
 	}
-	r.rows(ctx, c, &out)
 	return r.pages.Show(c, http.StatusOK, "start", c.Say("Start"), out)
 }
 
 // glance is how long the first page waits for mail that is not in the index yet.
 const glance = 300 * time.Millisecond
-
-// ways are the ways in by which something came, or should.
-func (r *room) ways(ctx context.Context, c *page.Call) ([]tally.Way, error) {
-	list, err := r.Identity.ListSources(ctx, c.Who.Session)
-	if err != nil {
-		return nil, err
-	}
-	states, err := r.Counts(ctx, c.Who.Tenant().ID())
-	return tally.Ways(list, states), err
-}
-
-func (r *room) rows(ctx context.Context, c *page.Call, out *started) {
-	for _, row := range r.State(ctx) {
-		one := shownRow{Name: row.Name, State: row.State, What: r.Say(c.Lang, row.What.Text, row.What.Args...)}
-		if row.Remedy.Text != "" {
-			one.Remedy = r.Say(c.Lang, row.Remedy.Text, row.Remedy.Args...)
-		}
-		if row.State == "bad" || row.State == "warn" && out.Worst == "ok" {
-			out.Worst = row.State
-		}
-		out.Rows = append(out.Rows, one)
-	}
-	for _, w := range out.Ways {
-		if w.Alarm && out.Worst == "ok" {
-			out.Worst = "warn"
-		}
-	}
-	if out.Proof.Problems > 0 {
-		out.Worst = "bad"
-	}
-}
 
 // chart is a picture of numbers by day, drawn as SVG: 10 units for each day, 100 high.
 type chart struct {
