@@ -156,6 +156,9 @@ type answer struct {
 
 func (a answer) str(name string) string { return str(a.body[name]) }
 
+// yes reports whether a value of JSON is true.
+func yes(v any) bool { b, _ := v.(bool); return b }
+
 // str returns a text of JSON.
 func str(v any) string { s, _ := v.(string); return s }
 

@@ -35,6 +35,7 @@ func TestRoles(t *testing.T) {
 	request := a.post("/requests", object{"person": person, "role": "auditor"})
 	a.is("a request", request, http.StatusCreated, "")
 	asked := request.str("id")
+	r.is("her session", r.get("/me"), http.StatusOK, "") // it holds the keys that she has now
 	dossier := s.dossier(k, "case of roles")
 	if got := request.Header.Get("Location"); got != "/api/v1/requests/"+asked {
 		t.Errorf("the request is at %q", got)

@@ -1,0 +1,168 @@
+package file_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"siegel/internal/front/file"
+	"siegel/internal/kit/fault"
+)
+
+// EX-05: a name hides nothing, and a client saves it in no folder.
+func TestNames(t *testing.T) {
+	for name, want := range map[string]struct {
+		plain, saved string
+		odd          bool
+	}{
+		"a.pdf":                  {"a.pdf", "a.pdf", false},
+		"\u202Egpj.exe":          {"\uFFFDgpj.exe", "\uFFFDgpj.exe", true},
+		"a\u200Bb\nc":            {"a\uFFFDb\uFFFDc", "a\uFFFDb\uFFFDc", true},
+		`..\../etc/pass"wd`:      {`..\../etc/pass"wd`, "_.._etc_pass_wd", false},
+		"":                       {"", "attachment", false},
+		" . ":                    {" . ", "attachment", false},
+		strings.Repeat("ü", 300): {strings.Repeat("ü", 200) + "…", strings.Repeat("ü", 200) + "…", false},
+	} {
+		plain, odd := file.PlainName(name)
+		if plain != want.plain || odd != want.odd || file.Name(name) != want.saved {
+			t.Errorf("%q: %q %v, saved as %q", name, plain, odd, file.Name(name))
+		}
+	}
+}
+
+// EX-05: what octets tell is told where the sender says something else, and only there.
+func TestKinds(t *testing.T) {
+	for octets, kinds := range map[string]map[string]string{
+		"MZ\x90\x00":             {"image/jpeg": "application/x-msdownload", "application/octet-stream": "application/x-msdownload"},
+		"%PDF-1.4\n":             {"application/pdf": "", "image/png": "application/pdf", "application/octet-stream": "application/pdf"},
+		"\xff\xd8\xff\xe0":       {"image/jpg": "", "image/jpeg": "", "application/pdf": "image/jpeg"},
+		"PK\x03\x04":             {"application/vnd.openxmlformats-officedocument.wordprocessingml.document": "", "application/x-zip-compressed": "", "text/plain": "application/zip"},
+		"<html><script>":         {"text/plain": "", "image/png": "text/html"},
+		"words":                  {"text/csv": "", "application/json": "", "application/octet-stream": ""},
+		"\x00\x01\x02\x03\x04":   {"image/png": "", "application/x-unknown": ""},
+		strings.Repeat("a", 600): {"text/plain": ""},
+	} {
+		for said, want := range kinds {
+			s := new(file.Sniffed)
+			for _, b := range []byte(octets) {
+				if n, err := s.Write([]byte{b}); n != 1 || err != nil {
+					t.Fatal(n, err)
+				}
+			}
+			if got := s.Differs(said); got != want {
+				t.Errorf("%.10q called %s is %q, want %q", octets, said, got, want)
+			}
+		}
+	}
+}
+
+const message = "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\ntext\r\n--x\r\nContent-Type: application/pdf\r\n\r\n%PDF\r\n" +
+	"--x\r\nContent-Type: message/rfc822; name=inner\r\n\r\nSubject: in\r\n\r\nside\r\n--x\r\nContent-Type: a/b\r\n\r\n\r\n--x--\r\n"
+
+// reader ends with an error.
+type reader struct {
+	io.Reader
+
+	err error
+}
+
+// Read implements [io.Reader].
+func (r reader) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	if err == io.EOF && r.err != nil {
+		err = r.err
+	}
+	return n, err
+}
+
+// Close implements [io.Closer].
+func (reader) Close() error { return nil }
+
+var errDiffers = errors.New("test: the octets are others")
+
+// What goes wrong before the first octet is an answer of its own, and what goes wrong
+// behind it is said, so that it is broken off.
+func TestPart(t *testing.T) {
+	for what, c := range map[string]struct {
+		path  string
+		end   error // of the message
+		first error // of opening it
+		sent  bool
+		text  string
+		name  string
+		kind  fault.Kind // where it fails
+	}{
+		"a file":             {path: "2", sent: true, text: "%PDF", name: "attachment"},
+		"a message":          {path: "3", sent: true, text: "Subject: in\r\n\r\nside", name: "inner.eml"},
+		"nothing in it":      {path: "4", sent: true, name: "attachment"},
+		"the text":           {path: "1", kind: fault.NotFound},
+		"none":               {path: "9", kind: fault.NotFound},
+		"no path":            {kind: fault.NotFound},
+		"closed":             {path: "2", first: fault.New(fault.Denied, "this is for somebody else"), kind: fault.Denied},
+		"a file, damaged":    {path: "2", end: errDiffers, sent: true, text: "%PDF", kind: fault.Internal},
+		"a message, damaged": {path: "3", end: errDiffers, kind: fault.Internal},
+		"none, and damaged":  {path: "9", end: errDiffers, kind: fault.Internal},
+	} {
+		w := httptest.NewRecorder()
+		opened := 0
+		sent, err := file.Part(w, c.path, func() (io.ReadCloser, error) {
+			opened++
+			return reader{strings.NewReader(message), c.end}, c.first
+		})
+		failed := c.kind != 0 || c.end != nil || c.first != nil
+		if sent != c.sent || (err != nil) != failed || failed && fault.Of(err) != c.kind || w.Body.String() != c.text || opened > 2 {
+			t.Errorf("%s: %v %v, %q, opened %d times", what, sent, err, w.Body, opened)
+		}
+		if sent && c.name != "" && (w.Header().Get("Content-Disposition") != "attachment; filename="+c.name || w.Header().Get("Content-Type") != "application/octet-stream") {
+			t.Errorf("%s: %v", what, w.Header())
+		}
+		if !sent && len(w.Header()) != 0 {
+			t.Errorf("%s: the head is written: %v", what, w.Header())
+		}
+	}
+}
+
+// deadlines notes that a time for writing was set.
+type deadlines struct {
+	http.ResponseWriter
+
+	set int
+}
+
+// SetWriteDeadline implements what [http.ResponseController] asks for.
+func (d *deadlines) SetWriteDeadline(time.Time) error { d.set++; return nil }
+
+// What is sent to slow clients has a time for each step.
+func TestSteps(t *testing.T) {
+	d := &deadlines{ResponseWriter: httptest.NewRecorder()}
+	late := &file.Late{W: d, Name: "a", Kind: "a/b"}
+	if late.Sent() || d.set != 0 {
+		t.Error("something was sent before the first octet")
+	}
+	for range 3 {
+		if _, err := late.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !late.Sent() || d.set != 3 {
+		t.Errorf("%d times for three steps", d.set)
+	}
+}
+
+// FuzzName gives files names that nobody would.
+func FuzzName(f *testing.F) {
+	for _, s := range []string{"", "a.pdf", `..\..\x`, "\u202Egpj.exe", "CON:", "\xff\xfe", strings.Repeat("/", 500)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := file.Name(s)
+		if got == "" || got == "." || got == ".." || strings.ContainsAny(got, "/\\\x00\r\n\"") || !utf8.ValidString(got) || utf8.RuneCountInString(got) > 201 {
+			t.Errorf("%q is saved as %q", s, got)
+		}
+	})
+}
