@@ -2,9 +2,8 @@ package office
 
 import (
 	"cmp"
-	"encoding/csv"
-
 	"context"
+	"encoding/csv"
 	"math"
 	"net/http"
 	"net/url"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"siegel/internal/audit"
+	"siegel/internal/front/file"
 	"siegel/internal/front/web/page"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
@@ -106,7 +106,7 @@ func (r *room) exportTrail(ctx context.Context, c *page.Call) error {
 	h.Set("Content-Type", "text/csv; charset=utf-8")
 	h.Set("Content-Disposition", `attachment; filename="audit-`+r.Now().UTC().Format(time.DateOnly)+`.csv"`)
 	h.Set("Content-Security-Policy", "sandbox")
-	w := csv.NewWriter(c.Steps())
+	w := csv.NewWriter(file.Steps(c.ResponseWriter))
 	w.UseCRLF = true
 	err := w.Write([]string{"index", "time", "who", "what", "object", "old", "new", "note"})
 	if err == nil {

@@ -208,7 +208,7 @@ func (r *room) source(ctx context.Context, c *page.Call) error {
 	defer func() { _ = m.Close() }() // reading has said what there is to say
 	c.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	c.Header().Set("Content-Security-Policy", "sandbox; default-src 'none'")
-	if _, err := io.Copy(c.Steps(), m); err != nil {
+	if _, err := io.Copy(file.Steps(c.ResponseWriter), m); err != nil {
 		r.Broke("a message broke off", err)
 	}
 	return nil
