@@ -71,7 +71,7 @@ func (a *App) history() history.Deps {
 func (a *App) api(c front.Callers) (http.Handler, error) {
 	return api.New(api.Deps{
 		Callers: c, Replays: a.Replays, Log: a.Log,
-		Office:   programs.Deps{Identity: a.Identity, Tally: a.Tally, Cases: a.Cases, Now: a.Now},
+		Office:   programs.Deps{Identity: a.Identity, Tally: a.Tally, Cases: a.Cases, Whole: a.Whole, Now: a.Now},
 		Reading:  records.Deps{Archive: a.Archive, Index: a.Index, Saved: a.saved(), Cases: a.Cases, State: a.state(), History: a.history(), Prove: a.Proof},
 		Founding: ceremonies.Deps{Identity: a.Identity, Ceremony: a.Ceremony},
 	})

@@ -3,12 +3,14 @@
 package office
 
 import (
+	"context"
 	"time"
 
 	"siegel/internal/archive/casefile"
 	"siegel/internal/flow/tally"
 	"siegel/internal/front/api/operation"
 	"siegel/internal/identity"
+	"siegel/internal/mail"
 )
 
 // Deps are the rooms that these operations reach.
@@ -16,7 +18,9 @@ type Deps struct {
 	Identity *identity.Identity
 	Tally    *tally.Room
 	Cases    *casefile.Room
-	Now      func() time.Time
+	// Whole says whether what came in by each way is what the log has.
+	Whole func(context.Context, mail.TenantID) (tally.Whole, error)
+	Now   func() time.Time
 }
 
 type room struct {

@@ -49,8 +49,16 @@ func countedOf(c tally.Counted) counted {
 
 type sourcesOut struct {
 	Body struct {
-		Items []origin `json:"items" maxItems:"10000" doc:"All ways in: doors that are always there first."`
+		Items  []origin `json:"items" maxItems:"10000" doc:"All ways in: doors that are always there first."`
+		Counts compared `json:"counts" doc:"Whether what was counted is what the message log has."`
 	}
+}
+
+// compared are the counts of all sources beside the message log.
+type compared struct {
+	Sealed int64 `json:"sealed" minimum:"0" doc:"Messages that were sealed, as all sources together have counted."`
+	Log    int64 `json:"log" minimum:"0" doc:"Entries of the message log since counting began."`
+	Whole  bool  `json:"whole" doc:"They are the same. Where they are not, the operator should run siegel ledger verify."`
 }
 
 type sourceOut struct {
@@ -112,8 +120,12 @@ func (r *room) sources() {
 	}
 	operation.Register(r.Door, op("list-sources", http.MethodGet, "/sources", operation.Tell("List who hands in mail"), operation.Tell("For administrators, keepers and auditors.")), operation.Kind{}, func(ctx context.Context, c *operation.Call, _ *operation.None) (*sourcesOut, error) {
 		list, err := r.origins(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		w, err := r.Whole(ctx, c.Tenant().ID())
 		out := new(sourcesOut)
-		out.Body.Items = list
+		out.Body.Items, out.Body.Counts = list, compared{w.Sealed, w.Log, w.Holds()}
 		return out, err
 	})
 	operation.Register(r.Door, op("get-source", http.MethodGet, "/sources/{id}", operation.Tell("Read a source"), operation.Tell("For administrators, keepers and auditors.")), operation.Kind{Tagged: true}, func(ctx context.Context, c *operation.Call, in *operation.Named) (*sourceOut, error) {
