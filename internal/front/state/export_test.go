@@ -1,0 +1,4 @@
+package state
+
+// Judge finds out how the worst of all is.
+func (s *State) Judge() { s.worst() }
