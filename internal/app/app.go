@@ -227,7 +227,8 @@ func (a *App) buildRooms(ctx context.Context) error {
 	a.closers = append(a.closers, a.Index)
 	a.Tally = tally.New(tally.Deps{DB: a.DB, Ledger: a.Ledger, Tenants: a.counted, Live: a.live, Now: a.Now, Log: a.Log})
 	a.Cases = casefile.New(casefile.Deps{
-		DB: a.DB, Vault: a.Vault, Identity: a.Identity, Trail: a.Trail, Find: a.findAll, Check: checkSearch, Now: a.Now,
+		DB: a.DB, Vault: a.Vault, Identity: a.Identity, Trail: a.Trail, Find: a.findAll, Check: checkSearch,
+		Forget: index.Forget, Remove: a.Index.Remove, Now: a.Now,
 	})
 	a.Verifier = a.verifier()
 	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Count: a.Tally, Now: a.Now, Watch: a.Watch})

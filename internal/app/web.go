@@ -3,10 +3,9 @@ package app
 import (
 	"context"
 	"net"
+	"net/http"
 	"strings"
 	"time"
-
-	"net/http"
 
 	"siegel/internal/app/checkup"
 	"siegel/internal/archive/casefile"
@@ -121,9 +120,12 @@ const patience = time.Minute
 
 // findAll implements [casefile.Finder].
 func (a *App) findAll(ctx context.Context, s *identity.Session, text, cursor string) (list []casefile.Found, next string, err error) {
-	res, err := a.Index.Search(ctx, s, index.Request{Text: text, Cursor: cursor, Limit: index.MaxPage, Order: index.Oldest, Wait: index.Wait{Patience: patience}})
+	res, err := a.Index.Search(ctx, s, index.Request{Text: text, Cursor: cursor, Limit: index.MaxPage, Order: index.Oldest, Wait: index.Wait{Patience: patience, Attachments: patience}})
 	if err != nil {
 		return nil, "", err
+	}
+	if res.Waiting > 0 && strings.Contains(text, "attachment:") {
+		return nil, "", fault.Newf(fault.Conflict, "attachments of %d {message|messages} are still being read; go on in a moment", res.Waiting)
 	}
 	if res.Pending > 0 {
 		return nil, "", fault.Newf(fault.Conflict, "%d {message is|messages are} not in the index yet; go on in a moment", res.Pending)

@@ -89,6 +89,18 @@ func Rows(ctx context.Context, t db.Tenant, holder mail.HolderID) (list map[int]
 	return list, rows.Err()
 }
 
+// Forget deletes the salts of a holder's projections: no key of theirs can be made again.
+func Forget(ctx context.Context, tx *db.Tx, holder mail.HolderID) error {
+	_, err := tx.Exec(ctx, `DELETE FROM index_projection WHERE tenant = $1 AND holder = $2`, holder.Bytes())
+	return err
+}
+
+// Remove deletes the files of a holder on this node. Who has one open keeps it until it is
+// given back.
+func (h *Shelf) Remove(tenant mail.TenantID, holder mail.HolderID) error {
+	return os.RemoveAll(filepath.Join(h.dir, tenant.String(), holder.String()))
+}
+
 // Take returns a projection, open, through a session, or begins it anew where it is
 // missing, of another version, unreadable, or under a key that the session does not
 // reach. row is what [Rows] has of it. The caller gives it back.

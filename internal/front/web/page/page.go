@@ -158,20 +158,8 @@ func (c *Call) received() {
 	_ = http.NewResponseController(c.ResponseWriter).SetReadDeadline(time.Time{}) // a writer of a test has none
 }
 
-// stepTime is how long a client may take for some octets of a file.
-const stepTime = time.Minute
-
-// Steps writes a file to a client that may be slow: what is bounded is the time for each
-// step, not for all of it.
-func (c *Call) Steps() io.Writer { return steps{c} }
-
-type steps struct{ *Call }
-
-// Write implements [io.Writer].
-func (s steps) Write(b []byte) (int, error) {
-	_ = http.NewResponseController(s.ResponseWriter).SetWriteDeadline(time.Now().Add(stepTime)) // a writer of a test has none
-	return s.ResponseWriter.Write(b)
-}
+// Steps writes a file to a client that may be slow: see [front.Steps].
+func (c *Call) Steps() io.Writer { return front.NewSteps(c.ResponseWriter) }
 
 // Field returns a field of the form that was read, without blanks around it.
 func (c *Call) Field(name string) string { return strings.TrimSpace(c.R.PostForm.Get(name)) }
@@ -248,7 +236,7 @@ func (f *Frame) Signed(h Handler) http.Handler {
 type layout struct {
 	Lang   text.Lang
 	Title  string
-	Path   string // of the page, with its query
+	Path   string // of the page, with its query; empty where it cannot be asked for again
 	Here   string // its first folder
 	Who    string // the address of who has signed in; empty for nobody
 	Tenant string
@@ -273,7 +261,9 @@ func (l layout) When(t any) template.HTML {
 // no half of a page.
 func (s *Set) Show(c *Call, status int, name string, t Title, data any) error {
 	l := layout{Lang: c.Lang, Title: s.frame.texts.Say(c.Lang, t.text, t.args...), Path: c.R.URL.RequestURI(), Zone: c.Zone, Data: data}
-	if c.R.Method != http.MethodGet {
+	if c.R.Method != http.MethodGet && status == http.StatusOK {
+		l.Path = "" // what an action shows is shown once: the page of another language would not have it
+	} else if c.R.Method != http.MethodGet {
 		l.Path = c.R.URL.Path
 	}
 	_, l.Here, _ = strings.Cut(c.R.URL.Path, "/")

@@ -99,6 +99,8 @@ func (r *room) sheet(ctx context.Context, c *page.Call) error {
 	if out == nil || err != nil {
 		return err
 	}
+	// A page without an origin is of no browsing context group: some browsers refuse both together.
+	c.Header().Del("Cross-Origin-Opener-Policy")
 	c.Header().Set("Content-Security-Policy", "sandbox allow-modals; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	return r.pages.Bare(c, "message", out)
 }
@@ -209,7 +211,9 @@ type history struct {
 	Seen   []seen
 	Since  time.Time // from when on the audit log was looked through
 	Part   bool      // it was not looked through as a whole
-	Reads  bool      // who looks may see who opened it
+	// Damaged is what is wrong with events that are left out; empty for nothing.
+	Damaged string
+	Reads   bool // who looks may see who opened it
 }
 
 // seen is an event about the message.

@@ -157,18 +157,19 @@ type late struct {
 	c          *page.Call
 	name, kind string
 	sent       bool
+	to         io.Writer
 }
 
 // Write implements [io.Writer].
 func (l *late) Write(b []byte) (int, error) {
 	if !l.sent {
-		l.sent = true
+		l.sent, l.to = true, l.c.Steps()
 		h := l.c.Header()
 		h.Set("Content-Type", l.kind)
 		h.Set("Content-Disposition", stdmime.FormatMediaType("attachment", map[string]string{"filename": l.name}))
 		h.Set("Content-Security-Policy", "sandbox")
 	}
-	return l.c.Steps().Write(b)
+	return l.to.Write(b)
 }
 
 // Close implements [io.Closer].

@@ -3,12 +3,14 @@ package reading
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
 	"siegel/internal/audit"
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity/account"
+	"siegel/internal/kit/fault"
 )
 
 // Bounds of looking through the audit log for one message. What lies before is not looked
@@ -39,10 +41,24 @@ func (r *room) events(ctx context.Context, c *page.Call, out *history) (account.
 		if e.Time.Before(out.Arrived) { // nobody saw it before it came
 			return audit.ErrEnough
 		}
-		if e.Object == object && strings.HasPrefix(e.What, "message.") {
+		if about(e, object) {
 			out.Seen = append(out.Seen, seen{e.Time, names.Called(e.Who), e.What, e.Note})
 		}
 		return nil
 	})
+	// What is damaged must not hide the rest: that is when it is needed.
+	if fault.Of(err) == fault.Damaged && err != nil {
+		out.Damaged, err = r.Explain(c.Lang, err), nil
+	}
 	return names, err
+}
+
+// about reports whether an event says that somebody got to see a message: alone, or with
+// others in an export or a case.
+func about(e audit.Entry, message string) bool {
+	if e.Object == message && strings.HasPrefix(e.What, "message.") {
+		return true
+	}
+	list, _ := e.Detail["messages"].([]any) // JSON
+	return slices.Contains(list, any(message))
 }
