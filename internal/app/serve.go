@@ -9,11 +9,14 @@ import (
 	"os"
 	"time"
 
+	"siegel/internal/app/finder"
 	"siegel/internal/app/place"
+	"siegel/internal/archive/export"
 	"siegel/internal/flow/receive"
 	"siegel/internal/front/console"
 	"siegel/internal/front/health"
 	"siegel/internal/front/web"
+	"siegel/internal/identity"
 	"siegel/internal/kit/door"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/run"
@@ -213,6 +216,7 @@ func (a *App) commands(w *web.Door) *console.Console {
 	return console.New(console.Deps{
 		Identity: a.Identity, Archive: a.Archive, Index: a.Index, Ingest: a.Ingest, Exports: a.Exports, Evidence: a, Nodes: a, Tally: a.Tally, Log: a.Log,
 		Ceremony: a.Ceremony, Pages: func() string { return a.pages(w) },
+		Find: func(s *identity.Session) export.Finder { return finder.Finder{Index: a.Index, Session: s} },
 	})
 }
 
