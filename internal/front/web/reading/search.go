@@ -11,6 +11,7 @@ import (
 	"siegel/internal/index"
 	"siegel/internal/index/query"
 	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
 )
 
 // pageSize is how many hits a page has.
@@ -28,6 +29,8 @@ type searched struct {
 	Saved   []kept
 	First   string // address of the first page
 	Next    string // address of the next page, empty for none
+	Others  bool   // mail of others is among what is found: an export takes a reason
+	Once    mail.ID
 }
 
 // chip is a part of a search, and the search without it.
@@ -59,6 +62,7 @@ func (r *room) search(ctx context.Context, c *page.Call) error {
 	if err != nil {
 		return err
 	}
+	out.Others, out.Once = c.Who.Unlocked().Holds(c.Who.Archive()), mail.NewID()
 	out.Result, out.First = res, out.address(out.Query, "")
 	if res.Next != "" {
 		out.Next = out.address(out.Query, res.Next)
