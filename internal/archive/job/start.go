@@ -55,7 +55,7 @@ func (r *Room) Start(ctx context.Context, s *identity.Session, v Visitor, o Orde
 		row.id = mail.NewID()
 		_, err = r.Identity.Owner(ctx, s, o.Person)
 	default:
-		err = fault.New(fault.Invalid, "there is no such kind of job")
+		err = fault.New(fault.Invalid, "there is no job of this kind")
 	}
 	if err != nil {
 		return Job{}, err
@@ -84,6 +84,12 @@ func (r *Room) Start(ctx context.Context, s *identity.Session, v Visitor, o Orde
 func (r *Room) beginExport(ctx context.Context, s *identity.Session, what *ordered, row *row) (*export.Export, error) {
 	if s.Account().Role == identity.Administrator {
 		return nil, fault.New(fault.Denied, "the role administrator reads nothing, so there is nothing to export")
+	}
+	switch reason := export.IsReason(what.Reason); {
+	case what.Plain && !reason:
+		return nil, fault.New(fault.Invalid, "an export that is not encrypted takes a reason, which is kept in the audit log")
+	case s.Unlocked().Holds(s.Archive()) && !reason:
+		return nil, fault.New(fault.Invalid, "you can export mail of others: that takes a reason, which is kept in the audit log")
 	}
 	e, err := r.Exports.Begin(ctx, s, r.Find(s), what.request())
 	if err != nil {

@@ -71,7 +71,7 @@ func (r *room) list(ctx context.Context, c *page.Call) error {
 	}
 	out := listed{Jobs: list}
 	for _, j := range list {
-		out.Live = out.Live || j.State.Live()
+		out.Live = out.Live || !j.State.Ended()
 	}
 	return r.pages.Show(c, http.StatusOK, "jobs", c.Say("Jobs"), out)
 }
