@@ -15,7 +15,7 @@ PKG ?= ./...
 BENCH ?= .
 # Rooms with tables, and whole servers: their tests run on SQLite and files, and once more on PostgreSQL and S3,
 # where the crash test kills less often (KILLS=all for as often).
-ON_DATABASE = ./internal/vault/ledger/... ./internal/vault/seal ./internal/audit ./internal/flow/commit ./internal/flow/ingest ./internal/flow/tally ./internal/archive ./internal/index \
+ON_DATABASE = ./internal/vault/ledger/... ./internal/vault/seal ./internal/audit ./internal/flow/commit ./internal/flow/ingest ./internal/flow/tally ./internal/archive/... ./internal/index \
 	./internal/identity/... ./internal/app ./internal/front/web ./test/crash ./test/transfer
 export FUZZTIME ?= 60s
 export FUZZTOTAL ?= 3600
