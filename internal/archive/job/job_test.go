@@ -689,3 +689,19 @@ func TestFormerKey(t *testing.T) {
 	}
 	y.ok(r.Delete(t.Context(), v.Session, j.ID))
 }
+
+// Many who are the first to ask for an index at once begin it once, and each finds all.
+func TestFirstAtOnce(t *testing.T) {
+	y := newYard(t, 12)
+	v := y.comes(stand.Reader)
+	before := y.now()
+	var wg sync.WaitGroup
+	for range 12 {
+		wg.Go(func() {
+			if m, err := y.Find(v.Session).Measure(t.Context(), "", before); err != nil || m.Messages != 12 {
+				t.Errorf("%+v %v", m, err)
+			}
+		})
+	}
+	wg.Wait()
+}
