@@ -15,8 +15,8 @@ PKG ?= ./...
 BENCH ?= .
 # Rooms with tables, and whole servers: their tests run on SQLite and files, and once more on PostgreSQL and S3,
 # where the crash test kills less often (KILLS=all for as often).
-ON_DATABASE = ./internal/vault/ledger/... ./internal/vault/seal ./internal/audit ./internal/flow/commit ./internal/flow/ingest ./internal/flow/tally ./internal/archive/... ./internal/index \
-	./internal/identity/... ./internal/app ./internal/front/web ./test/crash ./test/transfer
+ON_DATABASE = ./internal/vault/ledger/... ./internal/vault/seal ./internal/audit ./internal/flow/commit ./internal/flow/ingest ./internal/flow/tally ./internal/archive/... ./internal/index/saved ./internal/index \
+	./internal/identity/... ./internal/app ./internal/front/web ./internal/front/api ./test/crash ./test/transfer ./test/browser
 export FUZZTIME ?= 60s
 export FUZZTOTAL ?= 3600
 
@@ -28,7 +28,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps deps-test deps-check deps-bench
-deps: ## what demo and build need: compiler, Node, npm packages, SQLite
+deps: ## what demo and build need: compiler, Node, npm packages, SQLite, the proof page
 	@scripts/deps.sh demo
 deps-test: ## what the tests need beyond that: openssl, python3, strace, Postfix, swaks, Chromium, PostgreSQL, an S3 store
 	@scripts/deps.sh test
@@ -40,6 +40,10 @@ deps-bench: ## what the benchmarks need: Dovecot to compare with, PostgreSQL, an
 .PHONY: build-sqlite
 build-sqlite: ## only the static SQLite with encryption, into build/sqlite
 	@scripts/sqlite.sh
+
+.PHONY: build-proofpage
+build-proofpage: ## only the page that checks proofs in a browser, into build/proof.html
+	@scripts/proofpage.sh build/proof.html
 
 .PHONY: build
 build: deps ## siegel and siegel-verify, into build/bin
@@ -57,6 +61,10 @@ test: deps deps-test ## all tests, under 20 minutes on two cores (PKG=./internal
 	@. scripts/env.sh && go test -timeout 15m $(PKG)
 	@. scripts/env.sh && SIEGEL_TEST_DATABASE=postgres go test -timeout 15m $(if $(KILLS),,-short) $(if $(filter ./...,$(PKG)),$(ON_DATABASE),$(PKG))
 
+.PHONY: pictures
+pictures: deps deps-test ## the pictures of README and docs, as the browser's test sees the pages
+	@. scripts/env.sh && mkdir -p docs/pictures && SIEGEL_TOUR=$(CURDIR)/docs/pictures go test -count=1 -run TestJourney ./test/browser
+
 .PHONY: check
 check: deps deps-check ## formatting, linters, house rules, races in the pure packages, known vulnerabilities
 	@scripts/check.sh
@@ -71,4 +79,4 @@ bench: build deps-bench ## the benchmarks, into build/bench.txt (BENCH=name for 
 
 .PHONY: clean
 clean: ## remove what was built (not the npm packages)
-	rm -rf build
+	rm -rf build internal/front/web/proofpage/page.html.gz

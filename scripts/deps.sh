@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Brings what a level of work needs and says each thing it does; what is there already stays as it is.
 #
-#	deps.sh demo    compiler, git, Node; npm packages from the lock file; our SQLite
-#	deps.sh test    openssl, python3, strace, swaks, systemd-analyze, 7-Zip; Postfix, PostgreSQL and an S3-compatible store, which the tests run on loopback
+#	deps.sh demo    compiler, git, Node; npm packages from the lock file; our SQLite; the proof page
+#	deps.sh test    openssl, python3, strace, swaks, systemd-analyze, 7-Zip, pdftotext; Postfix, PostgreSQL and an S3-compatible store, which the tests run on loopback
 #	deps.sh check   the linters of tools/, built into build/bin
 #	deps.sh bench   Dovecot, to compare with; PostgreSQL, an S3-compatible store; benchstat
 #
@@ -82,6 +82,7 @@ demo() {
 	go_toolchain
 	npm_packages
 	scripts/sqlite.sh
+	scripts/proofpage.sh
 }
 
 test_level() {
@@ -91,6 +92,7 @@ test_level() {
 	done
 	have chromium || missing+=(chromium)       # looks at the pages
 	have systemd-analyze || missing+=(systemd) # judges the unit of deploy/
+	have pdftotext || missing+=(poppler-utils) # reads PDF attachments
 	have 7zz || have 7z || missing+=(7zip)     # opens the encrypted ZIP files of exports
 	if have postfix; then
 		say "Postfix is here"
@@ -102,7 +104,7 @@ test_level() {
 	compgen -G '/usr/lib/*/sasl2/libplain.so*' >/dev/null || missing+=(libsasl2-modules) # Postfix signs in with it
 	need_debian "${missing[@]}"
 	postgresql
-	say "openssl, python3, strace, swaks, systemd-analyze, 7-Zip, Chromium and PostgreSQL are here"
+	say "openssl, python3, strace, swaks, systemd-analyze, 7-Zip, pdftotext, Chromium and PostgreSQL are here"
 	scripts/tools.sh versitygw # an S3-compatible store
 }
 

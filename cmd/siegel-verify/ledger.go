@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"siegel/cmd/siegel-verify/check"
 	"siegel/internal/kit/plural"
 	"siegel/internal/proto/bundle"
 	"siegel/internal/proto/checkpoint"
@@ -41,11 +42,10 @@ func (c *cli) ledger(dir string, key *checkpoint.Key) int {
 		if err != nil {
 			return c.file(err)
 		}
-		own, err := checkpoint.ParseKey(string(b))
-		if err != nil {
-			return c.file(c.noKey(filepath.Join(dir, layout.FileKey)))
+		if key, err = check.Key(check.Named(filepath.Join(dir, layout.FileKey)), b); err != nil {
+			return c.file(err)
 		}
-		key, r.Verdict = &own, bundle.Consistent
+		r.Verdict = bundle.Consistent
 	}
 	r.KeySHA256 = key.Fingerprint()
 	list, err := os.ReadDir(dir)

@@ -5,7 +5,7 @@
 package main
 
 import (
-	"bytes"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -15,10 +15,10 @@ import (
 	"os"
 	"strings"
 
+	"siegel/cmd/siegel-verify/check"
 	"siegel/internal/kit/text"
 	"siegel/internal/proto/bundle"
 	"siegel/internal/proto/checkpoint"
-	"siegel/internal/vault/stamp"
 )
 
 // version is set by the linker.
@@ -72,6 +72,8 @@ type cli struct {
 	key   string // file with the ledger's public key (vkey)
 	roots string // file with root certificates (PEM)
 	json  bool
+
+	explain bool // tell the report to a judge, as the proof page does
 }
 
 // say chooses the sentence of the language.
@@ -85,11 +87,12 @@ func (c *cli) say(en, de string) string {
 func (c *cli) usage(w io.Writer) {
 	fmt.Fprint(w, c.say(`siegel-verify checks what a Siegel archive gave out, without the archive.
 
-  siegel-verify BUNDLE.zip… [--ledger-key FILE] [--tsa-roots FILE] [--json]
+  siegel-verify BUNDLE.zip… [--ledger-key FILE] [--tsa-roots FILE] [--explain | --json]
   siegel-verify ledger DIR [--ledger-key FILE] [--json]
 
   --ledger-key FILE   public key of the ledger (ledger.pub), from elsewhere than the bundle
   --tsa-roots FILE    root certificates of the timestamp authority (PEM), from elsewhere than the bundle
+  --explain           each step of a bundle's check in plain sentences, and what was not checked
   --json              the report for programs
   --version
 
@@ -97,11 +100,12 @@ Exit status: 0 verified; 1 refused; 3 consistent, but not authenticated: key or 
 2 the command or a file is wrong, or the report cannot be written.
 `, `siegel-verify prüft, was ein Siegel-Archiv herausgegeben hat, ohne das Archiv.
 
-  siegel-verify PAKET.zip… [--ledger-key DATEI] [--tsa-roots DATEI] [--json]
+  siegel-verify PAKET.zip… [--ledger-key DATEI] [--tsa-roots DATEI] [--explain | --json]
   siegel-verify ledger ORDNER [--ledger-key DATEI] [--json]
 
   --ledger-key DATEI  öffentlicher Schlüssel des Journals (ledger.pub), von anderswo als aus dem Paket
   --tsa-roots DATEI   Wurzelzertifikate der Zeitstempelstelle (PEM), von anderswo als aus dem Paket
+  --explain           jeder Schritt der Prüfung eines Pakets in klaren Sätzen, und was nicht geprüft wurde
   --json              der Bericht für Programme
   --version
 
@@ -163,6 +167,7 @@ func (c *cli) parse(args []string) (names []string, err error) {
 	f.StringVar(&c.key, "ledger-key", "", "")
 	f.StringVar(&c.roots, "tsa-roots", "", "")
 	f.BoolVar(&c.json, "json", false, "")
+	f.BoolVar(&c.explain, "explain", false, "")
 	show := f.Bool("version", false, "")
 	for {
 		if err := f.Parse(args); err != nil {
@@ -198,19 +203,13 @@ func (c *cli) file(err error) int {
 	return statusUsage
 }
 
-// said is an error in the user's language.
-type said string
-
-// Error implements error.
-func (s said) Error() string { return string(s) }
-
 // why says in a plain sentence what is wrong with a file.
 func (c *cli) why(err error) string {
 	var at *fs.PathError
-	plain, is := errors.AsType[said](err)
+	plain, is := errors.AsType[*check.Error](err)
 	switch {
 	case is:
-		return string(plain)
+		return c.say(plain.EN, plain.DE)
 	case !errors.As(err, &at):
 		return c.say("this file cannot be used", "diese Datei ist nicht verwendbar") + ": " + err.Error()
 	case errors.Is(err, fs.ErrNotExist):
@@ -231,35 +230,20 @@ func (c *cli) readKey() (*checkpoint.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err := checkpoint.ParseKey(string(b))
-	if err != nil && bytes.HasPrefix(bytes.TrimSpace(b), []byte("-----BEGIN")) {
-		return nil, said(c.key + ": " + c.say("this is a PEM file; give ledger.pub, which lies beside ledger.pem and has the name of the archive in it",
-			"das ist eine PEM-Datei; geben Sie ledger.pub an, das neben ledger.pem liegt und den Namen des Archivs enthält"))
-	}
-	if err != nil {
-		return nil, c.noKey(c.key)
-	}
-	return &k, nil
-}
-
-// noKey is the error of a file that has no key of a ledger in it.
-func (c *cli) noKey(file string) error {
-	return said(fmt.Sprintf(c.say("%s is no public key of a ledger; it is one line, as in ledger.pub", "%s ist kein öffentlicher Schlüssel eines Journals; der ist eine Zeile, wie in ledger.pub"), file))
+	return check.Key(check.Named(c.key), b)
 }
 
 func (c *cli) bundle(name string, key *checkpoint.Key) int {
-	trust := bundle.Trust{Key: key}
-	v := stamp.Verifier{}
+	var roots []*x509.Certificate
 	if c.roots != "" {
 		b, err := os.ReadFile(c.roots)
 		if err != nil {
 			return c.file(err)
 		}
-		if v.Roots, err = stamp.ParseCertificates(b); err != nil {
-			return c.file(said(fmt.Sprintf(c.say("%s has no certificates in PEM that can be read", "%s hat keine lesbaren Zertifikate in PEM"), c.roots)))
+		if roots, err = check.Roots(check.Named(c.roots), b); err != nil {
+			return c.file(err)
 		}
 	}
-	trust.Stamps = v
 	f, err := os.Open(name)
 	if err != nil {
 		return c.file(err)
@@ -269,16 +253,41 @@ func (c *cli) bundle(name string, key *checkpoint.Key) int {
 	if err != nil {
 		return c.file(err)
 	}
-	r := bundle.Verify(f, info.Size(), trust)
+	r := check.Bundle(f, info.Size(), key, roots)
 	if c.json {
 		return c.print(r, r.Verdict.Status())
+	}
+	if c.explain {
+		c.tell(check.Tell(r))
+		return r.Verdict.Status()
 	}
 	for _, l := range r.Lines {
 		fmt.Fprintf(c.out, "%-8s %s\n", c.outcome(l.Outcome), c.say(l.EN, l.DE))
 	}
+	verdict := check.Verdict(r)
 	fmt.Fprintln(c.out)
-	fmt.Fprintln(c.out, c.verdict(r))
+	fmt.Fprintln(c.out, c.say(verdict.EN, verdict.DE))
 	return r.Verdict.Status()
+}
+
+// tell prints what the proof page shows.
+func (c *cli) tell(a *check.Account) {
+	fmt.Fprintln(c.out, c.say(a.Word.EN, a.Word.DE))
+	for _, s := range a.Said {
+		fmt.Fprintln(c.out, " ", c.say(s.EN, s.DE))
+	}
+	fmt.Fprintln(c.out)
+	for _, s := range a.Steps {
+		fmt.Fprintf(c.out, "%-8s %s\n         %s\n", c.outcome(s.Outcome), c.say(s.Title.EN, s.Title.DE), c.say(s.Meaning.EN, s.Meaning.DE))
+	}
+	heading := c.say("Not checked:", "Nicht geprüft:")
+	if a.Verdict == bundle.Refused {
+		heading = c.say("This does not mean:", "Das heißt nicht:")
+	}
+	fmt.Fprintf(c.out, "\n%s\n", heading)
+	for _, s := range a.Open {
+		fmt.Fprintln(c.out, "  -", c.say(s.EN, s.DE))
+	}
 }
 
 // print writes a report for programs.
@@ -299,23 +308,9 @@ func (c *cli) outcome(o bundle.Outcome) string {
 		return c.say("FAILED", "FALSCH")
 	case bundle.Warning:
 		return c.say("warning", "Warnung")
+	case check.Unreached:
+		return c.say("open", "offen")
 	default:
 		return c.say("note", "Hinweis")
-	}
-}
-
-// verdict says what it came to, in one paragraph.
-func (c *cli) verdict(r *bundle.Report) string {
-	f := r.Facts
-	switch r.Verdict {
-	case bundle.Verified:
-		return c.say("VERIFIED against the key and the root certificates that you gave.",
-			"BESTÄTIGT mit dem Schlüssel und den Wurzelzertifikaten, die Sie angegeben haben.")
-	case bundle.Consistent:
-		return c.say("CONSISTENT, NOT AUTHENTICATED. Compare these with what you know from elsewhere:",
-			"IN SICH STIMMIG, NICHT BEGLAUBIGT. Vergleichen Sie dies mit dem, was Sie von anderswo wissen:") +
-			fmt.Sprintf("\n  --ledger-key   SHA-256 %s\n  --tsa-roots    SHA-256 %s", f.KeySHA256, f.RootSHA256)
-	default:
-		return c.say("REFUSED: this proves nothing.", "ABGELEHNT: das beweist nichts.")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -75,6 +76,9 @@ func TestBundle(t *testing.T) {
 		{[]string{good, "--ledger-key", key}, text.German, 3, "NICHT BEGLAUBIGT"},
 		{[]string{good, "--ledger-key", otherKey, "--tsa-roots", roots}, text.English, 1, "REFUSED"},
 		{[]string{bad, "--ledger-key", key, "--tsa-roots", roots}, text.German, 1, "ABGELEHNT"},
+		{[]string{good, "--explain", "--ledger-key", key, "--tsa-roots", roots}, text.German, 0, "Bit für Bit"},
+		{[]string{good, "--explain"}, text.English, 3, "Whether the archive has all messages"},
+		{[]string{bad, "--explain"}, text.German, 1, "Das heißt nicht:"},
 		{[]string{good, "--ledger-key", roots}, text.English, 2, ""},
 		{[]string{good, "--tsa-roots", key}, text.English, 2, ""},
 		{[]string{"absent.zip"}, text.English, 2, ""},
@@ -209,6 +213,22 @@ func packedAgain(t *testing.T, b []byte, keep func(name string) bool) []byte {
 	return out.Bytes()
 }
 
+// many is a ZIP of so many files that reading its directory would cost memory.
+func many(t *testing.T) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for i := range 30_000 {
+		if _, err := w.Create(fmt.Sprintf("%d/manifest.txt", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
 // What is no bundle is told apart, so that who has it knows what to do.
 func TestWhatItIs(t *testing.T) {
 	i := verifier.NewInstance("archive.example.org", "ledger", authority.Options{})
@@ -233,6 +253,7 @@ func TestWhatItIs(t *testing.T) {
 		{"again", packedAgain(t, good, all), "take the original", "nehmen Sie das Original"},
 		{"other", packedAgain(t, good, func(n string) bool { return n == "entry.txt" }), "no proof bundle", "aber kein Beweispaket"},
 		{"damaged", damaged, "entry.txt", "unterwegs beschädigt"},
+		{"many", many(t), "no proof bundle", "aber kein Beweispaket"},
 		{"message", flipped, "The message is not the one", "Die Nachricht ist nicht die"},
 	} {
 		path := write(t, tt.name+".zip", tt.octets)

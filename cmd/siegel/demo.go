@@ -24,7 +24,7 @@ func (c commands) demoCommand() *cobra.Command {
 			}
 			return demo.Run(cmd.Context(), demo.Options{
 				Dir: dir, Messages: messages, Once: once, JSON: c.JSON, Verifier: verifier(), Out: c.Out,
-				Say: c.Say, Log: c.Log(slog.LevelWarn, "text"),
+				Say: c.Say, Log: c.Log(slog.LevelWarn, "text"), Extractor: c.Extractor,
 			})
 		},
 	}

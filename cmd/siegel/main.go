@@ -19,6 +19,7 @@ import (
 	"siegel/cmd/siegel/source"
 	"siegel/cmd/siegel/transfer"
 	"siegel/cmd/siegel/words"
+	"siegel/internal/app"
 )
 
 // version is set by the build.
@@ -28,8 +29,14 @@ var version = "unknown"
 type commands struct{ *cli.CLI }
 
 func main() {
+	// The process that reads documents has no part in the rest: it reads no options, no
+	// environment and no configuration.
+	if len(os.Args) > 1 && os.Args[1] == app.ExtractWord {
+		os.Exit(app.Extract(os.Args[1:]))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), ending()...)
 	c := commands{cli.New(version, ctx.Done())}
+	c.Extractor = app.ExtractCommand()
 	if err := harden(); err != nil {
 		fmt.Fprintln(c.Err, c.Say("core dumps cannot be switched off: %v", err))
 	}

@@ -22,6 +22,8 @@ type found struct {
 		Size       int64     `json:"size"`
 		Opaque     bool      `json:"opaque"`
 		Attachment bool      `json:"attachment"`
+		Waiting    bool      `json:"waiting"`
+		Unread     bool      `json:"unread"`
 		Excerpt    *excerpt  `json:"excerpt,omitempty"`
 	} `json:"hits"`
 	Total   int64         `json:"total"`
@@ -29,6 +31,8 @@ type found struct {
 	Pending int64         `json:"pending"`
 	Damaged int64         `json:"damaged"`
 	Former  int64         `json:"former"`
+	Waiting int64         `json:"waiting"`
+	Unread  int64         `json:"unread"`
 	Next    string        `json:"next"`
 	Took    time.Duration `json:"took"`
 }
@@ -73,6 +77,7 @@ func (c commands) searchCommand() *cobra.Command {
 	cmd.Flags().StringVar(&search.Order, "order", "newest", c.Say("which come first: newest, oldest, or by relevance"))
 	cmd.Flags().StringVar(&search.Cursor, "cursor", "", c.Say("go on behind a page, with what it printed"))
 	cmd.Flags().BoolVar(&search.Excerpts, "excerpts", false, c.Say("show the words around what was found"))
+	cmd.Flags().BoolVar(&search.Attachments, "attachments", false, c.Say("first read all attachments that wait, however long that takes"))
 	return cmd
 }
 
@@ -93,6 +98,12 @@ func (c commands) printFound(f found) {
 	}
 	if f.Pending > 0 {
 		c.Print("%d {message is|messages are} not in the index yet", f.Pending)
+	}
+	if f.Waiting > 0 {
+		c.Print("%d {message has|messages have} attachments that are not read yet: --attachments waits for that, siegel doctor says whether a program is missing", f.Waiting)
+	}
+	if f.Unread > 0 {
+		c.Print("%d {message has|messages have} attachments that cannot be read", f.Unread)
 	}
 	if f.Former > 0 {
 		c.Print("%d {message is|messages are} sealed to a former key of yours; a keeper can re-grant {it|them}", f.Former)

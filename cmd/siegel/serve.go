@@ -30,7 +30,7 @@ func (c commands) serve(ctx context.Context) (err error) {
 		level = slog.LevelInfo
 	}
 	log := c.Log(level, conf.Log.Format)
-	a, err := app.Open(ctx, app.Options{Dir: c.Data, ConfigFile: c.Config, Log: log, Now: time.Now, Version: version})
+	a, err := app.Open(ctx, app.Options{Dir: c.Data, ConfigFile: c.Config, Log: log, Now: time.Now, Version: version, Extractor: c.Extractor})
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"siegel/internal/app/place"
 	"siegel/internal/app/verification"
 	"siegel/internal/archive"
+	"siegel/internal/archive/casefile"
 	"siegel/internal/archive/export"
 	"siegel/internal/archive/job"
 	"siegel/internal/audit"
@@ -30,9 +31,11 @@ import (
 	"siegel/internal/identity"
 	"siegel/internal/identity/brake"
 	"siegel/internal/identity/ceremony"
+	"siegel/internal/identity/replay"
 	"siegel/internal/identity/ticket"
 	"siegel/internal/identity/visit"
 	"siegel/internal/index"
+	"siegel/internal/index/extract"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
@@ -59,6 +62,9 @@ type Options struct {
 	Watch flow.Watch
 	// Version of the program, for the list of nodes.
 	Version string
+	// Extractor is the command that reads documents: [ExtractCommand]. Without one
+	// attachments wait to be read.
+	Extractor []string
 	// Adopt makes the PostgreSQL database that is configured the one that counts,
 	// whatever was before: see [node.Adopt].
 	Adopt bool
@@ -80,8 +86,10 @@ type App struct {
 	Identity *identity.Identity
 	Visits   *visit.Room
 	Ceremony *ceremony.Room
+	Replays  *replay.Shelf
 	Archive  *archive.Archive
 	Index    *index.Index
+	Cases    *casefile.Room
 	Commit   *commit.Room
 	Tally    *tally.Room
 	Flow     *flow.Flow
@@ -204,6 +212,7 @@ func (a *App) buildRooms(ctx context.Context) error {
 	})
 	a.Ceremony = ceremony.New(ceremony.Deps{DB: a.DB, Identity: a.Identity, Now: a.Now})
 	a.closers = append(a.closers, a.Visits)
+	a.Replays = replay.New(replay.Deps{DB: a.DB, MAC: a.Master, Now: a.Now})
 	if err := a.openEvidence(ctx); err != nil {
 		return err
 	}
@@ -214,9 +223,15 @@ func (a *App) buildRooms(ctx context.Context) error {
 	a.Evidence.Notary = archive.NewNotary(a.Archive, prove.New(a.DB, a.Ledger, a.Evidence.Signer.Key(), prove.Plan{
 		Every: a.Config.Ledger.CheckpointEvery, Authority: a.Evidence.Stamper != nil,
 	}), a.Evidence.Stamps)
-	a.Index = index.New(index.Deps{DB: a.DB, Store: a.Store, Trail: a.Trail, Now: a.Now, Dir: a.path(place.DirIndex)})
+	a.Index = index.New(index.Deps{
+		DB: a.DB, Store: a.Store, Trail: a.Trail, Now: a.Now, Dir: a.path(place.DirIndex),
+		Octets: a.Archive, Extract: extract.Config{Command: a.Extractor}, Log: a.Log,
+	})
 	a.closers = append(a.closers, a.Index)
 	a.Tally = tally.New(tally.Deps{DB: a.DB, Ledger: a.Ledger, Tenants: a.counted, Live: a.live, Now: a.Now, Log: a.Log})
+	a.Cases = casefile.New(casefile.Deps{
+		DB: a.DB, Vault: a.Vault, Identity: a.Identity, Trail: a.Trail, Find: a.findAll, Check: checkSearch, Now: a.Now,
+	})
 	a.Verifier = a.verifier()
 	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Count: a.Tally, Now: a.Now, Watch: a.Watch})
 	a.Spool = stream.NewSpool(a.Vault.Codec, a.path(place.DirTemp), inMemory)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"siegel/internal/app/kept"
 	"siegel/internal/app/place"
 	"siegel/internal/front/console"
+	"siegel/internal/index/extract"
 	"siegel/internal/kit/fault"
 	"siegel/internal/vault/ledger/stamping"
 	"siegel/internal/vault/node"
@@ -43,6 +45,7 @@ func (a *App) Doctor(ctx context.Context) []console.Finding {
 		checkup.Server(a.serves.Load(), a.opened, a.Version), checkup.Configuration(ConfigFile(a.Dir, a.ConfigFile), CheckConfig(a.Dir, ConfigFile(a.Dir, a.ConfigFile))),
 		a.checkModes(), checkup.Disk(a.Dir), a.checkGrowth(ctx), a.checkClock(ctx), a.checkSigning(ctx), a.checkStamps(ctx), checkup.Swap(), checkup.Memory(),
 	}
+	list = append(list, a.checkAttachments(ctx)...)
 	list = slices.Concat(list, a.checkObjects(ctx), a.checkDatabase(ctx), a.checkNodes(ctx), a.checkTenants(ctx), a.checkAccess(ctx), a.checkDoors(ctx), a.checkSources(ctx), a.checkPacks(ctx))
 	return append(list, a.checkEnvironment()...)
 }
@@ -103,6 +106,17 @@ func (a *App) checkSigning(ctx context.Context) console.Finding {
 	default:
 		return check("ledger", fine, say("every log extends its last checkpoint; the newest is of %s", s.Signed.Format(time.RFC3339)), Sentence{})
 	}
+}
+
+// checkAttachments starts the process that reads attachments, where this program can be
+// one.
+func (a *App) checkAttachments(ctx context.Context) []console.Finding {
+	if len(a.Extractor) == 0 {
+		return nil
+	}
+	r := extract.New(extract.Config{Command: a.Extractor})
+	able, err := r.Able(ctx)
+	return []console.Finding{checkup.Attachments(able, errors.Join(err, r.Close()))}
 }
 
 // checkTenants complains of tenants that are shut, or would be at the next start.

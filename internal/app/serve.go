@@ -225,9 +225,12 @@ func (s *Server) runConsole(ctx context.Context) error {
 	return door.Serve(ctx, s.http, s.console, consoleGrace)
 }
 
-// settle makes events of refused sign-ins, every minute.
+// settle makes events of refused sign-ins, and ends cases whose time is over, every minute.
 func (s *Server) settle(ctx context.Context) error {
 	for {
+		if err := s.endCases(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Warn("cases whose time is over were not ended; the next try is in a minute", "error", err)
+		}
 		strangers, err := s.Identity.Settle(ctx)
 		if err != nil && ctx.Err() == nil {
 			s.Log.Warn("refused sign-ins were not entered in the audit log; the next try is in a minute", "error", err)
@@ -241,6 +244,16 @@ func (s *Server) settle(ctx context.Context) error {
 		case <-time.After(time.Minute):
 		}
 	}
+}
+
+// endCases ends cases whose time is over.
+func (s *Server) endCases(ctx context.Context) error {
+	tenants, err := s.Identity.Tenants(ctx)
+	errs := []error{err}
+	for _, t := range tenants {
+		errs = append(errs, s.Cases.Expire(ctx, t.ID))
+	}
+	return errors.Join(errs...)
 }
 
 // expire deletes hourly what has expired.
@@ -258,6 +271,9 @@ func (s *Server) expire(ctx context.Context) error {
 				}
 				if err := s.Jobs.Expire(ctx, t.ID); err != nil && ctx.Err() == nil {
 					s.Log.Warn("jobs that have expired were not deleted; the next try is in an hour", "error", err)
+				}
+				if err := s.Replays.Expire(ctx, s.DB.Tenant(t.ID)); err != nil && ctx.Err() == nil {
+					s.Log.Warn("expired idempotency keys were not deleted; the next try is in an hour", "error", err)
 				}
 			}
 		}

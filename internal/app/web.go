@@ -3,15 +3,26 @@ package app
 import (
 	"context"
 	"net"
+	"net/http"
 	"strings"
+	"time"
 
 	"siegel/internal/app/checkup"
+	"siegel/internal/archive/casefile"
 	"siegel/internal/front/console"
+
+	"siegel/internal/front"
+	"siegel/internal/front/api"
+	programs "siegel/internal/front/api/office"
+	records "siegel/internal/front/api/reading"
 	"siegel/internal/front/web"
 	"siegel/internal/front/web/founding"
 	"siegel/internal/front/web/jobs"
 	"siegel/internal/front/web/office"
 	"siegel/internal/front/web/reading"
+	"siegel/internal/identity"
+	"siegel/internal/index"
+	"siegel/internal/index/query"
 	"siegel/internal/index/saved"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
@@ -28,12 +39,29 @@ func (a *App) openWeb() (*web.Door, error) {
 	}
 	d, err := web.Open(c, web.Deps{
 		Visits: a.Visits, Log: a.Log,
-		Reading:  reading.Deps{Archive: a.Archive, Identity: a.Identity, Index: a.Index, Saved: saved.New(saved.Deps{Vault: a.Vault, Trail: a.Trail, Now: a.Now}), State: a.rows, Proof: a.proof, Counts: a.Tally.Of, Prove: a.Proof, Now: a.Now},
+		Reading:  reading.Deps{Cases: a.Cases, Archive: a.Archive, Identity: a.Identity, Index: a.Index, Saved: saved.New(saved.Deps{Vault: a.Vault, Trail: a.Trail, Now: a.Now}), State: a.rows, Proof: a.proof, Counts: a.Tally.Of, Prove: a.Proof, Now: a.Now},
 		Jobs:     jobs.Deps{Jobs: a.Jobs},
 		Founding: founding.Deps{Identity: a.Identity, Ceremony: a.Ceremony, URL: c.URL},
-		Office:   office.Deps{Identity: a.Identity, Archive: a.Archive, Counts: a.Tally.Of, Whole: a.Whole, URL: c.URL, Now: a.Now},
+		Office:   office.Deps{Cases: a.Cases, Identity: a.Identity, Archive: a.Archive, Counts: a.Tally.Of, Whole: a.Whole, URL: c.URL, Now: a.Now},
+		API:      a.api,
 	})
 	return d, fault.Because(fault.Invalid, "the door for browsers cannot be opened", err)
+}
+
+// api makes the door for programs, which is behind the one for browsers.
+func (a *App) api(c front.Callers) (http.Handler, error) {
+	return api.New(api.Deps{
+		Callers: c, Replays: a.Replays, Log: a.Log, Office: programs.Deps{Identity: a.Identity, Tally: a.Tally},
+		Reading: records.Deps{
+			Archive: a.Archive, Index: a.Index, Prove: a.Proof,
+			State: func(ctx context.Context) (list []records.Row) {
+				for _, r := range a.rows(ctx) {
+					list = append(list, records.Row{Name: r.Name, State: r.State, What: records.Sentence(r.What), Remedy: records.Sentence(r.Remedy)})
+				}
+				return list
+			},
+		},
+	})
 }
 
 // rows are what the doctor finds that is the same for all tenants, for a page: other
@@ -79,3 +107,27 @@ func (a *App) pages(w *web.Door) string {
 
 // WebAddr returns the address of the door for browsers, nil where there is none.
 func (s *Server) WebAddr() net.Addr { return s.web.Addr() }
+
+// checkSearch fails where a text is no search.
+func checkSearch(text string) error {
+	_, err := query.Parse(text)
+	return err
+}
+
+// patience is how long a search for a case waits for mail that is not in the index yet.
+const patience = time.Minute
+
+// findAll implements [casefile.Finder].
+func (a *App) findAll(ctx context.Context, s *identity.Session, text, cursor string) (list []casefile.Found, next string, err error) {
+	res, err := a.Index.Search(ctx, s, index.Request{Text: text, Cursor: cursor, Limit: index.MaxPage, Order: index.Oldest, Wait: index.Wait{Patience: patience}})
+	if err != nil {
+		return nil, "", err
+	}
+	if res.Pending > 0 {
+		return nil, "", fault.Newf(fault.Conflict, "%d {message is|messages are} not in the index yet; go on in a moment", res.Pending)
+	}
+	for _, h := range res.Hits {
+		list = append(list, casefile.Found{ID: h.ID, Arrived: h.Arrived})
+	}
+	return list, res.Next, nil
+}

@@ -104,7 +104,8 @@ func (a *Archive) record(ctx context.Context, s Reader, o *opened, reason, what 
 		return err
 	}
 	reason = strings.TrimSpace(reason)
-	if !own && !isReason(reason) {
+	// Who was given it in a case has the case's reason.
+	if !own && o.key.Holder == s.Archive() && !isReason(reason) {
 		return errReason()
 	}
 	return a.Trail.Record(ctx, s.Tenant(), s.Archive(), audit.Event{

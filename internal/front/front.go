@@ -122,13 +122,19 @@ type Login struct {
 // SignIn opens a session and gives its cookies to the browser. It fails as
 // [visit.Room.SignIn] does.
 func (c Callers) SignIn(ctx context.Context, w http.ResponseWriter, r *http.Request, l Login) error {
+	_, err := c.Enter(ctx, w, r, l)
+	return err
+}
+
+// Enter does what SignIn does, and returns when the session ends whatever happens.
+func (c Callers) Enter(ctx context.Context, w http.ResponseWriter, r *http.Request, l Login) (ends time.Time, err error) {
 	e, err := c.Visits.SignIn(ctx, c.Visitor(r), l.Tenant, l.Email, l.Password)
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
 	c.SetCookie(w, CookieSession, e.Cookie, time.Until(e.Ends))
 	c.SetCookie(w, cookieDevice, e.Device, Lasting)
-	return nil
+	return e.Ends, nil
 }
 
 // SignOut ends the session of who calls and takes its cookie away.

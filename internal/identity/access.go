@@ -49,10 +49,10 @@ type Change struct {
 	Keepers int      `json:"keepers,omitempty"` // that are left, where there is one less
 }
 
-// SetRole changes a role as an administrator. Roles that read the archive are
-// requested instead; taking such a role
-// away works at once and starts a new term of the archive.
-func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, role Role) (out Change, err error) {
+// SetRole changes a role as an administrator. Roles that read the archive are requested
+// instead; taking such a role away works at once and starts a new term of the archive. It
+// fails with kind Conflict where she has not the role from any more, if that is given.
+func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, role Role, from ...Role) (out Change, err error) {
 	if role.HoldsArchive() {
 		r, err := i.RequestRole(ctx, s, email, role)
 		if err != nil {
@@ -75,6 +75,9 @@ func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, 
 	}
 	return out, i.endIf(s.tenant.Update(ctx, func(tx *db.Tx) error {
 		left, err := i.ending(ctx, tx, &p)
+		if err == nil && len(from) > 0 && p.Role != from[0] {
+			err = fault.New(fault.Conflict, "somebody else has changed this meanwhile; please look at it again")
+		}
 		if err != nil || p.Role == role {
 			return err
 		}
@@ -91,10 +94,7 @@ func (i *Identity) SetRole(ctx context.Context, s *Session, email mail.Address, 
 		if err := i.people.Change(ctx, tx, &p); err != nil {
 			return err
 		}
-		return i.Trail.RecordIn(ctx, tx, audit.Event{
-			What: "person.role", Who: s.person.ID.String(), Object: p.ID.String(),
-			Old: string(was), New: string(role),
-		})
+		return i.Trail.RecordIn(ctx, tx, audit.Event{What: "person.role", Who: s.who(), Object: p.ID.String(), Old: string(was), New: string(role)})
 	}), s, p)
 }
 
@@ -210,14 +210,14 @@ func (i *Identity) Audit(ctx context.Context, s *Session, limit int, f func(audi
 	return i.Trail.List(ctx, s.tenant, s.unlocked, limit, f)
 }
 
-// Choose chooses a setting of the person's tenant, which takes an administrator. The
-// audit log has what it was and what it is (EV-05, EV-09).
-func (i *Identity) Choose(ctx context.Context, s *Session, name, value string) error {
+// Choose chooses a setting of the person's tenant, which takes an administrator, as
+// [setting.Choose] does. The audit log has what it was and what it is (EV-05, EV-09).
+func (i *Identity) Choose(ctx context.Context, s *Session, name, value string, was ...string) error {
 	if err := i.must(ctx, s, Administrator); err != nil {
 		return err
 	}
 	return s.tenant.Update(ctx, func(tx *db.Tx) error {
-		old, err := setting.Choose(ctx, tx, name, value)
+		old, err := setting.Choose(ctx, tx, name, value, was...)
 		if err != nil {
 			return err
 		}

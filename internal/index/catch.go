@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"siegel/internal/audit"
+	"siegel/internal/index/attached"
 	"siegel/internal/index/projection"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/internal/vault/seal"
 	"siegel/internal/vault/seal/sequence"
 )
 
@@ -22,12 +24,19 @@ type Lag struct {
 	Pending int64 `json:"pending"` // messages that are not yet
 	Damaged int64 `json:"damaged"` // of the indexed, whose record did not open: no search finds them
 	Former  int64 `json:"former"`  // messages sealed to a former key, which the session does not reach
+	// Of the indexed: messages with attachments that wait to be read, as an open session
+	// does in the background, or for a program that reads them; and messages with an
+	// attachment that could not be read and never will be. Both are found by everything else.
+	Waiting int64 `json:"waiting"`
+	Unread  int64 `json:"unread"`
 }
 
 func (l *Lag) add(s projection.State) {
 	l.Indexed += s.Messages - s.Former
 	l.Damaged += s.Damaged
 	l.Former += s.Former
+	l.Waiting += s.Waiting
+	l.Unread += s.Unread
 }
 
 // Wait is how a session catches up before something is looked for.
@@ -38,6 +47,10 @@ type Wait struct {
 	// Progress hears how many messages of a month that are pending were taken in;
 	// may be nil.
 	Progress func(done, total int64)
+	// Attachments is how long it may take to read attachments that wait for it, before
+	// something is looked for; what was not read until then is read in the background as
+	// long as the session is open. 0 waits for none.
+	Attachments time.Duration
 }
 
 // shelved are the projections of a session, caught up and open, newest month first.
@@ -52,9 +65,28 @@ func (f *shelved) give() {
 	}
 }
 
-// with catches the session's index up and calls f with it. What was damaged is made
-// again, once.
+// with catches the session's index up and calls f with it. Attachments that wait are
+// read in the background from then on.
 func (x *Index) with(ctx context.Context, s Session, w Wait, f func(*shelved) error) error {
+	if w.Attachments > 0 {
+		if err := x.reading.await(ctx, s, w); err != nil {
+			return err
+		}
+	}
+	waiting := int64(0)
+	err := x.caught(ctx, s, w, func(files *shelved) error {
+		waiting = files.Waiting
+		return f(files)
+	})
+	if err == nil && waiting > 0 {
+		x.reading.begin(s, waiting)
+	}
+	return err
+}
+
+// caught catches the session's index up and calls f with it. What was damaged is made
+// again, once.
+func (x *Index) caught(ctx context.Context, s Session, w Wait, f func(*shelved) error) error {
 	again := func() (err error) {
 		files, err := x.take(ctx, s, w)
 		defer files.give()
@@ -81,6 +113,10 @@ func (x *Index) take(ctx context.Context, s Session, w Wait) (out *shelved, err 
 	if err != nil {
 		return out, err
 	}
+	seconds, err := attached.Heads(ctx, s.Tenant())
+	if err != nil {
+		return out, err
+	}
 	patient := ctx
 	if w.Patience > 0 {
 		var cancel func()
@@ -93,7 +129,7 @@ func (x *Index) take(ctx context.Context, s Session, w Wait) (out *shelved, err 
 			return out, err
 		}
 		out.files = append(out.files, p)
-		c := catcher{x: x, s: s, p: p, head: h, holder: who, progress: w.Progress}
+		c := catcher{x: x, s: s, p: p, head: h, second: seconds[h.Month], holder: who, progress: w.Progress}
 		if err := c.run(ctx, patient); err != nil {
 			return out, err
 		}
@@ -116,6 +152,7 @@ type catcher struct {
 	s        Session
 	p        *projection.File
 	head     sequence.Head
+	second   int64 // number of the month's newest second record
 	holder   mail.HolderID
 	progress func(done, total int64)
 }
@@ -123,14 +160,19 @@ type catcher struct {
 // run catches up until nothing is pending or patient is done. Who finds somebody
 // else catching up waits for him, that long; others search meanwhile.
 func (c *catcher) run(ctx, patient context.Context) error {
-	if state := c.p.State(); c.head.Last <= state.Seq && state.Former == 0 {
+	if state := c.p.State(); c.head.Last <= state.Seq && state.Former == 0 && c.second <= state.Second {
 		return nil
 	}
 	_, err := c.p.CatchUp(patient, func() error {
-		if err := c.p.Again(ctx, c.s.Unlocked().Terms(c.holder)); err != nil || c.head.Last <= c.p.State().Seq {
+		if err := c.p.Again(ctx, c.s.Unlocked().Terms(c.holder)); err != nil {
 			return err
 		}
-		return c.catch(ctx, patient)
+		if c.head.Last > c.p.State().Seq {
+			if err := c.catch(ctx, patient); err != nil {
+				return err
+			}
+		}
+		return c.attach(ctx, patient)
 	})
 	if err == nil {
 		err = ctx.Err()
@@ -197,13 +239,66 @@ func (c *catcher) open(ctx context.Context, after int64) *batch {
 	if err != nil || len(wraps) == 0 {
 		return &batch{err: err}
 	}
+	return c.openAll(ctx, wraps)
+}
+
+// openAll opens the records of some messages, or the first of them.
+func (c *catcher) openAll(ctx context.Context, wraps []seal.Wrap) *batch {
 	groups, err := c.x.groups(ctx, c.s.Tenant(), wraps)
 	if err != nil {
 		return &batch{err: err}
 	}
 	b := newBatch(len(wraps))
+	b.seconds = c.second > 0
 	b.err = parallel(len(groups), requests, func(i int) error { return c.x.read(ctx, c.s, groups[i], b) })
 	return b
+}
+
+// attach takes the month's second records that came since into the projection: the
+// records of their messages are opened once more, since words can be added to a message
+// only by writing all of them anew.
+func (c *catcher) attach(ctx, patient context.Context) error {
+	added, recorded := int64(0), false
+	for from := c.p.State().Second; from < c.second && patient.Err() == nil; {
+		rows, err := attached.Since(ctx, c.s.Tenant(), c.head.Month, from, batchSize)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		seqs, err := c.p.Behind(ctx, rows)
+		if err != nil {
+			return err
+		}
+		if len(seqs) > 0 && !recorded {
+			event := audit.Event{
+				What: "index.catch-up", Who: c.s.Person().String(),
+				Detail: map[string]any{"month": c.head.Month, "holder": c.holder.String(), "attachments-after": from, "attachments-up-to": c.second},
+			}
+			if err := c.x.Trail.Record(ctx, c.s.Tenant(), c.s.Archive(), event); err != nil {
+				return err
+			}
+			recorded = true
+		}
+		wraps, err := c.s.Unlocked().WrapsAt(ctx, c.holder, seqs)
+		if err != nil {
+			return err
+		}
+		for len(wraps) > 0 {
+			b := c.openAll(ctx, wraps)
+			if b.err != nil {
+				return b.err
+			}
+			if err := c.p.Add(ctx, b.opened()); err != nil {
+				return err
+			}
+			added += int64(len(b.opened()))
+			wraps = wraps[len(b.opened()):]
+		}
+		from = rows[len(rows)-1].Seq
+		if err := c.p.Passed(ctx, from); err != nil {
+			return err
+		}
+	}
+	return c.p.Settle(ctx, added)
 }
 
 // requests is how many objects are asked for at once: a store can be far away.

@@ -1,11 +1,16 @@
 package index
 
 import (
+	"context"
 	"embed"
+	"errors"
+	"io"
 	"io/fs"
+	"log/slog"
 	"time"
 
 	"siegel/internal/audit"
+	"siegel/internal/index/extract"
 	"siegel/internal/index/projection"
 	"siegel/internal/mail"
 	"siegel/internal/vault/blob"
@@ -26,20 +31,39 @@ type Deps struct {
 	Trail *audit.Trail
 	Now   func() time.Time
 	Dir   string // of the projections' files
+	// Octets opens messages whose attachments are read.
+	Octets Octets
+	// Extract says how attachments are read. Without a command they are not: they wait.
+	Extract extract.Config
+	Log     *slog.Logger
+}
+
+// Octets opens the octets of a message whose key is open, for whoever has entered that
+// in the audit log: archive. Reading fails at the end where they are not those that
+// arrived.
+type Octets interface {
+	Octets(ctx context.Context, t db.Tenant, message mail.ID, key *seal.Opened) (io.ReadCloser, error)
 }
 
 // Index is the room. Use it from many goroutines.
 type Index struct {
 	Deps
 
-	shelf *projection.Shelf
+	shelf   *projection.Shelf
+	reading *reading
 }
 
 // New returns the room.
-func New(d Deps) *Index { return &Index{Deps: d, shelf: projection.NewShelf(d.Dir)} }
+func New(d Deps) *Index {
+	x := &Index{Deps: d, shelf: projection.NewShelf(d.Dir)}
+	x.reading = newReading(x)
+	return x
+}
 
-// Close closes the projections that are open.
-func (x *Index) Close() error { return x.shelf.Close() }
+// Close ends the reading of attachments and closes the projections that are open.
+func (x *Index) Close() error {
+	return errors.Join(x.reading.close(), x.shelf.Close())
+}
 
 // Session is an unlocked session with the person behind it, as identity makes
 // it.
@@ -50,9 +74,19 @@ type Session interface {
 	Unlocked() *seal.Session
 }
 
-// holder returns through whom a session searches: the archive where it holds
-// that, else the person.
+// Confined is a session that searches through one holder alone, which it reaches: what
+// of the archive somebody was given.
+type Confined interface {
+	Session
+	Confined() mail.HolderID
+}
+
+// holder returns through whom a session searches: the one to whom it is confined, the
+// archive where it holds that, else the person.
 func holder(s Session) mail.HolderID {
+	if c, ok := s.(Confined); ok {
+		return c.Confined()
+	}
 	if s.Unlocked().Holds(s.Archive()) {
 		return s.Archive()
 	}

@@ -9,10 +9,12 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"siegel/internal/index/attached"
 	"siegel/internal/index/projection"
 	"siegel/internal/index/record"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/internal/proto/document"
 	"siegel/internal/vault/blob"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
@@ -133,6 +135,8 @@ type batch struct {
 	done []bool       // which of them were opened
 	room atomic.Int64 // octets of text that it may still take
 	err  error        // why there is none
+
+	seconds bool // there may be second records
 }
 
 // maxText bounds the text of a batch, in octets; one record more may come for each
@@ -186,11 +190,11 @@ func (x *Index) read(ctx context.Context, s Session, g *group, b *batch) error {
 			e.Damaged = true
 		default:
 			p := g.places[i]
-			e.Record, err = openWith(ctx, s, w, octets[p.start-g.start:p.end()-g.start])
+			err = x.openWith(ctx, s, w, octets[p.start-g.start:p.end()-g.start], &e, b.seconds)
 			if e.Damaged = damage(err); err != nil && !e.Damaged {
 				return err
 			}
-			b.room.Add(-int64(len(e.Record.Body) + len(e.Record.Attached)))
+			b.room.Add(-int64(len(e.Record.Body) + len(e.Record.Attached) + len(e.Attachments.Text())))
 		}
 		b.list[g.at[i]], b.done[g.at[i]] = e, true
 	}
@@ -222,14 +226,42 @@ func (x *Index) span(ctx context.Context, t db.Tenant, g *group) ([]byte, error)
 	return octets, errors.Join(err, r.Close())
 }
 
-// openWith opens a record through a wrap of its message's key.
-func openWith(ctx context.Context, s Session, w seal.Wrap, box []byte) (record.Record, error) {
+// openWith opens a record through a wrap of its message's key into an entry, and the
+// second record with it where there may be one.
+func (x *Index) openWith(ctx context.Context, s Session, w seal.Wrap, box []byte, e *projection.Entry, second bool) error {
 	opened, err := s.Unlocked().OpenWrap(ctx, w, w.Holder == s.Archive())
 	if err != nil {
-		return record.Record{}, err
+		return err
 	}
 	defer opened.Close()
-	return openBox(opened, box)
+	if e.Record, err = openBox(opened, box); err != nil || !second || !e.Record.Worth() {
+		return err
+	}
+	row, err := attached.Get(ctx, s.Tenant(), w.Message)
+	if err != nil || row.Seq == 0 {
+		return err
+	}
+	e.Second = row.Seq
+	e.Attachments, err = openSecond(opened, row)
+	return err
+}
+
+// openSecond opens a second record. One that does not open, and one that will never
+// come, says that something could not be read: the message is found by the rest.
+func openSecond(opened *seal.Opened, row attached.Row) (a record.Attachments, err error) {
+	lost := record.Attachments{Version: record.AttachmentsVersion, Texts: []record.AttachmentText{{State: document.Failed}}}
+	if row.Box == nil {
+		return lost, nil
+	}
+	plain, err := opened.OpenAttachments(row.Box, record.MaxAttachmentsSize)
+	if err == nil {
+		a, err = record.ParseAttachments(plain)
+		clear(plain)
+	}
+	if damage(err) {
+		return lost, nil
+	}
+	return a, err
 }
 
 func openBox(opened *seal.Opened, box []byte) (record.Record, error) {

@@ -9,11 +9,14 @@ import (
 	"time"
 
 	"siegel/internal/audit"
+	"siegel/internal/index/attached"
 	"siegel/internal/index/projection"
 	"siegel/internal/index/query"
+	"siegel/internal/index/record"
 	"siegel/internal/index/snippet"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/internal/vault/seal"
 )
 
 // Hit is a message that a search found.
@@ -26,6 +29,8 @@ type Hit struct {
 	Size       int64     `json:"size"`
 	Opaque     bool      `json:"opaque"`     // encrypted for somebody, not searchable inside
 	Attachment bool      `json:"attachment"` // it has one
+	Waiting    bool      `json:"waiting"`    // an attachment waits to be read: a search does not find its text yet
+	Unread     bool      `json:"unread"`     // an attachment could not be read: no search finds its text
 	Excerpt    *Excerpt  `json:"excerpt,omitempty"`
 }
 
@@ -258,6 +263,7 @@ func (f *finding) show(ctx context.Context, list []found) error {
 		d := list[i]
 		h := Hit{
 			ID: d.Message, Arrived: mail.FromMicros(d.Date), Sent: mail.FromMicros(d.Sent), Size: d.Size, Opaque: d.Opaque, Attachment: d.Files,
+			Waiting: d.Waits, Unread: d.Unread,
 		}
 		if h.Subject, h.From, err = d.file.Head(ctx, d.Seq); err != nil {
 			return err
@@ -291,11 +297,32 @@ func (f *finding) excerpt(ctx context.Context, message mail.ID) (*Excerpt, error
 	e := &Excerpt{Subject: snippet.Whole(r.Subject, f.q.Terms, "subject")}
 	text, ok := snippet.Cut(r.Body, f.q.Terms, "body")
 	if !ok {
-		var attached snippet.Snippet
-		if attached, e.Attached = snippet.Cut(r.Attached, f.q.Terms, "attached"); e.Attached {
-			text = attached
+		var in snippet.Snippet
+		if in, e.Attached, err = f.attachment(ctx, r, message, key); e.Attached {
+			text = in
 		}
 	}
 	e.Text = text
-	return e, nil
+	return e, err
+}
+
+// attachment cuts out of the text of a message's attachments what was found there.
+func (f *finding) attachment(ctx context.Context, r record.Record, message mail.ID, key *seal.Opened) (s snippet.Snippet, ok bool, err error) {
+	if s, ok = snippet.Cut(r.Attached, f.q.Terms, "attached"); ok || !r.Worth() {
+		return s, ok, nil
+	}
+	row, err := attached.Get(ctx, f.s.Tenant(), message)
+	if err != nil || row.Seq == 0 {
+		return s, false, err
+	}
+	a, err := openSecond(key, row)
+	if err != nil {
+		return s, false, err
+	}
+	for _, t := range a.Texts {
+		if s, ok = snippet.Cut(t.Text, f.q.Terms, "attached"); ok {
+			return s, true, nil
+		}
+	}
+	return s, false, nil
 }

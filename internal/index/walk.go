@@ -26,6 +26,9 @@ type Measured struct {
 	Octets   int64
 	Damaged  int64 // messages whose index record did not open: a search does not find them
 	Former   int64 // messages sealed to a former key, which the session does not reach
+	// Messages with attachments that wait to be read, and with such as cannot be read: a
+	// search does not find the text of these.
+	Waiting, Unread int64
 }
 
 // Position is where in a range a message stands. The zero Position is before the first.
@@ -49,7 +52,7 @@ func (x *Index) Measure(ctx context.Context, s Session, r Range) (m Measured, er
 		return m, err
 	}
 	err = x.with(ctx, s, Wait{}, func(files *shelved) error {
-		m = Measured{Damaged: files.Damaged, Former: files.Former}
+		m = Measured{Damaged: files.Damaged, Former: files.Former, Waiting: files.Waiting, Unread: files.Unread}
 		for _, p := range files.files {
 			messages, octets, err := p.Measure(ctx, within)
 			if err != nil {

@@ -52,6 +52,9 @@ func vectors(t *testing.T) (list []struct{ Title, Payload string }) {
 // light and dark, on a wide screen and on a phone; and nothing that a message has runs,
 // asks anybody for anything or opens a window.
 func TestPages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the same pages on every database: once is enough")
+	}
 	if _, err := os.Stat("/usr/bin/chromium"); err != nil {
 		t.Skip("this machine has no Chromium: make deps-test installs it")
 	}

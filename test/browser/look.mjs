@@ -84,7 +84,7 @@ for (const s of all ? shapes : [shapes[0], shapes[3]]) {
     await signIn(p, who);
     await judge(p, name('start'));
     const office = who.role === 'reader' ? [] : [['people', '/people'], ['requests', '/requests'], ['settings', '/settings'], ['sources', '/sources']];
-    for (const [n, path] of [...office, ['password', '/password'], ['help', '/help'], ['invitation', '/invitation?email=a@b.example'], ['sessions', '/sessions'], ['trail', '/trail'], ['nothing', '/nothing'], ['search', '/search'], ['found', '/search?q=rich'], ['mistake', '/search?q=colour:red'], ['none', '/search?q=nowhere']]) {
+    for (const [n, path] of [...office, ['password', '/password'], ['help', '/help'], ['invitation', '/invitation?email=a@b.example'], ['plan', '/found'], ['proof', '/proof'], ['sessions', '/sessions'], ['trail', '/trail'], ['nothing', '/nothing'], ['search', '/search'], ['found', '/search?q=rich'], ['mistake', '/search?q=colour:red'], ['none', '/search?q=nowhere']]) {
       await p.goto(site + path);
       await judge(p, name(n));
     }
@@ -101,18 +101,43 @@ for (const s of all ? shapes : [shapes[0], shapes[3]]) {
       await p.waitForSelector('#link');
       await judge(p, name('code'));
     }
+    if (who.role !== 'administrator') { // as one types
+      await p.goto(site + '/search');
+      await p.fill('#q', 'ri');
+      await p.fill('#q', 'rich');
+      await p.waitForURL(/q=rich/);
+      await p.waitForSelector('.hits a');
+    }
+    await p.goto(site + '/api/v1/');
+    await judge(p, name('api'));
     await p.goto(site + '/search?q=rich');
     const hit = p.locator('.hits a').first();
     if (await hit.count()) {
       await hit.focus();
+      const to = await hit.getAttribute('href');
       await p.keyboard.press('Enter');
-      await p.waitForURL(/message/);
+      if (s.width > 1200) { // beside the list
+        await p.waitForSelector('#pane h1');
+        await judge(p, name('pane'));
+        await p.reload();
+        await p.waitForSelector('#pane h1');
+        await p.goto(site + to);
+      }
+      await p.waitForURL(site + to);
       await judge(p, name('message'));
       if (await p.locator('#reason').count()) {
         await p.fill('#reason', 'looked at by a test');
         await p.click('main button.primary');
         await p.waitForSelector('article');
         await judge(p, name('message with a reason'));
+      }
+      await p.goto(site + to + '/history');
+      await judge(p, name('history'));
+      await p.goto(site + to);
+      if (await p.locator('#reason').count()) {
+        await p.fill('#reason', 'looked at by a test');
+        await p.click('main button.primary');
+        await p.waitForSelector('article');
       }
       const frame = p.frameLocator('iframe.rich');
       if (!(await frame.locator('body').innerText()).includes('Rich text')) wrong(name('message'), 'the frame does not show the text');
@@ -133,11 +158,12 @@ await signIn(p, people.find((w) => w.role === 'reader'));
 await p.goto(site + '/search?q=subject:vector');
 const seen = new Set();
 for (;;) {
-  for (const a of await p.locator('.hits a').evaluateAll((l) => l.map((e) => e.href))) seen.add(a);
+  // The list goes on by itself when its end is seen.
+  for (const a of await p.locator('.hits a[data-pane]').evaluateAll((l) => l.map((e) => e.href))) seen.add(a);
   const next = p.locator('a[rel=next]');
   if (!(await next.count())) break;
-  await next.click();
-  await p.waitForLoadState();
+  await next.scrollIntoViewIfNeeded().catch(() => {}); // it may be gone already
+  await p.waitForTimeout(100);
 }
 if (seen.size !== vectors) wrong('vectors', `${seen.size} of ${vectors} were found`);
 for (const a of seen) {

@@ -85,7 +85,7 @@ func Scale(dir string) error {
 
 // ScaleTo does what Scale does, with a database at an address, and with a bucket
 // of this process's store, which is reached at an endpoint. Servers say at a free
-// port of loopback how they are.
+// port of loopback how they are, and have their pages at another.
 func ScaleTo(dir, address, endpoint string) error {
 	store, err := blobtest.Shared()
 	if err != nil {
@@ -101,7 +101,7 @@ func ScaleTo(dir, address, endpoint string) error {
 		}
 	}
 	config := fmt.Sprintf("database:\n  postgres: postgres.address\nobjects:\n  s3:\n    endpoint: %q\n    bucket: %s\n    access: %s\n    secret: s3.secret\n    plain: true\n"+
-		"health:\n  listen: 127.0.0.1:0\n", endpoint, bucket, store.Access)
+		"health:\n  listen: 127.0.0.1:0\nweb:\n  listen: 127.0.0.1:0\n", endpoint, bucket, store.Access)
 	return os.WriteFile(filepath.Join(dir, "siegel.yaml"), []byte(config), 0o600)
 }
 

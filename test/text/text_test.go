@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -24,7 +25,7 @@ import (
 func says() map[string]int {
 	return map[string]int{
 		"fault.New": 1, "fault.Newf": 1, "fault.Because": 1, "damaged": 0,
-		"say": 0, "Print": 0, "tell": 0, "Say": 0, "bar": 0,
+		"say": 0, "Print": 0, "tell": 0, "Tell": 0, "Say": 0, "bar": 0,
 	}
 }
 
@@ -105,7 +106,11 @@ func sentences(t *testing.T) map[string]string {
 				return err
 			}
 			ast.Inspect(f, func(n ast.Node) bool {
-				if s, ok := sentence(n); ok && s != "" {
+				s, ok := sentence(n)
+				if !ok {
+					s, ok = described(n)
+				}
+				if ok && s != "" {
 					found[s] = set.Position(n.Pos()).String()
 				}
 				return true
@@ -120,6 +125,19 @@ func sentences(t *testing.T) map[string]string {
 		t.Fatalf("only %d sentences were found: the test looks in the wrong place", len(found))
 	}
 	return found
+}
+
+// described returns what a field's tag says of it in the description of the REST API.
+func described(n ast.Node) (string, bool) {
+	f, ok := n.(*ast.Field)
+	if !ok || f.Tag == nil {
+		return "", false
+	}
+	tag, err := strconv.Unquote(f.Tag.Value)
+	if err != nil {
+		return "", false
+	}
+	return reflect.StructTag(tag).Lookup("doc")
 }
 
 // spoken finds what a page's template says: {{say "…"}}.
@@ -163,7 +181,11 @@ func sentence(n ast.Node) (string, bool) {
 	if !ok || at >= len(call.Args) {
 		return "", false
 	}
-	return constant(call.Args[at])
+	s, ok := constant(call.Args[at])
+	if !ok && name == "Say" && len(call.Args) > 1 { // a page's Say is told the language first
+		s, ok = constant(call.Args[1])
+	}
+	return s, ok
 }
 
 func constant(e ast.Expr) (string, bool) {

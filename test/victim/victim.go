@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -55,11 +56,13 @@ func serve(dir string) error {
 	return stand.Serve(ctx, app.Options{Dir: dir, Log: stand.Log(), Watch: k.watch}, func(s *app.Server) {
 		steps := s.Steps()
 		k.steps.Store(&steps)
-		health := "-"
-		if at := s.HealthAddr(); at != nil {
-			health = at.String()
+		named := func(at net.Addr) string {
+			if at == nil {
+				return "-"
+			}
+			return at.String()
 		}
-		fmt.Println("ready", health, strings.Join(steps, " "))
+		fmt.Println("ready", named(s.HealthAddr()), named(s.WebAddr()), strings.Join(steps, " "))
 		go sign(ctx, s) // after that line: it may kill the process at once
 	})
 }
@@ -106,6 +109,7 @@ func (k *killer) watch(step string, done bool, _ time.Duration) {
 type Child struct {
 	Steps  []string // of the path, as the server lists them
 	Health string   // address of its door for health, "-" for none
+	Web    string   // and of that for browsers
 
 	cmd   *exec.Cmd
 	lines *bufio.Scanner
@@ -131,7 +135,7 @@ func Start(dir, step string, nth int) (*Child, error) {
 		return nil, fmt.Errorf("the server did not start: %w", cmd.Wait())
 	}
 	words := strings.Fields(rest)
-	c.Health, c.Steps = words[0], words[1:]
+	c.Health, c.Web, c.Steps = words[0], words[1], words[2:]
 	return c, nil
 }
 

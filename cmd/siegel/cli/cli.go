@@ -46,6 +46,10 @@ type CLI struct {
 	PasswordFile string
 	JSON         bool // print for programs
 
+	// Extractor is the command that reads documents, which main sets: a test that calls
+	// commands is a program that would not know it.
+	Extractor []string
+
 	version string
 	texts   *text.Catalog
 	lang    text.Lang
@@ -198,7 +202,7 @@ func (c *CLI) Client(ctx context.Context) (*client.Client, func() error, error) 
 				return nil, nil, &console.Error{Kind: "denied", Text: c.Say("the server of %s runs for another account; give the command as that one", c.Data)}
 			}
 		}
-		a, err := app.Open(ctx, app.Options{Dir: c.Data, ConfigFile: c.Config, Log: c.Log(slog.LevelError, "text"), Now: time.Now, Version: c.version})
+		a, err := app.Open(ctx, app.Options{Dir: c.Data, ConfigFile: c.Config, Log: c.Log(slog.LevelError, "text"), Now: time.Now, Version: c.version, Extractor: c.Extractor})
 		switch {
 		case err == nil:
 			here := client.Local(a.Console(), c.lang)

@@ -242,6 +242,9 @@ func (x *outgoing) begun(e console.ExportBegun) error {
 		x.state.NotSearched = max(x.state.NotSearched, e.Damaged)
 		fmt.Fprintln(x.Err, x.notSearched())
 	}
+	if e.Waiting+e.Unread > 0 && x.query != "" {
+		fmt.Fprintln(x.Err, x.Say("of %d {message|messages} the attachments were not searched, since they are not read yet or cannot be read; siegel search --attachments waits for the former", e.Waiting+e.Unread))
+	}
 	x.state.Former = max(x.state.Former, e.Former)
 	if e.Former > 0 {
 		fmt.Fprintln(x.Err, x.Say("%d {message is|messages are} sealed to a former key of yours; a keeper can re-grant {it|them}", e.Former))

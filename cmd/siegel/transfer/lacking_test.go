@@ -29,7 +29,7 @@ func TestNotSearched(t *testing.T) {
 		c := cli.New("", nil)
 		c.Out, c.Err = &output.Sink{File: out}, &diag
 		x := &outgoing{Commands: Commands{c}, query: query, packer: packer{parcel.New(parcel.Plan{})}, o: exporting{to: t.TempDir(), encrypt: "none"}}
-		for _, e := range []console.ExportBegun{{Job: mail.NewID(), Damaged: 3, Former: 2}, {Job: mail.NewID()}} {
+		for _, e := range []console.ExportBegun{{Job: mail.NewID(), Damaged: 3, Former: 2, Waiting: 1, Unread: 4}, {Job: mail.NewID()}} {
 			if err := x.begun(e); err != nil {
 				t.Fatal(err)
 			}
@@ -40,6 +40,9 @@ func TestNotSearched(t *testing.T) {
 			t.Errorf("%q: %s, %v", query, b, err)
 		}
 		if strings.Contains(diag.String(), "not searched") != (want > 0) {
+			t.Errorf("%q: %s", query, diag.String())
+		}
+		if strings.Contains(diag.String(), "of 5 messages the attachments were not searched") != (want > 0) {
 			t.Errorf("%q: %s", query, diag.String())
 		}
 		e, bad := errors.AsType[*console.Error](x.report())

@@ -18,6 +18,7 @@ import (
 	"siegel/internal/flow/tally"
 	"siegel/internal/front/console"
 	"siegel/internal/identity/source"
+	"siegel/internal/index/extract"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
@@ -88,6 +89,25 @@ func Memory() console.Finding {
 		return Check("memory", Warn, Say("only %s of memory may be locked for keys", fmt.Sprintf("%d KiB", l.Cur>>10)), Say("raise the limit memlock to 1 MiB at least"))
 	}
 	return Check("memory", Fine, Say("keys lie in locked memory"), console.Sentence{})
+}
+
+// Attachments says what the process is able to do that reads attachments; err is why it
+// could not be started.
+func Attachments(able extract.Able, err error) console.Finding {
+	const name = "attachments"
+	switch {
+	case err != nil:
+		return Check(name, Warn, Say("the process that reads attachments cannot be started: their text waits, and searches do not find it"),
+			Say("see whether the server may execute its own program, and the bounds of its processes"))
+	case !able.PDF:
+		return Check(name, Warn, Say("pdftotext is missing: the text of PDF attachments waits, and searches do not find it"),
+			Say("install poppler-utils; what waits is read then"))
+	case !able.Offline || !able.Blind:
+		return Check(name, Warn, Say("this system takes not all of network and files from the process that reads attachments"),
+			Say("use Linux 5.13 or newer with Landlock, and let the server use it"))
+	default:
+		return Check(name, Fine, Say("attachments are read, PDF too, in a process without network and files"), console.Sentence{})
+	}
 }
 
 // Server says whether one runs on the data directory, and since when.

@@ -10,6 +10,7 @@ import (
 	"siegel/internal/app/settings"
 	"siegel/internal/archive"
 	"siegel/internal/front/console"
+	"siegel/internal/index/extract"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
@@ -33,6 +34,10 @@ func TestFindings(t *testing.T) {
 		"nobody knocks":    {checkup.Doors(false, "firm", 0), nil},
 		"a shut door":      {checkup.Doors(false, "firm", 1), []string{"warn tenant firm has 1 registered source, and the journal door is shut"}},
 		"nodes":            {checkup.Nodes(nodes, "gone", "idle"), []string{"ok 2 nodes run", "warn the node b said nothing since 2026-01-02", "warn the node c runs and answers nobody"}},
+		"attachments":      {[]console.Finding{checkup.Attachments(extract.Able{PDF: true, Offline: true, Blind: true}, nil)}, []string{"ok attachments are read, PDF too"}},
+		"no pdftotext":     {[]console.Finding{checkup.Attachments(extract.Able{Offline: true, Blind: true}, nil)}, []string{"warn pdftotext is missing"}},
+		"not shut off":     {[]console.Finding{checkup.Attachments(extract.Able{PDF: true, Offline: true}, nil)}, []string{"warn this system takes not all"}},
+		"no child":         {[]console.Finding{checkup.Attachments(extract.Able{}, extract.ErrNone)}, []string{"warn the process that reads attachments cannot be started"}},
 		"packs":            {[]console.Finding{checkup.Packs("firm", archive.Sample{Looked: 40})}, []string{"ok of tenant firm 40 packs were looked for"}},
 		"packs are missed": {[]console.Finding{checkup.Packs("firm", archive.Sample{Looked: 40, Missing: []mail.ID{lost}})}, []string{"bad of tenant firm 40 packs were looked for, and 1 is missing or too short, for example " + lost.String()}},
 	} {

@@ -40,6 +40,8 @@ type Options struct {
 	Say      func(sentence string, args ...any) string
 	Lang     text.Lang
 	Log      *slog.Logger
+	// Extractor is the command that reads documents: [app.ExtractCommand].
+	Extractor []string
 }
 
 // domain is the tenant's.
@@ -175,7 +177,7 @@ func (d *demo) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	d.app, err = app.Open(ctx, app.Options{Dir: d.Dir, Log: d.Log, Now: time.Now, Change: func(c *config.Config) {
+	d.app, err = app.Open(ctx, app.Options{Dir: d.Dir, Log: d.Log, Now: time.Now, Extractor: d.Extractor, Change: func(c *config.Config) {
 		c.LMTP.Listen = []string{"127.0.0.1:0"}
 		c.Web.Listen = "127.0.0.1:0"
 	}})

@@ -41,6 +41,7 @@ type Found struct {
 type Measured struct {
 	Messages, Octets int64
 	Damaged, Former  int64 // messages that it cannot find, see index
+	Waiting, Unread  int64 // messages of whose attachments it does not find the text
 }
 
 // Finder finds messages for a session: index. query is a search or empty for all;

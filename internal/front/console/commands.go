@@ -449,7 +449,16 @@ type Search struct {
 	Order    string `json:"order,omitempty"` // newest, oldest, relevance
 	Cursor   string `json:"cursor,omitempty"`
 	Excerpts bool   `json:"excerpts,omitempty"`
+	// Attachments waits until those that wait to be read are read, however many.
+	Attachments bool `json:"attachments,omitempty"`
 }
+
+// How long a search waits for attachments to be read: of a few mails that came since it
+// is enough, of an archive that was never read it is what somebody has to ask for.
+const (
+	shortly = time.Second
+	wholly  = 30 * 24 * time.Hour
+)
 
 func (c *Console) search(ctx context.Context, k *call) (any, error) {
 	var r Search
@@ -463,8 +472,12 @@ func (c *Console) search(ctx context.Context, k *call) (any, error) {
 		if r.Limit < 1 {
 			return nil, fault.Newf(fault.Invalid, "ask for 1 to %d hits", index.MaxPage)
 		}
+		wait := index.Wait{Progress: k.progress, Attachments: shortly}
+		if r.Attachments {
+			wait.Attachments = wholly
+		}
 		return c.Index.Search(ctx, s, index.Request{
-			Text: r.Query, Limit: r.Limit, Order: index.Order(r.Order), Cursor: r.Cursor, Excerpts: r.Excerpts, Wait: index.Wait{Progress: k.progress},
+			Text: r.Query, Limit: r.Limit, Order: index.Order(r.Order), Cursor: r.Cursor, Excerpts: r.Excerpts, Wait: wait,
 		})
 	})
 }

@@ -36,6 +36,8 @@ type ExportBegun struct {
 	Octets   int64     `json:"octets"`
 	Damaged  int64     `json:"damaged"` // messages that the search cannot find
 	Former   int64     `json:"former"`  // messages sealed to a former key of the person
+	Waiting  int64     `json:"waiting"` // messages with attachments that are not read yet
+	Unread   int64     `json:"unread"`  // messages with attachments that cannot be read
 }
 
 // Letter is a message of an export before its octets come.
@@ -70,7 +72,7 @@ func (c *Console) export(ctx context.Context, k *call) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = k.octets(ExportBegun{e.Job, e.Name, e.Before, e.Messages, e.Octets, e.Damaged, e.Former})
+		err = k.octets(ExportBegun{e.Job, e.Name, e.Before, e.Messages, e.Octets, e.Damaged, e.Former, e.Waiting, e.Unread})
 		if err != nil {
 			return nil, err
 		}

@@ -15,6 +15,7 @@ import (
 	"siegel/internal/front/web/office"
 	"siegel/internal/front/web/own"
 	"siegel/internal/front/web/page"
+	"siegel/internal/front/web/proofpage"
 	"siegel/internal/front/web/reading"
 	"siegel/internal/identity/visit"
 	"siegel/internal/kit/door"
@@ -28,6 +29,9 @@ type Deps struct {
 	Founding founding.Deps
 	Jobs     jobs.Deps
 	Log      *slog.Logger
+	// API makes what answers below /api/v1/, which refuses by itself what comes from other
+	// origins; nil for nothing there.
+	API func(front.Callers) (http.Handler, error)
 }
 
 // Config is what a door works with.
@@ -104,10 +108,24 @@ func (d *Door) pages(callers front.Callers, deps Deps) (http.Handler, error) {
 	if err := founding.Mount(mux, frame, deps.Founding); err != nil {
 		return nil, err
 	}
+	// The page for checking proofs is large; what leads to it is not (docs/proof.md).
+	check, err := proofpage.New()
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle("GET /proof/check", check)
+	mux.Handle("GET /proof/proof.html", check)
 	mux.Handle("/", frame.Open(frame.Nothing))
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(frame.Open(frame.Foreign))
-	return shield(origin.Handler(mux), callers.Secure), nil
+	if deps.API == nil {
+		return shield(origin.Handler(mux), callers.Secure), nil
+	}
+	all := http.NewServeMux()
+	all.Handle("/", origin.Handler(mux))
+	programs, err := deps.API(callers)
+	all.Handle("/api/v1/", programs)
+	return shield(all, callers.Secure), err
 }
 
 // shield sets what every answer has, and bounds what is read.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"siegel/internal/app"
 	"siegel/internal/app/config"
@@ -57,12 +59,14 @@ func (s *site) ok(err error) {
 	}
 }
 
-func (s *site) send(message string) {
+func (s *site) send(message string) { s.Helper(); s.deliver(message, stand.Reader) }
+
+func (s *site) deliver(message, to string) {
 	s.Helper()
 	c, err := stand.Dial(stand.Socket(s.dir))
 	s.ok(err)
 	defer c.Close()
-	reply, err := c.Send(stand.Of([]byte(message), "anna@a.example", stand.Reader))
+	reply, err := c.Send(stand.Of([]byte(message), "anna@a.example", to))
 	s.ok(err)
 	if reply.Code != 250 {
 		s.Fatal(reply)
@@ -341,4 +345,50 @@ func TestForeign(t *testing.T) {
 		r.AddCookie(&http.Cookie{Name: "siegel", Value: strings.Repeat("A", 43)})
 	}), http.StatusSeeOther)
 	c.wants("whom to tell", func() answer { a := c.get("/.well-known/security.txt"); return a }(), http.StatusOK, "Contact: mailto:security@", "Expires: 20")
+}
+
+// BX-02: the page that checks proofs is for everybody, and is what its policy says.
+func TestProofPage(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.wants("what leads to it", b.get("/proof"), http.StatusOK, "/proof/check#en", "/proof/proof.html")
+	for path, attached := range map[string]bool{"/proof/check": false, "/proof/proof.html": true} {
+		a := b.get(path)
+		csp := a.Header.Get("Content-Security-Policy")
+		if a.StatusCode != http.StatusOK || !strings.Contains(csp, "connect-src 'none'") || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe-inline") {
+			t.Errorf("%s: %d %q", path, a.StatusCode, csp)
+		}
+		if got := strings.HasPrefix(a.Header.Get("Content-Disposition"), "attachment"); got != attached {
+			t.Errorf("%s is a file: %v", path, got)
+		}
+	}
+}
+
+// OP-08: who sends a request octet by octet is hung up on, and who takes long to answer is
+// not broken off by the time that reading may take.
+func TestSlow(t *testing.T) {
+	s := newSite(t)
+	var d net.Dialer
+	c, err := d.DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
+	s.ok(err)
+	defer c.Close()
+	start := time.Now()
+	_, err = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\nX-A: ")
+	s.ok(err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for time.Since(start) < 20*time.Second {
+			if _, err := io.WriteString(c, "a"); err != nil {
+				return
+			}
+			time.Sleep(250 * time.Millisecond)
+		}
+	}()
+	s.ok(c.SetReadDeadline(start.Add(20 * time.Second)))
+	_, _ = io.Copy(io.Discard, c) // an answer or none: it ends
+	if took := time.Since(start); took > 15*time.Second {
+		t.Errorf("it was hung up on after %v", took)
+	}
+	<-done
 }

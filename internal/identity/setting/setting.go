@@ -5,7 +5,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 
+	"siegel/internal/kit/fault"
 	"siegel/internal/vault/db"
 )
 
@@ -29,10 +31,14 @@ func Of(ctx context.Context, q Asker, name string) (value string, err error) {
 	return value, err
 }
 
-// Choose writes what a tenant chooses and returns what it was.
-func Choose(ctx context.Context, tx *db.Tx, name, value string) (old string, err error) {
+// Choose writes what a tenant chooses and returns what it was. Where some values are given
+// that it may have been, it fails with kind Conflict when it is none of them any more.
+func Choose(ctx context.Context, tx *db.Tx, name, value string, was ...string) (old string, err error) {
 	if old, err = Of(ctx, tx, name); err != nil {
 		return "", err
+	}
+	if len(was) > 0 && !slices.Contains(was, old) {
+		return "", fault.New(fault.Conflict, "somebody else has changed this meanwhile; please look at it again")
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO identity_setting (tenant, name, value) VALUES ($1, $2, $3)
 		ON CONFLICT (tenant, name) DO UPDATE SET value = excluded.value`, name, value)

@@ -384,12 +384,19 @@ func (r *Room) Idle(ctx context.Context, owner mail.TenantID) (time.Duration, er
 	return time.Duration(minutes) * time.Minute, nil
 }
 
-// SetIdle chooses how long tickets of the visitor's tenant may rest (AU-08).
-func (r *Room) SetIdle(ctx context.Context, s *identity.Session, idle time.Duration) error {
+// SetIdle chooses how long tickets of the visitor's tenant may rest (AU-08). Where was is
+// given, it fails with kind Conflict when it is something else by now.
+func (r *Room) SetIdle(ctx context.Context, s *identity.Session, idle time.Duration, was ...time.Duration) error {
 	if idle < ticket.MinIdle || idle > ticket.MaxIdle {
 		return fault.Newf(fault.Invalid, "choose between %d minutes and %d days", int(ticket.MinIdle/time.Minute), int(ticket.MaxIdle/(24*time.Hour)))
 	}
-	return r.Identity.Choose(ctx, s, setting.IdleMinutes, strconv.Itoa(int(idle/time.Minute)))
+	var texts []string
+	for _, w := range was {
+		if texts = append(texts, strconv.Itoa(int(w/time.Minute))); w == ticket.DefaultIdle {
+			texts = append(texts, "") // nothing was chosen
+		}
+	}
+	return r.Identity.Choose(ctx, s, setting.IdleMinutes, strconv.Itoa(int(idle/time.Minute)), texts...)
 }
 
 // Expire deletes what has ended. Call it now and then.

@@ -19,6 +19,32 @@ type Entry struct {
 	Record  record.Record
 	Damaged bool // it did not open
 	Former  int  // term of the key it is sealed to, where the session does not reach that; 0 where it does
+
+	// Attachments is the second record, and Second its number in the month; 0 where
+	// there is none yet.
+	Attachments record.Attachments
+	Second      int64
+}
+
+// What the attachments of a message wait for.
+const (
+	waitsForNothing = 0
+	WaitsForReading = 1 // nobody has read them
+	WaitsForHelper  = 2 // somebody has, without a program that one of them needs
+)
+
+// waits is what its attachments wait for.
+func (e Entry) waits() int {
+	switch {
+	case !e.sound() || !e.Record.Worth():
+		return waitsForNothing
+	case e.Second == 0:
+		return WaitsForReading
+	case e.Attachments.Lacking():
+		return WaitsForHelper
+	default:
+		return waitsForNothing
+	}
 }
 
 // sent is by when a message is ordered and found: as it claims, but not later than
@@ -43,12 +69,11 @@ func (f *File) Add(ctx context.Context, list []Entry) (err error) {
 		return err
 	}
 	defer rollback(tx, &err)
-	w := writer{tx: tx}
+	w := writer{tx: tx, prepared: make(map[string]*sql.Stmt), texts: make(map[string]*text)}
 	// Not from memory: a file whose last session has just ended can be opened again
 	// while a batch is still being written.
 	// no tenant: a projection is one holder's file
-	err = tx.QueryRowContext(ctx, `SELECT seq, messages, damaged, former FROM index_state`).
-		Scan(&w.state.Seq, &w.state.Messages, &w.state.Damaged, &w.state.Former)
+	err = tx.QueryRowContext(ctx, `SELECT `+stateColumns+` FROM index_state`).Scan(w.state.places()...)
 	if err != nil {
 		return err
 	}
@@ -59,9 +84,12 @@ func (f *File) Add(ctx context.Context, list []Entry) (err error) {
 		}
 		w.state.Seq = max(w.state.Seq, e.Seq)
 	}
+	if err := w.count(ctx); err != nil {
+		return err
+	}
 	// no tenant: a projection is one holder's file
-	if _, err := tx.ExecContext(ctx, `UPDATE index_state SET seq = $1, messages = $2, damaged = $3, former = $4`,
-		w.state.Seq, w.state.Messages, w.state.Damaged, w.state.Former); err != nil {
+	if _, err := tx.ExecContext(ctx, `UPDATE index_state SET seq = $1, messages = $2, damaged = $3, former = $4, waiting = $5, unread = $6`,
+		w.state.Seq, w.state.Messages, w.state.Damaged, w.state.Former, w.state.Waiting, w.state.Unread); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -118,10 +146,38 @@ type writer struct {
 	tx    *sql.Tx
 	state State
 	known bool // some of the messages may be there already
+
+	prepared map[string]*sql.Stmt // the transaction closes them
+	texts    map[string]*text     // that were seen in this batch
+}
+
+// text is a text of index_text, with uses that are not written yet.
+type text struct{ id, uses int64 }
+
+// prepare returns a statement, which is read once in a batch.
+func (w *writer) prepare(ctx context.Context, statement string) (s *sql.Stmt, err error) {
+	if s = w.prepared[statement]; s == nil {
+		if s, err = w.tx.PrepareContext(ctx, statement); err == nil {
+			w.prepared[statement] = s
+		}
+	}
+	return s, err
 }
 
 func (w *writer) exec(ctx context.Context, statement string, args ...any) error {
-	_, err := w.tx.ExecContext(ctx, statement, args...)
+	s, err := w.prepare(ctx, statement) //nolint:sqlclosecheck // the transaction closes it
+	if err == nil {
+		_, err = s.ExecContext(ctx, args...)
+	}
+	return err
+}
+
+// row scans the one row that a statement returns.
+func (w *writer) row(ctx context.Context, statement string, args []any, to ...any) error {
+	s, err := w.prepare(ctx, statement) //nolint:sqlclosecheck // the transaction closes it
+	if err == nil {
+		err = s.QueryRowContext(ctx, args...).Scan(to...)
+	}
 	return err
 }
 
@@ -130,13 +186,16 @@ func (w *writer) add(ctx context.Context, e Entry) error {
 		return err
 	}
 	r := e.Record
+	waits, unread := e.waits(), truth(e.Attachments.Unread())
 	// no tenant: a projection is one holder's file
-	err := w.exec(ctx, `INSERT INTO index_doc (seq, message, date, sent, size, attachment, opaque, damaged, former)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, e.Seq, e.Message.Bytes(), r.Date, e.sent(), r.Size,
-		truth(r.HasAttachment()), truth(r.Opaque), truth(e.Damaged), e.Former)
+	err := w.exec(ctx, `INSERT INTO index_doc (seq, message, date, sent, size, attachment, opaque, damaged, former, second, waits, unread)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, e.Seq, e.Message.Bytes(), r.Date, e.sent(), r.Size,
+		truth(r.HasAttachment()), truth(r.Opaque), truth(e.Damaged), e.Former, e.Second, waits, unread)
 	if err != nil {
 		return err
 	}
+	w.state.Waiting += int64(truth(waits > 0))
+	w.state.Unread += int64(unread)
 	w.state.Messages++
 	w.state.Damaged += int64(truth(e.Damaged))
 	w.state.Former += int64(truth(e.Former > 0))
@@ -147,13 +206,7 @@ func (w *writer) add(ctx context.Context, e Entry) error {
 		return err
 	}
 	links := links(r)
-	sender := ""
-	if len(r.From) > 0 {
-		sender = r.From[0]
-	}
-	// no tenant: a projection is one holder's file
-	err = w.exec(ctx, `INSERT INTO index_head (seq, subject, sender, links) VALUES ($1, $2, $3, $4)`, e.Seq, r.Subject, sender, links.octets())
-	if err != nil {
+	if err := w.head(ctx, e.Seq, r, links); err != nil {
 		return err
 	}
 	for _, hash := range links.shared() {
@@ -167,6 +220,84 @@ func (w *writer) add(ctx context.Context, e Entry) error {
 		ON CONFLICT (day) DO UPDATE SET messages = messages + 1, octets = octets + excluded.octets`, day(r.Date), r.Size)
 }
 
+// head keeps what lists show of a message.
+func (w *writer) head(ctx context.Context, seq int64, r record.Record, l Links) error {
+	sender := ""
+	if len(r.From) > 0 {
+		sender = r.From[0]
+	}
+	subject, err := w.text(ctx, r.Subject)
+	if err != nil {
+		return err
+	}
+	from, err := w.text(ctx, sender)
+	if err != nil {
+		return err
+	}
+	// no tenant: a projection is one holder's file
+	return w.exec(ctx, `INSERT INTO index_head (seq, subject, sender, links) VALUES ($1, $2, $3, $4)`, seq, subject, from, l.octets())
+}
+
+// short is the hash by which a text is looked for: texts with the same one are compared.
+func short(text string) int64 { return hash(text) & (1<<31 - 1) }
+
+// text returns the number of a text that one message more has.
+func (w *writer) text(ctx context.Context, t string) (int64, error) {
+	known := w.texts[t]
+	if known == nil {
+		known = new(text)
+		// no tenant: a projection is one holder's file
+		err := w.row(ctx, `SELECT id FROM index_text WHERE hash = $1 AND text = $2`, []any{short(t), t}, &known.id)
+		if errors.Is(err, sql.ErrNoRows) {
+			known.id, err = w.insert(ctx, t)
+		}
+		if err != nil {
+			return 0, err
+		}
+		w.texts[t] = known
+	}
+	known.uses++
+	return known.id, nil
+}
+
+func (w *writer) insert(ctx context.Context, t string) (int64, error) {
+	// no tenant: a projection is one holder's file
+	s, err := w.prepare(ctx, `INSERT INTO index_text (hash, uses, text) VALUES ($1, 0, $2)`) //nolint:sqlclosecheck // the transaction closes it
+	if err != nil {
+		return 0, err
+	}
+	done, err := s.ExecContext(ctx, short(t), t)
+	if err != nil {
+		return 0, err
+	}
+	return done.LastInsertId()
+}
+
+// count writes the uses of texts that are not written yet.
+func (w *writer) count(ctx context.Context) error {
+	for _, t := range w.texts {
+		// no tenant: a projection is one holder's file
+		if err := w.exec(ctx, `UPDATE index_text SET uses = uses + $1 WHERE id = $2`, t.uses, t.id); err != nil {
+			return err
+		}
+	}
+	clear(w.texts)
+	return nil
+}
+
+// release forgets a text that no message has any more.
+func (w *writer) release(ctx context.Context, id int64) error {
+	if err := w.count(ctx); err != nil {
+		return err
+	}
+	// no tenant: a projection is one holder's file
+	if err := w.exec(ctx, `UPDATE index_text SET uses = uses - 1 WHERE id = $1`, id); err != nil {
+		return err
+	}
+	// no tenant: a projection is one holder's file
+	return w.exec(ctx, `DELETE FROM index_text WHERE id = $1 AND uses = 0`, id)
+}
+
 // words puts the folded texts of a record into the full-text table.
 func (w *writer) words(ctx context.Context, e Entry) error {
 	r := e.Record
@@ -176,8 +307,9 @@ func (w *writer) words(ctx context.Context, e Entry) error {
 	}
 	main, alt := make([]any, 0, 15), make([]any, 0, 7)
 	main = append(main, e.Seq)
+	attached := strings.TrimLeft(r.Attached+"\n\n"+e.Attachments.Text(), "\n")
 	for _, text := range []string{
-		r.Subject, strings.Join(r.From, "\n"), strings.Join(r.To, "\n"), strings.Join(copies, "\n"), r.Body, r.Attached, strings.Join(r.Names(), "\n"),
+		r.Subject, strings.Join(r.From, "\n"), strings.Join(r.To, "\n"), strings.Join(copies, "\n"), r.Body, attached, strings.Join(r.Names(), "\n"),
 	} {
 		m, a := textfold.Words(text)
 		main, alt = append(main, m), append(alt, a)
@@ -194,10 +326,11 @@ func (w *writer) forget(ctx context.Context, message mail.ID) error {
 	if !w.known {
 		return nil
 	}
-	var seq, date, size, damaged, former int64
+	var seq, date, size, damaged, former, waits, unread int64
 	// no tenant: a projection is one holder's file
-	err := w.tx.QueryRowContext(ctx, `DELETE FROM index_doc WHERE message = $1 RETURNING seq, date, size, damaged, former > 0`, message.Bytes()).
-		Scan(&seq, &date, &size, &damaged, &former)
+	err := w.row(ctx, `DELETE FROM index_doc WHERE message = $1
+		RETURNING seq, date, size, damaged, former > 0, waits > 0, unread`, []any{message.Bytes()},
+		&seq, &date, &size, &damaged, &former, &waits, &unread)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -207,12 +340,18 @@ func (w *writer) forget(ctx context.Context, message mail.ID) error {
 	w.state.Messages--
 	w.state.Damaged -= damaged
 	w.state.Former -= former
+	w.state.Waiting -= waits
+	w.state.Unread -= unread
 	if damaged+former > 0 {
 		return nil
 	}
 	var linked []byte
+	var subject, sender int64
 	// no tenant: a projection is one holder's file
-	if err := w.tx.QueryRowContext(ctx, `DELETE FROM index_head WHERE seq = $1 RETURNING links`, seq).Scan(&linked); err != nil {
+	if err := w.row(ctx, `DELETE FROM index_head WHERE seq = $1 RETURNING links, subject, sender`, []any{seq}, &linked, &subject, &sender); err != nil {
+		return err
+	}
+	if err := errors.Join(w.release(ctx, subject), w.release(ctx, sender)); err != nil {
 		return err
 	}
 	for _, hash := range linksOf(linked).shared() {

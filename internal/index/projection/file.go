@@ -19,22 +19,29 @@ import (
 
 // version of the files' tables and of the folding. A file of another version is
 // made again.
-const version = 3
+const version = 4
 
 // The tables. index_doc is narrow, since a search by date reads it for every match;
-// what only the hits of a page need is beside it. index_link names the messages of a
-// conversation by 63 bits of their identifiers' hashes. A batch of records becomes one
-// segment of the full-text index, and segments are merged less often than is usual,
-// since [File.Settle] merges them all. The body is the first column, whose places need
-// no column number in front: that is a third of the file. A page of the full-text index
-// fits into one of the file, of which the cipher takes 32 octets.
+// what only the hits of a page need is beside it, and subjects and senders, which come
+// again and again, once for all messages that have them (index_text). index_link names
+// the messages of a conversation by 63 bits of their identifiers' hashes. A batch of
+// records becomes one segment of the full-text index, and segments are merged less often
+// than is usual, since [File.Settle] merges them all. The body is the first column, whose
+// places need no column number in front: that is a third of the file. A page of the
+// full-text index fits into one of the file, of which the cipher takes 32 octets and
+// SQLite some; larger ones waste less.
 const schema = `
-CREATE TABLE index_state (version INTEGER NOT NULL, seq INTEGER NOT NULL, messages INTEGER NOT NULL, damaged INTEGER NOT NULL, former INTEGER NOT NULL);
+CREATE TABLE index_state (version INTEGER NOT NULL, seq INTEGER NOT NULL, messages INTEGER NOT NULL, damaged INTEGER NOT NULL, former INTEGER NOT NULL,
+  second INTEGER NOT NULL, waiting INTEGER NOT NULL, unread INTEGER NOT NULL);
 CREATE TABLE index_doc (seq INTEGER PRIMARY KEY, message BLOB NOT NULL UNIQUE, date INTEGER NOT NULL, sent INTEGER NOT NULL,
-  size INTEGER NOT NULL, attachment INTEGER NOT NULL, opaque INTEGER NOT NULL, damaged INTEGER NOT NULL, former INTEGER NOT NULL);
+  size INTEGER NOT NULL, attachment INTEGER NOT NULL, opaque INTEGER NOT NULL, damaged INTEGER NOT NULL, former INTEGER NOT NULL,
+  second INTEGER NOT NULL, waits INTEGER NOT NULL, unread INTEGER NOT NULL);
 CREATE INDEX index_doc_sent ON index_doc (sent);
+CREATE INDEX index_doc_waits ON index_doc (waits, seq) WHERE waits > 0;
 CREATE INDEX index_doc_former ON index_doc (former, seq) WHERE former > 0;
-CREATE TABLE index_head (seq INTEGER PRIMARY KEY, subject TEXT NOT NULL, sender TEXT NOT NULL, links BLOB NOT NULL);
+CREATE TABLE index_head (seq INTEGER PRIMARY KEY, subject INTEGER NOT NULL, sender INTEGER NOT NULL, links BLOB NOT NULL);
+CREATE TABLE index_text (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, uses INTEGER NOT NULL, text TEXT NOT NULL);
+CREATE INDEX index_text_hash ON index_text (hash);
 CREATE TABLE index_link (hash INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (hash, seq)) WITHOUT ROWID;
 CREATE TABLE index_day (day INTEGER PRIMARY KEY, messages INTEGER NOT NULL, octets INTEGER NOT NULL);
 CREATE VIRTUAL TABLE index_words USING fts5(body, subject, sender, recipient, copy, attached, filename,
@@ -42,7 +49,7 @@ CREATE VIRTUAL TABLE index_words USING fts5(body, subject, sender, recipient, co
   content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 0');
 INSERT INTO index_words (index_words, rank) VALUES ('hashsize', 33554432);
 INSERT INTO index_words (index_words, rank) VALUES ('automerge', 8);
-INSERT INTO index_words (index_words, rank) VALUES ('pgsz', 4000);
+INSERT INTO index_words (index_words, rank) VALUES ('pgsz', 8100);
 `
 
 // File is an open projection. Use it from many goroutines.
@@ -74,6 +81,17 @@ type State struct {
 	Messages int64
 	Damaged  int64 // of those, whose record did not open
 	Former   int64 // of those, sealed to keys that the session did not reach
+	Second   int64 // number, in its month, of the newest second record in it
+	Waiting  int64 // of the messages, whose attachments wait to be read
+	Unread   int64 // of the messages, with an attachment that could not be read
+}
+
+// stateColumns are those of index_state behind the version, and places are where a row
+// of it is scanned to.
+const stateColumns = `seq, messages, damaged, former, second, waiting, unread`
+
+func (s *State) places() []any {
+	return []any{&s.Seq, &s.Messages, &s.Damaged, &s.Former, &s.Second, &s.Waiting, &s.Unread}
 }
 
 // Month is the month of arrival, year * 100 + month, UTC.
@@ -120,8 +138,7 @@ func (h *Shelf) openFile(ctx context.Context, s Keys, k Key, row Row) (_ *File, 
 	}
 	var v int
 	// no tenant: a projection is one holder's file
-	err = f.sql.Write.QueryRowContext(ctx, `SELECT version, seq, messages, damaged, former FROM index_state`).
-		Scan(&v, &f.state.Seq, &f.state.Messages, &f.state.Damaged, &f.state.Former)
+	err = f.sql.Write.QueryRowContext(ctx, `SELECT version, `+stateColumns+` FROM index_state`).Scan(append([]any{&v}, f.state.places()...)...)
 	if err != nil || v != version {
 		return nil, errors.Join(err, fmt.Errorf("projection: version %d", v), f.close())
 	}
@@ -161,7 +178,7 @@ func (h *Shelf) begin(ctx context.Context, s Keys, k Key, row Row) (_ *File, err
 	if err != nil {
 		return nil, err
 	}
-	_, err = f.sql.Write.ExecContext(ctx, schema+fmt.Sprintf("INSERT INTO index_state (version, seq, messages, damaged, former) VALUES (%d, 0, 0, 0, 0);", version))
+	_, err = f.sql.Write.ExecContext(ctx, schema+fmt.Sprintf("INSERT INTO index_state (version, "+stateColumns+") VALUES (%d, 0, 0, 0, 0, 0, 0, 0);", version))
 	if err != nil {
 		return nil, errors.Join(err, f.close())
 	}

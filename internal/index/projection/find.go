@@ -22,6 +22,16 @@ type Doc struct {
 	Size    int64
 	Opaque  bool
 	Files   bool // it has an attachment
+	Waits   bool // an attachment waits to be read
+	Unread  bool // an attachment could not be read
+}
+
+// docColumns are those of index_doc that a Doc is made of, and places are where a row of
+// them is scanned to; id is the message's.
+const docColumns = `message, d.seq, date, sent, size, opaque, attachment, waits > 0, unread`
+
+func (d *Doc) places(id *[]byte) []any {
+	return []any{id, &d.Seq, &d.Date, &d.Sent, &d.Size, &d.Opaque, &d.Files, &d.Waits, &d.Unread}
 }
 
 // Place is where a message stands in a list by date. No two have the same.
@@ -74,11 +84,11 @@ func (f *File) Find(ctx context.Context, a Ask) (list []Doc, err error) {
 	var rows *sql.Rows
 	if a.Match != "" {
 		// no tenant: a projection is one holder's file
-		rows, err = f.sql.Read.QueryContext(ctx, `SELECT message, seq, date, sent, size, opaque, attachment FROM index_words
-			JOIN index_doc ON seq = index_words.rowid WHERE `+end, c.args...)
+		rows, err = f.sql.Read.QueryContext(ctx, `SELECT `+docColumns+` FROM index_words
+			JOIN index_doc d ON d.seq = index_words.rowid WHERE `+end, c.args...)
 	} else {
 		// no tenant: a projection is one holder's file
-		rows, err = f.sql.Read.QueryContext(ctx, `SELECT message, seq, date, sent, size, opaque, attachment FROM index_doc WHERE `+end, c.args...)
+		rows, err = f.sql.Read.QueryContext(ctx, `SELECT `+docColumns+` FROM index_doc d WHERE `+end, c.args...)
 	}
 	if err != nil {
 		return nil, err
@@ -91,7 +101,7 @@ func docs(rows *sql.Rows) (list []Doc, err error) {
 	for rows.Next() {
 		var d Doc
 		var id []byte
-		if err := rows.Scan(&id, &d.Seq, &d.Date, &d.Sent, &d.Size, &d.Opaque, &d.Files); err != nil {
+		if err := rows.Scan(d.places(&id)...); err != nil {
 			return nil, err
 		}
 		if d.Message, err = mail.IDFrom(id); err != nil {
@@ -106,7 +116,8 @@ func docs(rows *sql.Rows) (list []Doc, err error) {
 func (f *File) Head(ctx context.Context, seq int64) (subject, sender string, err error) {
 	defer f.note(&err)
 	// no tenant: a projection is one holder's file
-	err = f.sql.Read.QueryRowContext(ctx, `SELECT subject, sender FROM index_head WHERE seq = $1`, seq).Scan(&subject, &sender)
+	err = f.sql.Read.QueryRowContext(ctx, `SELECT s.text, f.text FROM index_head h JOIN index_text s ON s.id = h.subject JOIN index_text f ON f.id = h.sender
+		WHERE h.seq = $1`, seq).Scan(&subject, &sender)
 	return subject, sender, err
 }
 
@@ -154,7 +165,7 @@ func (f *File) Walk(ctx context.Context, r Range, after int64, limit int) (list 
 	c := r.conditions()
 	c.list = append(c.list, "seq > "+c.put(after))
 	// no tenant: a projection is one holder's file
-	rows, err := f.sql.Read.QueryContext(ctx, `SELECT message, seq, date, sent, size, opaque, attachment FROM index_doc WHERE `+c.text()+
+	rows, err := f.sql.Read.QueryContext(ctx, `SELECT `+docColumns+` FROM index_doc d WHERE `+c.text()+
 		` ORDER BY seq LIMIT `+strconv.Itoa(limit), c.args...)
 	if err != nil {
 		return nil, err

@@ -97,8 +97,9 @@ type Linked struct {
 func (f *File) One(ctx context.Context, message mail.ID) (l Linked, ok bool, err error) {
 	defer f.note(&err)
 	// no tenant: a projection is one holder's file
-	rows, err := f.sql.Read.QueryContext(ctx, `SELECT message, d.seq, date, sent, size, opaque, attachment, subject, sender, links
-		FROM index_doc d JOIN index_head h ON h.seq = d.seq WHERE message = $1`, message.Bytes())
+	rows, err := f.sql.Read.QueryContext(ctx, `SELECT `+docColumns+`, s.text, f.text, links
+		FROM index_doc d JOIN index_head h ON h.seq = d.seq JOIN index_text s ON s.id = h.subject JOIN index_text f ON f.id = h.sender
+		WHERE message = $1`, message.Bytes())
 	if err != nil {
 		return l, false, err
 	}
@@ -126,8 +127,8 @@ func (f *File) With(ctx context.Context, links Links, limit int) (all []Linked, 
 		links = links[n:]
 		args = append(args, limit)
 		// no tenant: a projection is one holder's file
-		rows, err := f.sql.Read.QueryContext(ctx, `SELECT message, d.seq, date, sent, size, opaque, attachment, subject, sender, links
-			FROM index_doc d JOIN index_head h ON h.seq = d.seq
+		rows, err := f.sql.Read.QueryContext(ctx, `SELECT `+docColumns+`, s.text, f.text, links
+			FROM index_doc d JOIN index_head h ON h.seq = d.seq JOIN index_text s ON s.id = h.subject JOIN index_text f ON f.id = h.sender
 			WHERE d.seq IN (SELECT seq FROM index_link WHERE hash IN (`+placeholders(1, n)+`) LIMIT `+placeholders(n+1, 1)+`)`, args...)
 		if err != nil {
 			return nil, err
@@ -146,7 +147,7 @@ func linked(rows *sql.Rows) (list []Linked, err error) {
 	for rows.Next() {
 		var l Linked
 		var id, octets []byte
-		if err := rows.Scan(&id, &l.Seq, &l.Date, &l.Sent, &l.Size, &l.Opaque, &l.Files, &l.Subject, &l.Sender, &octets); err != nil {
+		if err := rows.Scan(append(l.places(&id), &l.Subject, &l.Sender, &octets)...); err != nil {
 			return nil, err
 		}
 		if l.Message, err = mail.IDFrom(id); err != nil {

@@ -256,7 +256,7 @@ func TestAddAgain(t *testing.T) {
 	if err := f.Add(t.Context(), []Entry{first, damaged, former}); err != nil {
 		t.Fatal(err)
 	}
-	if got := f.State(); got != (State{3, 3, 1, 1}) {
+	if got := f.State(); got != (State{Seq: 3, Messages: 3, Damaged: 1, Former: 1}) {
 		t.Errorf("%+v", got)
 	}
 	if err := f.Again(t.Context(), []int{1, 4}); err != nil || f.State().Seq != 2 {
@@ -270,7 +270,7 @@ func TestAddAgain(t *testing.T) {
 	if err := f.Settle(t.Context(), optimizeFrom); err != nil {
 		t.Fatal(err)
 	}
-	if got := f.State(); got != (State{5, 3, 1, 0}) {
+	if got := f.State(); got != (State{Seq: 5, Messages: 3, Damaged: 1, Former: 0}) {
 		t.Errorf("%+v", got)
 	}
 	for text, want := range map[string][]int64{"one": {4}, "three": {5}, "-one": {5}, "smaller:11": {5, 4}} {
@@ -290,5 +290,40 @@ func TestAddAgain(t *testing.T) {
 	messages, octets, err := f.Total(t.Context())
 	if err != nil || messages != 2 || octets != 20 {
 		t.Errorf("%d messages, %d octets, %v", messages, octets, err)
+	}
+}
+
+// A subject or sender is kept once, and no longer than a message has it.
+func TestTexts(t *testing.T) {
+	b := newBench(t)
+	s := b.person()
+	defer s.close()
+	f := b.take(s)
+	defer f.Give()
+	texts := func(want int) {
+		t.Helper()
+		var n, uses int
+		if err := f.sql.Read.QueryRowContext(t.Context(), `SELECT COUNT(*), COALESCE(SUM(uses), 0) FROM index_text`).Scan(&n, &uses); err != nil || n != want || uses != 6 {
+			t.Errorf("%d texts, used %d times, %v; want %d", n, uses, err, want)
+		}
+	}
+	one, two, three := entry(1, "same", "x"), entry(2, "same", "y"), entry(3, "other", "z")
+	three.Record.From = []string{"same"}
+	for _, list := range [][]Entry{{one}, {two, three}} {
+		if err := f.Add(t.Context(), list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	texts(3) // same, other, and that there is no sender
+	again := three
+	again.Seq, again.Record.Subject, again.Record.From = 4, "fresh", nil
+	if err := f.Add(t.Context(), []Entry{again, two}); err != nil {
+		t.Fatal(err)
+	}
+	texts(3) // other has gone
+	for seq, want := range map[int64]string{1: "same", 2: "same", 4: "fresh"} {
+		if subject, sender, err := f.Head(t.Context(), seq); err != nil || subject != want || sender != "" {
+			t.Errorf("%d: %q, %q, %v", seq, subject, sender, err)
+		}
 	}
 }

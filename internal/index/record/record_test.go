@@ -172,3 +172,23 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseAttachments(f *testing.F) {
+	f.Add([]byte(`{"v":1,"texts":[{"part":"2","text":"a","state":"damaged"}],"cut":true}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		a, err := record.ParseAttachments(b)
+		if err != nil {
+			if fault.Of(err) != fault.Damaged {
+				t.Fatal(err)
+			}
+			return
+		}
+		again, err := a.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := record.ParseAttachments(again); err != nil || back.Text() != a.Text() || back.Unread() != a.Unread() || back.Lacking() != a.Lacking() {
+			t.Fatalf("%s: %+v, %v", again, back, err)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"encoding/json"
+	"io"
 	"time"
 
 	"siegel/internal/kit/plural"
@@ -90,6 +91,10 @@ type Report struct {
 	Verdict Verdict `json:"verdict"`
 	Facts   Facts   `json:"facts"`
 	Lines   []Line  `json:"lines"`
+
+	// Message is the message in the file that was verified, octets as received;
+	// nil where the bundle has none, or was refused.
+	Message *io.SectionReader `json:"-"`
 }
 
 // JSON returns the report for scripts.

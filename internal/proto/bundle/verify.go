@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -146,8 +147,12 @@ func (v *verification) checkContainer() bool {
 
 // otherwise says what a file is that is no bundle in its one spelling.
 func (v *verification) otherwise() (en, de string) {
-	z, err := zip.NewReader(v.source, v.size)
+	from := &bounded{ReaderAt: v.source, left: maxDirectory}
+	z, err := zip.NewReader(from, v.size)
+	from.left = math.MaxInt64
 	switch {
+	case errors.Is(err, errTooMany):
+		return "This is a ZIP file, and no proof bundle", "Das ist eine ZIP-Datei, aber kein Beweispaket"
 	case err != nil && !begins(v.source):
 		return "This is no ZIP file, so it is no bundle", "Das ist keine ZIP-Datei, also kein Beweispaket"
 	case err != nil:
@@ -164,6 +169,28 @@ func (v *verification) otherwise() (en, de string) {
 	}
 	return "This bundle was unpacked and packed again, or changed: a bundle is valid only as the file that was given out; take the original",
 		"Dieses Beweispaket wurde aus- und wieder eingepackt oder verändert: es gilt nur als die Datei, die ausgegeben wurde; nehmen Sie das Original"
+}
+
+// maxDirectory is how much is read to find out what a file is that is no bundle:
+// the directory of a bundle is far smaller, and that of another ZIP may name
+// millions of files, each of which costs memory.
+const maxDirectory = 1 << 20
+
+var errTooMany = errors.New("the directory is too large")
+
+// bounded reads no more than so many octets.
+type bounded struct {
+	io.ReaderAt
+
+	left int64
+}
+
+// ReadAt implements [io.ReaderAt].
+func (b *bounded) ReadAt(p []byte, at int64) (int, error) {
+	if b.left -= int64(len(p)); b.left < 0 {
+		return 0, errTooMany
+	}
+	return b.ReaderAt.ReadAt(p, at)
 }
 
 // begins reports whether a file begins like a ZIP.
@@ -301,6 +328,10 @@ func (v *verification) checkStamp() bool {
 		v.r.say("roots", Note, "No root certificates were given; the bundle's own root has SHA-256 %[1]s",
 			"Es wurden keine Wurzelzertifikate angegeben; das eigene des Pakets hat SHA-256 %[1]s", v.stamp.Root)
 	}
+	if strings.Contains(f.Authority, "proves nothing") {
+		v.r.say("authority", Warning, "The timestamps are those of a test authority and prove nothing",
+			"Die Zeitstempel sind die einer Teststelle und beweisen nichts")
+	}
 	return v.ok("stamp", "%[1]s stamped the checkpoint at %[2]s", "%[1]s hat den Prüfpunkt gestempelt um %[2]s",
 		v.stamp.Authority, v.stamp.Time.Format(time.RFC3339))
 }
@@ -400,9 +431,5 @@ func (v *verification) judge() {
 	v.r.Verdict = Verified
 	if !f.KeyTrusted || !f.StampsTrusted {
 		v.r.Verdict = Consistent
-	}
-	if strings.Contains(f.Authority, "proves nothing") {
-		v.r.say("authority", Warning, "The timestamps are those of a test authority and prove nothing",
-			"Die Zeitstempel sind die einer Teststelle und beweisen nichts")
 	}
 }

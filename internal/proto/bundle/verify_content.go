@@ -125,6 +125,9 @@ func (v *verification) checkMessage() bool {
 	if v.failed("message", err, "The message is not the one that was entered", "Die Nachricht ist nicht die eingetragene") {
 		return false
 	}
+	if v.source != nil {
+		v.r.Message = io.NewSectionReader(v.source, v.files[fileMessage].offset, m.Size)
+	}
 	return v.ok("message", "The message is the one that was entered, SHA-256 %[1]s", "Die Nachricht ist die eingetragene, SHA-256 %[1]s", digest)
 }
 

@@ -22,6 +22,7 @@ const (
 
 	purposeOpening  secret.Purpose = "siegel/v1 opening"
 	purposeIndex    secret.Purpose = "siegel/v1 index"
+	purposeAttached secret.Purpose = "siegel/v1 attachments"
 	purposeEvidence secret.Purpose = "siegel/v1 evidence"
 	purposeReport   secret.Purpose = "siegel/v1 report"
 	purposeLocal    secret.Purpose = "siegel/v1 local wrap"
@@ -146,6 +147,20 @@ func (d Data) SealIndex(plain []byte) []byte {
 // OpenIndex is the inverse of SealIndex, for records of at most limit octets.
 func (d Data) OpenIndex(box []byte, limit int64) ([]byte, error) {
 	frame, err := d.open(purposeIndex, d.dek, "the index record", box)
+	if err != nil {
+		return nil, err
+	}
+	return d.vault.Decompress(frame, limit)
+}
+
+// SealAttachments compresses and seals a message's second index record.
+func (d Data) SealAttachments(plain []byte) []byte {
+	return d.seal(purposeAttached, d.dek, d.vault.Compress(plain))
+}
+
+// OpenAttachments is the inverse of SealAttachments, for records of at most limit octets.
+func (d Data) OpenAttachments(box []byte, limit int64) ([]byte, error) {
+	frame, err := d.open(purposeAttached, d.dek, "the record of the message's attachments", box)
 	if err != nil {
 		return nil, err
 	}

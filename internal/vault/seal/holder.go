@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"time"
 
 	"siegel/internal/flow"
 	"siegel/internal/kit/fault"
@@ -106,6 +107,9 @@ type Grant struct {
 	Giver   mail.ID       // the person who decided, zero for the founding ceremony
 	Reason  string        // free text; kept sealed to the holder
 	Scope   string        // "all"
+	// NotAfter is when it ends by itself, zero for never: no session follows it then.
+	// Who ends it deletes it.
+	NotAfter time.Time
 }
 
 func grantInfo(tenant mail.TenantID, g grantRow) []byte {
@@ -202,6 +206,9 @@ func (g grantRow) row(tenant mail.TenantID) standing.Row {
 func (v *Vault) Give(ctx context.Context, tx *db.Tx, g Grant) (_ mail.ID, err error) {
 	defer fault.Wrap(&err, "grant")
 	row := grantRow{id: mail.NewID(), holder: g.Seed.Holder, grantee: g.Grantee, term: g.Seed.Term, kind: "seed", scope: g.Scope}
+	if !g.NotAfter.IsZero() {
+		row.notAfter = mail.Micros(g.NotAfter)
+	}
 	to, err := v.currentKey(ctx, tx, tx.Committed(), g.Grantee)
 	if err != nil {
 		return mail.ID{}, err

@@ -2,8 +2,11 @@ package seal
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"io"
+	"strconv"
+	"strings"
 
 	"siegel/internal/flow"
 	"siegel/internal/kit/fault"
@@ -201,18 +204,23 @@ func collectWraps(rows interface {
 
 // Wraps returns a holder's wraps of one month with sequence numbers above
 // after, in order, at most limit of them.
-func (s *Session) Wraps(ctx context.Context, holder mail.HolderID, month int, after int64, limit int) (wraps []Wrap, err error) {
-	rows, err := s.tenant.Query(ctx, `SELECT message, term, batch, wrap, seq FROM seal_wrap
+func (s *Session) Wraps(ctx context.Context, holder mail.HolderID, month int, after int64, limit int) ([]Wrap, error) {
+	rows, err := s.tenant.Query(ctx, `SELECT message, month, term, batch, wrap, seq FROM seal_wrap
 		WHERE tenant = $1 AND holder = $2 AND month = $3 AND seq > $4 ORDER BY seq LIMIT $5`,
 		holder.Bytes(), month, after, limit)
 	if err != nil {
 		return nil, err
 	}
+	return wrapsOf(rows, holder)
+}
+
+// wrapsOf collects the wraps of a holder.
+func wrapsOf(rows *sql.Rows, holder mail.HolderID) (wraps []Wrap, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		w := Wrap{Holder: holder, Month: month}
+		w := Wrap{Holder: holder}
 		var message, batch []byte
-		if err := rows.Scan(&message, &w.Term, &batch, &w.wrap, &w.Seq); err != nil {
+		if err := rows.Scan(&message, &w.Month, &w.Term, &batch, &w.wrap, &w.Seq); err != nil {
 			return nil, err
 		}
 		if w.Message, err = mail.IDFrom(message); err != nil {
@@ -297,21 +305,6 @@ func (d Data) Writer(w io.Writer) (*stream.Writer, error) {
 	return d.vault.NewWriter(w, d.dek, d.context(flow.ObjectMessage)...)
 }
 
-// Holders returns to whom a message is sealed, in no order.
-func (s *Session) Holders(ctx context.Context, message mail.ID) (list []mail.HolderID, err error) {
-	rows, err := s.tenant.Query(ctx, `SELECT DISTINCT holder FROM seal_wrap WHERE tenant = $1 AND message = $2`, message.Bytes())
-	if err != nil {
-		return nil, err
-	}
-	return db.Collect(rows, func(r db.Scanner) (id mail.HolderID, err error) {
-		var b []byte
-		if err := r.Scan(&b); err != nil {
-			return id, err
-		}
-		return mail.IDFrom(b)
-	})
-}
-
 // Has reports whether a message is wrapped for a holder.
 func (s *Session) Has(ctx context.Context, message mail.ID, holder mail.HolderID) (bool, error) {
 	var one int
@@ -321,4 +314,25 @@ func (s *Session) Has(ctx context.Context, message mail.ID, holder mail.HolderID
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// WrapsAt returns a holder's wraps that have some of the sequence numbers, in order.
+func (s *Session) WrapsAt(ctx context.Context, holder mail.HolderID, seqs []int64) ([]Wrap, error) {
+	if len(seqs) == 0 {
+		return nil, nil
+	}
+	var in strings.Builder
+	args := []any{holder.Bytes()}
+	for i, seq := range seqs {
+		if i > 0 {
+			in.WriteString(", ")
+		}
+		in.WriteString("$" + strconv.Itoa(i+3))
+		args = append(args, seq)
+	}
+	rows, err := s.tenant.Query(ctx, `SELECT message, month, term, batch, wrap, seq FROM seal_wrap WHERE tenant = $1 AND holder = $2 AND seq IN (`+in.String()+`) ORDER BY seq`, args...)
+	if err != nil {
+		return nil, err
+	}
+	return wrapsOf(rows, holder)
 }

@@ -3,7 +3,6 @@ package seal
 import (
 	"context"
 	"database/sql"
-	"errors"
 
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
@@ -11,20 +10,14 @@ import (
 	"siegel/internal/vault/seal/hybrid"
 )
 
-func collectIDs(rows *sql.Rows) (ids []mail.ID, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+func collectIDs(rows *sql.Rows) ([]mail.ID, error) {
+	return db.Collect(rows, func(r db.Scanner) (id mail.ID, err error) {
 		var b []byte
-		if err := rows.Scan(&b); err != nil {
-			return nil, err
+		if err := r.Scan(&b); err != nil {
+			return id, err
 		}
-		id, err := mail.IDFrom(b)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+		return mail.IDFrom(b)
+	})
 }
 
 func noteInfo(tenant mail.TenantID, holder mail.HolderID, term int, kind string, id mail.ID) []byte {

@@ -391,6 +391,26 @@ func TestNotes(t *testing.T) {
 	h.want("another person", err, fault.NotFound)
 }
 
+// What is sealed under one key opens in its own place only.
+func TestRecordsInTheirPlaces(t *testing.T) {
+	h := newHouse(t)
+	key, other := h.vault.NewKey(h.tenant.ID(), mail.NewID(), 202611).Data(), h.vault.NewKey(h.tenant.ID(), mail.NewID(), 202611).Data()
+	first, second := key.SealIndex([]byte("first")), key.SealAttachments([]byte("second"))
+	if plain, err := key.OpenAttachments(second, 100); err != nil || string(plain) != "second" {
+		t.Errorf("%q, %v", plain, err)
+	}
+	for name, open := range map[string]func() ([]byte, error){
+		"the first as the second":  func() ([]byte, error) { return key.OpenAttachments(first, 100) },
+		"the second as the first":  func() ([]byte, error) { return key.OpenIndex(second, 100) },
+		"another message's":        func() ([]byte, error) { return other.OpenAttachments(second, 100) },
+		"one that unpacks to more": func() ([]byte, error) { return key.OpenAttachments(second, 5) },
+	} {
+		if _, err := open(); fault.Of(err) != fault.Damaged {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // Regrant gives what a session opens, once, with the receiver's own extra.
 func TestRegrant(t *testing.T) {
 	t.Parallel()

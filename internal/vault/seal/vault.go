@@ -116,6 +116,7 @@ const (
 	Person   Kind = "person"
 	Archive  Kind = "archive"
 	Recovery Kind = "recovery"
+	Case     Kind = "case" // what of the archive somebody was given for a time
 )
 
 // number is a small number as a field of a tuple.

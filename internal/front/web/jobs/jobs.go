@@ -213,7 +213,7 @@ func (r *room) part(ctx context.Context, c *page.Call) error {
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.Name}))
 	h.Set("Content-Security-Policy", "sandbox")
 	h.Set("ETag", strconv.Quote(f.Tag))
-	http.ServeContent(slow{c.ResponseWriter}, c.R, "", time.Time{}, read)
+	http.ServeContent(stepping{c.ResponseWriter, c.Steps()}, c.R, "", time.Time{}, read)
 	if read.err != nil {
 		r.Broke("a part of an export broke off", read.err)
 	}
@@ -234,15 +234,11 @@ func (n *noted) Read(b []byte) (int, error) {
 	return got, err
 }
 
-// writeTime is how long a client may take for some octets of a part, whatever the size of
-// the whole.
-const writeTime = time.Minute
-
-// slow gives a client time as long as it takes octets.
-type slow struct{ http.ResponseWriter }
-
-func (s slow) Write(b []byte) (int, error) {
-	// A writer without deadlines has those of its server.
-	_ = http.NewResponseController(s.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTime))
-	return s.ResponseWriter.Write(b)
+// stepping writes the octets of a file step by step: a part may be large, and a client slow.
+type stepping struct {
+	http.ResponseWriter
+	steps io.Writer
 }
+
+// Write implements [io.Writer].
+func (s stepping) Write(b []byte) (int, error) { return s.steps.Write(b) }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"siegel/internal/archive"
+	"siegel/internal/archive/casefile"
 	"siegel/internal/flow/tally"
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
@@ -24,6 +25,7 @@ var templates embed.FS
 type Deps struct {
 	Identity *identity.Identity
 	Archive  *archive.Archive
+	Cases    *casefile.Room
 	// Counts says what came in by each way, and Whole whether that is what the log has.
 	Counts func(ctx context.Context, tenant mail.TenantID) ([]tally.State, error)
 	Whole  func(ctx context.Context, tenant mail.TenantID) (tally.Whole, error)
@@ -65,6 +67,11 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 		"POST /sources":                    r.addSource,
 		"POST /sources/{name}/secret":      r.renewSource,
 		"POST /sources/{name}/remove":      r.removeSource,
+		"GET /cases":                       r.cases,
+		"POST /cases":                      r.giveCase,
+		"GET /cases/{id}":                  r.showCase,
+		"POST /cases/{id}/fill":            r.fillCase,
+		"POST /cases/{id}/end":             r.endCase,
 		"GET /trail":                       r.trail,
 	} {
 		mux.Handle(pattern, f.Signed(h))

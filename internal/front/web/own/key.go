@@ -3,7 +3,6 @@ package own
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"siegel/internal/front"
 	"siegel/internal/front/web/page"
@@ -107,11 +106,13 @@ func (r *room) password(ctx context.Context, c *page.Call) error {
 	return nil
 }
 
-// help says how the pages are used, to whoever asks.
-func (r *room) help(ctx context.Context, c *page.Call) error {
-	if v, err := r.Return(ctx, c.R); err == nil {
-		defer v.Release()
-		c.Who = v
+// leaflet is a page for whoever asks, which says something and asks nothing.
+func (r *room) leaflet(name, title string) page.Handler {
+	return func(ctx context.Context, c *page.Call) error {
+		if v, err := r.Return(ctx, c.R); err == nil {
+			defer v.Release()
+			c.Who = v
+		}
+		return r.pages.Show(c, http.StatusOK, name, c.Say(title), nil)
 	}
-	return r.pages.Show(c, http.StatusOK, "help", c.Say("Help"), strings.TrimSuffix(c.R.Host, "."))
 }

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"path"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -146,7 +148,29 @@ func (c *Call) Form() (url.Values, error) {
 	if err := c.R.ParseForm(); err != nil {
 		return nil, fault.Because(fault.Invalid, "the form cannot be read, or it is too long", err)
 	}
+	c.received()
 	return c.R.PostForm, nil
+}
+
+// received says that the request was read: the time that reading it may take must not
+// break off what takes longer to answer.
+func (c *Call) received() {
+	_ = http.NewResponseController(c.ResponseWriter).SetReadDeadline(time.Time{}) // a writer of a test has none
+}
+
+// stepTime is how long a client may take for some octets of a file.
+const stepTime = time.Minute
+
+// Steps writes a file to a client that may be slow: what is bounded is the time for each
+// step, not for all of it.
+func (c *Call) Steps() io.Writer { return steps{c} }
+
+type steps struct{ *Call }
+
+// Write implements [io.Writer].
+func (s steps) Write(b []byte) (int, error) {
+	_ = http.NewResponseController(s.ResponseWriter).SetWriteDeadline(time.Now().Add(stepTime)) // a writer of a test has none
+	return s.ResponseWriter.Write(b)
 }
 
 // Field returns a field of the form that was read, without blanks around it.
@@ -171,10 +195,26 @@ type Handler func(ctx context.Context, c *Call) error
 func (f *Frame) Open(h Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &Call{ResponseWriter: w, R: r, Lang: f.Lang(r), Zone: f.Zone(r)}
+		defer f.caught(c)
+		if r.ContentLength == 0 {
+			c.received()
+		}
 		if err := h(r.Context(), c); err != nil {
 			f.fail(c, err)
 		}
 	})
+}
+
+// caught turns a panic into the page of an error: it is a bug of ours, and the log has where.
+func (f *Frame) caught(c *Call) {
+	switch p := recover(); p {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(p)
+	default:
+		f.log.Error("a page panicked", "page", c.R.Pattern, "panic", p, "stack", string(debug.Stack()))
+		f.fail(c, fmt.Errorf("panic: %v", p))
+	}
 }
 
 // Signed serves who has signed in, and sends others to sign in first.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"siegel/internal/archive"
+	"siegel/internal/archive/casefile"
 	"siegel/internal/front/web/page"
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
@@ -233,8 +234,15 @@ func (r *room) history(ctx context.Context, c *page.Call) error {
 	if err != nil {
 		return err
 	}
+	cases, err := r.Cases.List(ctx, c.Who.Session)
+	if err != nil {
+		return err
+	}
 	for _, holder := range h.Sealed {
+		at := slices.IndexFunc(cases, func(one casefile.Case) bool { return one.Holder == holder })
 		switch {
+		case at >= 0:
+			out.Sealed = append(out.Sealed, r.Say(c.Lang, "the case %s", cases[at].Name))
 		case holder == c.Who.Archive():
 			out.Sealed = append(out.Sealed, "")
 		case holder == c.Who.Unlocked().Person():
@@ -257,7 +265,7 @@ func (r *room) eml(ctx context.Context, c *page.Call) error {
 	c.Header().Set("Content-Disposition", `attachment; filename="`+id.String()+`.eml"`)
 	c.Header().Set("Content-Length", strconv.FormatInt(m.Size, 10))
 	c.Header().Set("Content-Security-Policy", "sandbox")
-	if _, err := io.Copy(c, m); err != nil {
+	if _, err := io.Copy(c.Steps(), m); err != nil {
 		r.Broke("a message broke off", err)
 	}
 	return nil

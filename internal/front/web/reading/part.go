@@ -168,7 +168,7 @@ func (l *late) Write(b []byte) (int, error) {
 		h.Set("Content-Disposition", stdmime.FormatMediaType("attachment", map[string]string{"filename": l.name}))
 		h.Set("Content-Security-Policy", "sandbox")
 	}
-	return l.c.Write(b)
+	return l.c.Steps().Write(b)
 }
 
 // Close implements [io.Closer].

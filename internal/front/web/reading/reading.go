@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"siegel/internal/archive"
+	"siegel/internal/archive/casefile"
 	"siegel/internal/flow/tally"
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
@@ -52,6 +53,7 @@ type Deps struct {
 	Identity *identity.Identity
 	Index    *index.Index
 	Saved    *saved.Room
+	Cases    *casefile.Room
 	State    func(ctx context.Context) []Row // how the server is
 	Proof    func(ctx context.Context, tenant mail.TenantID) (Proof, error)
 	// Counts says what came in by each way.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"siegel/internal/archive/casefile"
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
 	"siegel/internal/index"
@@ -27,10 +28,11 @@ type searched struct {
 	Result  *index.Result
 	Chips   []chip
 	Saved   []kept
-	First   string // address of the first page
-	Next    string // address of the next page, empty for none
-	Others  bool   // mail of others is among what is found: an export takes a reason
-	Once    mail.ID
+	Case    *casefile.Case // that it is confined to; nil for none
+	First   string         // address of the first page
+	Next    string         // address of the next page, empty for none
+	Others  bool           // mail of others is among what is found: an export takes a reason
+	Once    mail.ID        // of an export that is begun from the page
 }
 
 // chip is a part of a search, and the search without it.
@@ -44,7 +46,10 @@ func (r *room) search(ctx context.Context, c *page.Call) error {
 	out := searched{Query: strings.TrimSpace(q.Get("q")), Order: index.Order(q.Get("order")), Later: q.Get("cursor") != ""}
 	// The reading pane beside the list shows messages with pictures of their own.
 	c.Header().Set("Content-Security-Policy", policy(false))
-	var err error
+	who, err := r.within(ctx, c, &out)
+	if err != nil {
+		return err
+	}
 	if out.Saved, err = r.kept(ctx, c); err != nil {
 		return err
 	}
@@ -52,7 +57,7 @@ func (r *room) search(ctx context.Context, c *page.Call) error {
 		return r.pages.Show(c, http.StatusOK, "search", c.Say("Search"), out)
 	}
 	out.Asked = true
-	res, err := r.Index.Search(ctx, c.Who, index.Request{
+	res, err := r.Index.Search(ctx, who, index.Request{
 		Text: out.Query, Order: out.Order, Limit: pageSize, Cursor: q.Get("cursor"), Excerpts: true, Wait: index.Wait{Patience: patience},
 	})
 	if fault.Of(err) == fault.Invalid {
@@ -82,11 +87,32 @@ func (r *room) search(ctx context.Context, c *page.Call) error {
 
 const maxChips = 20
 
+// within returns the session that searches: confined to a case where the page is.
+func (r *room) within(ctx context.Context, c *page.Call, out *searched) (index.Session, error) {
+	name := c.R.URL.Query().Get("case")
+	if name == "" {
+		return c.Who, nil
+	}
+	id, err := mail.ParseID(name)
+	if err != nil {
+		return nil, fault.New(fault.NotFound, "there is no such case for you")
+	}
+	within, one, err := r.Cases.Enter(ctx, c.Who.Session, id)
+	if err != nil {
+		return nil, err
+	}
+	out.Case = &one
+	return within, nil
+}
+
 // address returns that of a page of results, which holds all there is to its state.
 func (s searched) address(text, cursor string) string {
 	v := url.Values{"q": {text}}
 	if s.Order != "" {
 		v.Set("order", string(s.Order))
+	}
+	if s.Case != nil {
+		v.Set("case", s.Case.ID.String())
 	}
 	if cursor != "" {
 		v.Set("cursor", cursor)

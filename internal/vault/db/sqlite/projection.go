@@ -28,7 +28,7 @@ type Projection struct {
 // caught-up batch writes most pages once, so the WAL is written back after 16 MiB;
 // there is a reader for each of a holder's months, so each has a small cache.
 const (
-	projecting = "PRAGMA auto_vacuum = INCREMENTAL; " + walMode + "; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -8192"
+	projecting = "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL; " + walMode + "; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -8192"
 	projected  = walMode + "; PRAGMA cache_size = -1024"
 )
 

@@ -76,3 +76,24 @@ func Behind(ctx context.Context, t db.Tenant, holder mail.HolderID, month int, a
 		holder.Bytes(), month, after).Scan(&n)
 	return n, err
 }
+
+// Holders returns to whom a message is sealed, in no order.
+func Holders(ctx context.Context, t db.Tenant, message mail.ID) ([]mail.HolderID, error) {
+	rows, err := t.Query(ctx, `SELECT DISTINCT holder FROM seal_wrap WHERE tenant = $1 AND message = $2`, message.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	return db.Collect(rows, func(r db.Scanner) (id mail.HolderID, err error) {
+		var b []byte
+		if err := r.Scan(&b); err != nil {
+			return id, err
+		}
+		return mail.IDFrom(b)
+	})
+}
+
+// Empty deletes what is sealed to a holder, for one that nobody shall reach any more.
+func Empty(ctx context.Context, tx *db.Tx, holder mail.HolderID) error {
+	_, err := tx.Exec(ctx, `DELETE FROM seal_wrap WHERE tenant = $1 AND holder = $2`, holder.Bytes())
+	return err
+}

@@ -63,14 +63,25 @@ document.addEventListener('click', (e) => {
   q.focus();
 });
 
-// Where there is room, a message is read beside the list that it is in.
-document.addEventListener('click', (e) => {
-  const link = e.target.closest && e.target.closest('a[data-pane]');
-  const pane = document.getElementById('pane');
-  if (!link || !pane || !window.htmx || e.ctrlKey || e.metaKey || e.shiftKey || !matchMedia('(min-width: 75rem)').matches) return;
-  e.preventDefault();
-  document.querySelectorAll('a[data-pane][aria-current]').forEach((a) => a.removeAttribute('aria-current'));
-  link.setAttribute('aria-current', 'true');
-  htmx.ajax('GET', link.getAttribute('href'), { target: '#pane', select: 'article.message, section.card', swap: 'innerHTML' });
-});
+// Where there is room, a message is read beside the list that it is in; the address says
+// which, so that a reload shows it again.
+(() => {
+  const wide = () => window.htmx && document.getElementById('pane') && matchMedia('(min-width: 75rem)').matches;
+  const show = (path) => {
+    document.querySelectorAll('a[data-pane][aria-current]').forEach((a) => a.removeAttribute('aria-current'));
+    const link = document.querySelector(`a[data-pane][href="${path}"]`);
+    if (link) link.setAttribute('aria-current', 'true');
+    htmx.ajax('GET', path, { target: '#pane', select: 'article.message, section.card', swap: 'innerHTML' });
+  };
+  document.addEventListener('click', (e) => {
+    const link = e.target.closest && e.target.closest('a[data-pane]');
+    if (!link || !wide() || e.ctrlKey || e.metaKey || e.shiftKey) return;
+    e.preventDefault();
+    history.replaceState(null, '', location.pathname + location.search + '#' + link.getAttribute('href'));
+    show(link.getAttribute('href'));
+  });
+  addEventListener('load', () => {
+    if (/^#\/message\/[0-9a-f]{32}$/.test(location.hash) && wide()) show(location.hash.slice(1));
+  });
+})();
 document.documentElement.classList.add('script');

@@ -1,0 +1,242 @@
+package casefile_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"siegel/internal/app"
+	"siegel/internal/archive/casefile"
+	"siegel/internal/identity"
+	"siegel/internal/index"
+	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
+	"siegel/test/stand"
+)
+
+// world is a tenant with mail of which the reader has none, and a clock.
+type world struct {
+	*testing.T
+	app *app.App
+
+	mu  sync.Mutex
+	now time.Time // guarded by mu
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+func (w *world) ok(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	t.Parallel()
+	w := &world{T: t, now: time.Now()}
+	dir := t.TempDir()
+	w.ok(stand.Init(dir))
+	a, err := stand.Open(t.Context(), app.Options{Dir: dir, Log: stand.Log(), Now: w.clock})
+	w.ok(err)
+	w.app = a
+	t.Cleanup(func() { w.ok(a.Close()) })
+	w.ok(stand.Found(t.Context(), a))
+	stop := stand.Committing(t.Context(), a)
+	t.Cleanup(func() { w.ok(stop()) })
+	for _, m := range []string{"invoice 2025 canary", "invoice 2026 canary", "holiday canary"} {
+		w.put(m)
+	}
+	return w
+}
+
+func (w *world) put(subject string) mail.ID {
+	w.Helper()
+	octets := "From: a@a.example\r\nTo: sales@" + stand.Domain + "\r\nSubject: " + subject + "\r\n\r\ntext\r\n"
+	id, err := stand.Put(w.Context(), w.app, w.clock(), []byte(octets), "sales@"+stand.Domain)
+	w.ok(err)
+	return id
+}
+
+func (w *world) signIn(email mail.Address) *identity.Session {
+	w.Helper()
+	s, err := w.app.Identity.SignIn(w.Context(), stand.Tenant, email, []byte(stand.Password))
+	w.ok(err)
+	w.Cleanup(s.Close)
+	return s
+}
+
+func (w *world) wanted(search string) casefile.Wanted {
+	return casefile.Wanted{
+		Email: stand.Reader, Until: w.clock().Add(48 * time.Hour), Content: casefile.Content{Name: "Tax audit", Search: search, Reason: "order 17"},
+	}
+}
+
+// finds searches in a case.
+func (w *world) finds(s *identity.Session, id mail.ID, text string) (subjects []string) {
+	w.Helper()
+	in, _, err := w.app.Cases.Enter(w.Context(), s, id)
+	w.ok(err)
+	res, err := w.app.Index.Search(w.Context(), in, index.Request{Text: text, Order: index.Oldest, Wait: index.Wait{Patience: time.Minute}})
+	w.ok(err)
+	for _, h := range res.Hits {
+		subjects = append(subjects, h.Subject)
+		m, err := w.app.Archive.Show(w.Context(), s, h.ID, "")
+		w.ok(err)
+		w.ok(m.Close())
+	}
+	return subjects
+}
+
+// RT-14, EX-06: an auditor from outside gets what a search finds and nothing else; what
+// arrives later is added by a keeper; when the case ends it is gone, by keys.
+func TestCase(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	keeper := w.signIn(stand.Keeper)
+	c, err := w.app.Cases.Give(ctx, keeper, w.wanted("invoice"))
+	w.ok(err)
+	whole, err := w.app.Cases.Fill(ctx, keeper, c.ID, time.Minute)
+	if err != nil || !whole {
+		t.Fatal(whole, err)
+	}
+	reader := w.signIn(stand.Reader)
+	if got := strings.Join(w.finds(reader, c.ID, "canary"), ","); got != "invoice 2025 canary,invoice 2026 canary" {
+		t.Errorf("the case has %s", got)
+	}
+	res, err := w.app.Index.Search(ctx, reader, index.Request{Text: "canary", Wait: index.Wait{Patience: time.Minute}})
+	if err != nil || res.Total != 0 {
+		t.Errorf("outside the case: %+v %v", res, err)
+	}
+	list, err := w.app.Cases.List(ctx, reader)
+	if err != nil || len(list) != 1 || list[0].Name != "Tax audit" || list[0].Messages != 2 || !list[0].Whole {
+		t.Errorf("her list: %+v %v", list, err)
+	}
+	// What arrives later is not hers until a keeper adds it.
+	late := w.put("invoice late canary")
+	if _, err := w.app.Archive.Show(ctx, reader, late, "because"); fault.Of(err) != fault.NotFound {
+		t.Errorf("what arrived later: %v", err)
+	}
+	if whole, err := w.app.Cases.Fill(ctx, keeper, c.ID, time.Minute); err != nil || !whole {
+		t.Fatal(whole, err)
+	}
+	if got := len(w.finds(reader, c.ID, "canary")); got != 3 {
+		t.Errorf("%d after adding", got)
+	}
+	w.ok(w.app.Cases.End(ctx, keeper, c.ID))
+	if _, err := w.app.Archive.Show(ctx, reader, late, "because"); fault.Of(err) != fault.NotFound {
+		t.Errorf("after the end, in the session that was open: %v", err)
+	}
+	if _, _, err := w.app.Cases.Enter(ctx, reader, c.ID); fault.Of(err) != fault.Conflict {
+		t.Errorf("entered after the end: %v", err)
+	}
+	if again := w.signIn(stand.Reader); again.Unlocked().Holds(c.Holder) {
+		t.Error("a session after the end reaches the key")
+	}
+	if err := w.app.Cases.End(ctx, keeper, c.ID); fault.Of(err) != fault.Conflict {
+		t.Errorf("ended twice: %v", err)
+	}
+}
+
+// A case ends by itself, without anybody's session; no session that begins later reaches
+// its key even before the server has deleted it.
+func TestExpires(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	keeper := w.signIn(stand.Keeper)
+	c, err := w.app.Cases.Give(ctx, keeper, w.wanted("holiday"))
+	w.ok(err)
+	_, err = w.app.Cases.Fill(ctx, keeper, c.ID, time.Minute)
+	w.ok(err)
+	w.pass(47 * time.Hour)
+	reader := w.signIn(stand.Reader)
+	if got := w.finds(reader, c.ID, "canary"); len(got) != 1 {
+		t.Fatalf("an hour before the end: %v", got)
+	}
+	w.pass(time.Hour + time.Second)
+	if _, _, err := w.app.Cases.Enter(ctx, reader, c.ID); fault.Of(err) != fault.Conflict {
+		t.Errorf("after its time: %v", err)
+	}
+	if late := w.signIn(stand.Reader); late.Unlocked().Holds(c.Holder) {
+		t.Error("a session after its time reaches the key")
+	}
+	w.ok(w.app.Cases.Expire(ctx, keeper.Tenant().ID()))
+	list, err := w.app.Cases.List(ctx, w.signIn(stand.Keeper))
+	if err != nil || len(list) != 1 || list[0].Ended.IsZero() || list[0].Messages != 0 {
+		t.Errorf("what keepers see: %+v %v", list, err)
+	}
+	// Rows and ledger agree about what ended.
+	verified, err := w.app.VerifyLedger(ctx, keeper.Tenant().ID())
+	w.ok(err)
+	for _, v := range verified {
+		for _, p := range v.Problems {
+			t.Errorf("%s: %v", v.Log, p.Err)
+		}
+	}
+}
+
+// Who is no keeper gives nothing, and nobody gets what he may not have.
+func TestRefused(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	keeper, reader := w.signIn(stand.Keeper), w.signIn(stand.Reader)
+	admin := w.signIn("admin@" + stand.Domain)
+	for what, try := range map[string]struct {
+		s      *identity.Session
+		change func(*casefile.Wanted)
+		want   fault.Kind
+	}{
+		"a reader":          {reader, func(*casefile.Wanted) {}, fault.Denied},
+		"an administrator":  {admin, func(*casefile.Wanted) {}, fault.Denied},
+		"to a keeper":       {keeper, func(c *casefile.Wanted) { c.Email = stand.Keeper }, fault.Invalid},
+		"to nobody":         {keeper, func(c *casefile.Wanted) { c.Email = "x@" + stand.Domain }, fault.NotFound},
+		"without a name":    {keeper, func(c *casefile.Wanted) { c.Name = " " }, fault.Invalid},
+		"without a reason":  {keeper, func(c *casefile.Wanted) { c.Reason = "" }, fault.Invalid},
+		"that has ended":    {keeper, func(c *casefile.Wanted) { c.Until = w.clock() }, fault.Invalid},
+		"for ever":          {keeper, func(c *casefile.Wanted) { c.Until = w.clock().AddDate(2, 0, 0) }, fault.Invalid},
+		"of no search":      {keeper, func(c *casefile.Wanted) { c.Search = "colour:red" }, fault.Invalid},
+		"a name of a novel": {keeper, func(c *casefile.Wanted) { c.Name = strings.Repeat("ü", 101) }, fault.Invalid},
+	} {
+		wanted := w.wanted("invoice")
+		try.change(&wanted)
+		if _, err := w.app.Cases.Give(ctx, try.s, wanted); fault.Of(err) != try.want {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	c, err := w.app.Cases.Give(ctx, keeper, w.wanted("invoice"))
+	w.ok(err)
+	for what, err := range map[string]error{
+		"a reader fills": func() error { _, err := w.app.Cases.Fill(ctx, reader, c.ID, time.Minute); return err }(),
+		"a reader ends":  w.app.Cases.End(ctx, reader, c.ID),
+	} {
+		if fault.Of(err) != fault.Denied {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := w.app.Cases.Get(ctx, admin, c.ID); fault.Of(err) != fault.NotFound {
+		t.Errorf("an administrator sees it: %v", err)
+	}
+	if _, _, err := w.app.Cases.Enter(ctx, keeper, c.ID); fault.Of(err) != fault.NotFound {
+		t.Errorf("a keeper enters another's: %v", err)
+	}
+	if _, _, err := w.app.Cases.Enter(ctx, reader, c.ID); fault.Of(err) != fault.Locked {
+		t.Errorf("a session from before: %v", err)
+	}
+	// In steps: without patience one page is sealed at a time, and it says so.
+	if whole, err := w.app.Cases.Fill(context.WithoutCancel(ctx), keeper, c.ID, 0); err != nil || !whole {
+		t.Errorf("one page is all there is: %v %v", whole, err)
+	}
+}

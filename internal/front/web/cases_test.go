@@ -1,0 +1,57 @@
+package web_test
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"siegel/test/stand"
+)
+
+// RT-14: a keeper opens a case in the browser, who gets it searches and reads there alone,
+// and what others see of it is nothing.
+func TestCases(t *testing.T) {
+	s := newSite(t)
+	s.deliver("From: a@a.example\r\nTo: sales@"+stand.Domain+"\r\nSubject: invoice\r\n\r\ncanary secret\r\n", "sales@"+stand.Domain)
+	k, b, a := s.browser(), s.browser(), s.browser()
+	k.signIn(stand.Keeper, stand.Password)
+	a.signIn(admin, stand.Password)
+	k.wants("no case", k.get("/cases"), http.StatusOK, "No case is open", "Open a case")
+	form := url.Values{"name": {"Tax <audit>"}, "email": {stand.Reader}, "search": {"invoice"}, "reason": {"order 17"}, "until": {time.Now().AddDate(0, 0, -2).Format(time.DateOnly)}}
+	k.wants("a day that was", k.do(http.MethodPost, "/cases", form), http.StatusUnprocessableEntity, "a day to come", "Tax &lt;audit&gt;")
+	form.Set("until", "soon")
+	k.wants("no day", k.do(http.MethodPost, "/cases", form), http.StatusUnprocessableEntity, "a day to come")
+	form.Set("until", time.Now().AddDate(0, 0, 2).Format(time.DateOnly))
+	made := k.do(http.MethodPost, "/cases", form)
+	to := strings.TrimSuffix(made.Header.Get("Location"), "?fill=1")
+	if !regexp.MustCompile(`^/cases/[0-9a-f]{32}$`).MatchString(to) {
+		t.Fatalf("opened: %d to %q %s", made.StatusCode, made.Header.Get("Location"), made.main())
+	}
+	k.wants("it is filled by itself", k.get(to+"?fill=1"), http.StatusOK, `hx-trigger="load"`, "not filled to the end yet")
+	if r := k.do(http.MethodPost, to+"/fill", nil); r.Header.Get("Location") != to {
+		t.Fatalf("filled: %d %s", r.StatusCode, r.main())
+	}
+	k.wants("the case", k.get(to), http.StatusOK, stand.Reader, "order 17", "<dd>1</dd>", "Add what has arrived since")
+	a.wants("an administrator", a.get(to), http.StatusNotFound, "no such case for you")
+	b.signIn(stand.Reader, stand.Password)
+	b.wants("hers", b.get("/cases"), http.StatusOK, "Tax &lt;audit&gt;")
+	in := "/search?case=" + strings.TrimPrefix(to, "/cases/")
+	found := b.get(in + "&q=canary")
+	b.wants("a search in it", found, http.StatusOK, "1 message", "invoice", "Search in Tax")
+	message := link.FindString(found.text)
+	b.wants("a message in it", b.get(message), http.StatusOK, "canary secret")
+	outside := b.get("/search?q=secret")
+	b.wants("outside", outside, http.StatusOK, "Nothing was found")
+	k.wants("a keeper sees for whom", k.get(message+"/history"), http.StatusOK, "the case Tax &lt;audit&gt;", "message.open", stand.Reader)
+	k.wants("the keeper in it", k.get(in+"&q=canary"), http.StatusNotFound, "no such case for you")
+	k.wants("ended without typing", k.do(http.MethodPost, to+"/end", url.Values{"typed": {"x"}}), http.StatusUnprocessableEntity, "type Tax")
+	if r := k.do(http.MethodPost, to+"/end", url.Values{"typed": {"Tax <audit>"}}); r.Header.Get("Location") != "/cases" {
+		t.Fatalf("ended: %d %s", r.StatusCode, r.main())
+	}
+	b.wants("her search afterwards", b.get(in+"&q=canary"), http.StatusConflict, "has ended")
+	b.wants("her message afterwards", b.get(message), http.StatusNotFound, "there is no such message for you")
+	k.wants("the trail", k.get("/trail?what=case"), http.StatusOK, "case.open", "case.fill", "case.end", "order 17")
+}
