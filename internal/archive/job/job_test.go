@@ -314,6 +314,12 @@ func TestReason(t *testing.T) {
 		t.Error("a plain export has a password")
 	}
 	y.files(r, v, j, 3)
+	var place string
+	var box []byte
+	y.ok(v.Tenant().QueryRow(t.Context(), `SELECT place, box FROM archive_job WHERE tenant = $1 AND id = $2`, j.ID.Bytes()).Scan(&place, &box))
+	if strings.Contains(place+string(box), "canary") || strings.Contains(string(box), "eml") {
+		t.Error("the row says what was ordered")
+	}
 	if got := strings.Join(y.events("export.begin"), ","); !strings.Contains(got, "case 7 canary") {
 		t.Errorf("the audit log has %q", got)
 	}
