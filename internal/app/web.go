@@ -17,6 +17,7 @@ import (
 	records "siegel/internal/front/api/reading"
 	"siegel/internal/front/web"
 	"siegel/internal/front/web/founding"
+	"siegel/internal/front/web/jobs"
 	"siegel/internal/front/web/office"
 	"siegel/internal/front/web/reading"
 	"siegel/internal/identity"
@@ -42,6 +43,7 @@ func (a *App) openWeb() (*web.Door, error) {
 	d, err := web.Open(c, web.Deps{
 		Visits: a.Visits, Log: a.Log,
 		Reading:  reading.Deps{Cases: a.Cases, Archive: a.Archive, Identity: a.Identity, Index: a.Index, Saved: saved.New(saved.Deps{Vault: a.Vault, Trail: a.Trail, Now: a.Now}), State: a.rows, Proof: a.proof, Counts: a.Tally.Of, Prove: a.Proof, Now: a.Now},
+		Jobs:     jobs.Deps{Jobs: a.Jobs},
 		Founding: founding.Deps{Identity: a.Identity, Ceremony: a.Ceremony, URL: c.URL},
 		Office:   office.Deps{Cases: a.Cases, Trail: a.Trail, Identity: a.Identity, Archive: a.Archive, Counts: a.Tally.Of, Whole: a.Whole, URL: c.URL, Now: a.Now},
 		API:      a.api,

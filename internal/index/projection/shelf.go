@@ -113,11 +113,28 @@ func (h *Shelf) Take(ctx context.Context, t db.Tenant, s Keys, month int, holder
 	if f := h.reuse(slot, s, row); f != nil {
 		return f, nil
 	}
+	if unfit(s, k, row) {
+		// Who had the slot before may have begun the projection: with the row of before
+		// that, everybody who waits would begin it anew, under the others' feet.
+		rows, err := Rows(ctx, t, holder)
+		if err != nil {
+			return nil, err
+		}
+		row = rows[month]
+		if f := h.reuse(slot, s, row); f != nil {
+			return f, nil
+		}
+	}
 	f, err := h.open(ctx, t, s, k, row)
 	if err != nil {
 		return nil, err
 	}
 	return f, h.put(slot, s, f)
+}
+
+// unfit reports whether a projection takes another row than the one that it has.
+func unfit(s Keys, k Key, row Row) bool {
+	return len(row.Salt) != saltSize || !slices.Contains(s.Terms(k.Holder), row.Term)
 }
 
 // put puts a file that was opened on the shelf, for the session that uses it.
@@ -327,7 +344,7 @@ func (h *Shelf) open(ctx context.Context, t db.Tenant, s Keys, k Key, row Row) (
 			return nil, err
 		}
 	}
-	if !slices.Contains(s.Terms(k.Holder), row.Term) || len(row.Salt) != saltSize {
+	if unfit(s, k, row) {
 		var err error
 		if row, err = newRow(ctx, t, s, k); err != nil {
 			return nil, err
