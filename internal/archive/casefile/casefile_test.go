@@ -65,6 +65,7 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) put(subject string) mail.ID {
 	w.Helper()
+	w.pass(time.Minute) // so that one is older than the other
 	octets := "From: a@a.example\r\nTo: sales@" + stand.Domain + "\r\nSubject: " + subject + "\r\n\r\ntext\r\n"
 	id, err := stand.Put(w.Context(), w.app, w.clock(), []byte(octets), "sales@"+stand.Domain)
 	w.ok(err)
