@@ -109,7 +109,7 @@ func obeyAttempts(words []string) (string, error) {
 // CR-15: neither the child nor what it starts changes a file, reads one that is none of a
 // program, or reaches the server's process; unconfined, the same process can.
 func TestHarmless(t *testing.T) {
-	make := func() string {
+	fresh := func() string {
 		dir := t.TempDir()
 		for _, name := range victims() {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte("kept"), 0o600); err != nil {
@@ -119,10 +119,10 @@ func TestHarmless(t *testing.T) {
 		return dir
 	}
 	const all = "truncate chmod unlink rename open cut read touch link create mkdir kill tgkill pidfd limits owner shared"
-	if got := attempts(make(), os.Getpid()); got != all {
+	if got := attempts(fresh(), os.Getpid()); got != all {
 		t.Fatalf("unconfined: %s", got)
 	}
-	dir := make()
+	dir := fresh()
 	r := reader(t, 0)
 	able, err := r.Able(t.Context())
 	if err != nil {
