@@ -13,6 +13,7 @@ import (
 
 	"siegel/internal/app/alarm"
 	"siegel/internal/app/config"
+	"siegel/internal/app/finder"
 	"siegel/internal/app/home"
 	"siegel/internal/app/kept"
 	"siegel/internal/app/place"
@@ -20,6 +21,7 @@ import (
 	"siegel/internal/archive"
 	"siegel/internal/archive/casefile"
 	"siegel/internal/archive/export"
+	"siegel/internal/archive/job"
 	"siegel/internal/audit"
 	"siegel/internal/flow"
 	"siegel/internal/flow/commit"
@@ -93,6 +95,7 @@ type App struct {
 	Flow     *flow.Flow
 	Ingest   *ingest.Room
 	Exports  *export.Room
+	Jobs     *job.Room
 	Spool    *stream.Spool
 	Evidence *Evidence
 
@@ -227,7 +230,8 @@ func (a *App) buildRooms(ctx context.Context) error {
 	a.closers = append(a.closers, a.Index)
 	a.Tally = tally.New(tally.Deps{DB: a.DB, Ledger: a.Ledger, Tenants: a.counted, Live: a.live, Now: a.Now, Log: a.Log})
 	a.Cases = casefile.New(casefile.Deps{
-		DB: a.DB, Vault: a.Vault, Identity: a.Identity, Trail: a.Trail, Find: a.findAll, Check: checkSearch, Now: a.Now,
+		DB: a.DB, Vault: a.Vault, Identity: a.Identity, Trail: a.Trail, Find: a.findAll, Check: checkSearch,
+		Forget: index.Forget, Remove: a.Index.Remove, Now: a.Now,
 	})
 	a.Verifier = a.verifier()
 	a.Commit = commit.New(commit.Deps{DB: a.DB, Store: a.Store, Keys: a.Vault, Ledger: a.Ledger, MAC: a.Master, Count: a.Tally, Now: a.Now, Watch: a.Watch})
@@ -241,7 +245,16 @@ func (a *App) buildRooms(ctx context.Context) error {
 		Archive: a.Archive, Trail: a.Trail, Keys: a.Master, Now: a.Now,
 		MaxMessages: a.Config.Limits.ExportMessages, MaxOctets: a.Config.Limits.ExportBytes,
 	})
+	a.Jobs = job.New(job.Deps{
+		DB: a.DB, Vault: a.Vault, Store: a.Store, Trail: a.Trail, Identity: a.Identity, Archive: a.Archive, Exports: a.Exports, Guests: a.Visits,
+		Find: a.Find, Now: a.Now, Log: a.Log, TempDir: a.path(place.DirTemp), Home: a.home,
+	})
 	return nil
+}
+
+// Find returns what finds the messages of an export for a session.
+func (a *App) Find(s *identity.Session) export.Finder {
+	return finder.Finder{Index: a.Index, Session: s}
 }
 
 // verifier returns what checks all that is kept.

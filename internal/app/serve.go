@@ -104,6 +104,7 @@ func (s *Server) Run(ctx context.Context) error {
 		run.Service{Name: "commit", Run: s.Commit.Run},
 		run.Service{Name: "for all", Run: s.forAll},
 		run.Service{Name: "sessions", Run: s.endSessions},
+		run.Service{Name: "jobs", Run: s.Jobs.Run},
 		run.Service{Name: "console", Run: s.runConsole},
 		run.Service{Name: "web", Run: s.web.Run},
 		run.Service{Name: "receive", Run: s.door.Run},
@@ -213,6 +214,7 @@ func (a *App) commands(w *web.Door) *console.Console {
 	return console.New(console.Deps{
 		Identity: a.Identity, Archive: a.Archive, Index: a.Index, Ingest: a.Ingest, Exports: a.Exports, Evidence: a, Nodes: a, Tally: a.Tally, Log: a.Log,
 		Ceremony: a.Ceremony, Pages: func() string { return a.pages(w) },
+		Find: a.Find,
 	})
 }
 
@@ -266,6 +268,9 @@ func (s *Server) expire(ctx context.Context) error {
 				// Who stops the server in between has not made anything fail.
 				if err := s.Commit.Expire(ctx, t.ID); err != nil && ctx.Err() == nil {
 					s.Log.Warn("expired references were not deleted; the next try is in an hour", "error", err)
+				}
+				if err := s.Jobs.Expire(ctx, t.ID); err != nil && ctx.Err() == nil {
+					s.Log.Warn("jobs that have expired were not deleted; the next try is in an hour", "error", err)
 				}
 				if err := s.Replays.Expire(ctx, s.DB.Tenant(t.ID)); err != nil && ctx.Err() == nil {
 					s.Log.Warn("expired idempotency keys were not deleted; the next try is in an hour", "error", err)

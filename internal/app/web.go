@@ -20,6 +20,7 @@ import (
 	"siegel/internal/front/state"
 	"siegel/internal/front/web"
 	"siegel/internal/front/web/founding"
+	"siegel/internal/front/web/jobs"
 	"siegel/internal/front/web/office"
 	"siegel/internal/front/web/reading"
 	"siegel/internal/identity"
@@ -45,6 +46,7 @@ func (a *App) openWeb() (*web.Door, error) {
 	d, err := web.Open(c, web.Deps{
 		Visits: a.Visits, Log: a.Log,
 		Reading:  reading.Deps{Cases: a.Cases, Archive: a.Archive, Index: a.Index, Saved: a.saved(), State: a.state(), History: a.history(), Prove: a.Proof, Now: a.Now},
+		Jobs:     jobs.Deps{Jobs: a.Jobs},
 		Founding: founding.Deps{Identity: a.Identity, Ceremony: a.Ceremony, URL: c.URL},
 		Office:   office.Deps{Cases: a.Cases, Trail: a.Trail, Identity: a.Identity, Archive: a.Archive, Counts: a.Tally.Of, Whole: a.Whole, URL: c.URL, Now: a.Now},
 		API:      a.api,
@@ -132,9 +134,12 @@ const patience = time.Minute
 
 // findAll implements [casefile.Finder].
 func (a *App) findAll(ctx context.Context, s *identity.Session, text, cursor string) (list []casefile.Found, next string, err error) {
-	res, err := a.Index.Search(ctx, s, index.Request{Text: text, Cursor: cursor, Limit: index.MaxPage, Order: index.Oldest, Wait: index.Wait{Patience: patience}})
+	res, err := a.Index.Search(ctx, s, index.Request{Text: text, Cursor: cursor, Limit: index.MaxPage, Order: index.Oldest, Wait: index.Wait{Patience: patience, Attachments: patience}})
 	if err != nil {
 		return nil, "", err
+	}
+	if res.Waiting > 0 && strings.Contains(text, "attachment:") {
+		return nil, "", fault.Newf(fault.Conflict, "attachments of %d {message|messages} are still being read; go on in a moment", res.Waiting)
 	}
 	if res.Pending > 0 {
 		return nil, "", fault.Newf(fault.Conflict, "%d {message is|messages are} not in the index yet; go on in a moment", res.Pending)

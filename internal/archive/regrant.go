@@ -84,7 +84,7 @@ func (a *Archive) regrantBatch(ctx context.Context, s Reader, to mail.Owner, wra
 			give[key] = seal.Regranted{Month: w.Month, Extra: extra}
 		}
 	}
-	return s.Unlocked().Regrant(ctx, to.Holder, give)
+	return s.Unlocked().Regrant(ctx, to.Holder, give, nil)
 }
 
 // bears reports whether a message bears one of a person's addresses, and

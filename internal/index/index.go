@@ -60,6 +60,17 @@ func New(d Deps) *Index {
 	return x
 }
 
+// Forget deletes what opens the projections of a holder that nobody shall reach any more.
+// Their files stay unreadable; [Index.Remove] deletes those of this node.
+func Forget(ctx context.Context, tx *db.Tx, holder mail.HolderID) error {
+	return projection.Forget(ctx, tx, holder)
+}
+
+// Remove deletes this node's files of a holder.
+func (x *Index) Remove(tenant mail.TenantID, holder mail.HolderID) error {
+	return x.shelf.Remove(tenant, holder)
+}
+
 // Close ends the reading of attachments and closes the projections that are open.
 func (x *Index) Close() error {
 	return errors.Join(x.reading.close(), x.shelf.Close())

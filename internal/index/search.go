@@ -157,7 +157,7 @@ func (f *finding) run(ctx context.Context, files *shelved) error {
 func (f *finding) record(ctx context.Context, page int) error {
 	return f.x.Trail.Record(ctx, f.s.Tenant(), f.s.Archive(), audit.Event{
 		What: "search", Who: f.s.Person().String(), Note: f.r.Text,
-		Detail: map[string]any{"hits": f.out.Total, "page": page, "first": f.from == nil},
+		Detail: map[string]any{"hits": f.out.Total, "page": page, "first": f.from == nil, "holder": holder(f.s).String()},
 	})
 }
 

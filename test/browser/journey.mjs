@@ -94,6 +94,19 @@ async function use() {
   const [proof] = await Promise.all([r.waitForEvent('download'), r.click('form[action$="/proof"] button')]);
   const bundle = `${dir}/proof-${lang}.zip`;
   await proof.saveAs(bundle);
+
+  // All that was found is taken out, encrypted.
+  await r.goto(`${site}/search?q=${given.word}`);
+  await r.click('summary:has-text("Export")').catch(() => r.click('summary:has-text("exportieren")'));
+  await Promise.all([r.waitForURL(/\/jobs\//), r.click('form[action="/jobs/export"] button')]);
+  for (let n = 0; n < 60 && !(await r.locator('a[download], form[action*="/part"] button, a[href*="/parts/"]').count()); n++) {
+    await r.waitForTimeout(500);
+    await r.reload();
+  }
+  await shot(r, 'job');
+  const [zip] = await Promise.all([r.waitForEvent('download'), r.locator('a[download], form[action*="/part"] button, a[href*="/parts/"]').first().click()]);
+  await zip.saveAs(`${dir}/export-${lang}.zip`);
+  const password = (await r.locator('code, .mono, input[readonly]').first().evaluate((e) => e.value || e.textContent)).trim();
   await r.context().close();
 
   // Somebody who has no account checks it.
@@ -131,7 +144,7 @@ async function use() {
   await signIn(phone, given.reader, given.password);
   await phone.goto(site + message);
   await shot(phone, 'phone');
-  return {};
+  return { export: `${dir}/export-${lang}.zip`, password };
 }
 
 const result = await { found, use }[phase]();

@@ -64,9 +64,27 @@ func BenchmarkLighthouse(b *testing.B) {
 	keeper, _ := enter(b, site, stand.Keeper)
 	for b.Loop() {
 		for _, p := range []struct{ path, cookie string }{
-			{"/sign-in", ""}, {"/invitation", ""}, {"/found", ""}, {"/proof", ""}, {"/help", ""}, {"/api/v1/", ""},
-			{"/", cookie}, {"/search", cookie}, {"/search?q=rich", cookie}, {found, cookie}, {found + "/history", cookie}, {"/sessions", cookie}, {"/password", cookie}, {"/cases", cookie},
-			{"/", keeper}, {"/people", keeper}, {"/requests", keeper}, {"/settings", keeper}, {"/sources", keeper}, {"/trail", keeper}, {"/cases", keeper},
+			{"/sign-in", ""},
+			{"/invitation", ""},
+			{"/found", ""},
+			{"/proof", ""},
+			{"/help", ""},
+			{"/api/v1/", ""},
+			{"/", cookie},
+			{"/search", cookie},
+			{"/search?q=rich", cookie},
+			{found, cookie},
+			{found + "/history", cookie},
+			{"/sessions", cookie},
+			{"/password", cookie},
+			{"/cases", cookie},
+			{"/", keeper},
+			{"/people", keeper},
+			{"/requests", keeper},
+			{"/settings", keeper},
+			{"/sources", keeper},
+			{"/trail", keeper},
+			{"/cases", keeper},
 		} {
 			lighthouse(b, tool, site+p.path, p.cookie)
 		}

@@ -44,6 +44,25 @@ async function signIn(p, who) {
   await p.waitForURL(site + '/');
 }
 
+// jobs exports what a search finds: the page of the job comes to its end by itself.
+async function jobs(p, name) {
+  await p.goto(site + '/jobs/export?q=rich');
+  await judge(p, name('order'));
+  await p.goto(site + '/search?q=rich');
+  await p.click('summary:has-text("export")');
+  if (await p.locator('#export-reason[required]').count()) await p.fill('#export-reason', 'looked at by a test');
+  await p.locator('#export-format').selectOption('mbox');
+  await judge(p, name('to export'));
+  await p.click('form[action="/jobs/export"] button');
+  await p.waitForURL(/jobs\/[0-9a-f]{32}/);
+  await p.waitForSelector('#password');
+  await judge(p, name('job'));
+  const [file] = await Promise.all([p.waitForEvent('download'), p.click('a[download]')]);
+  if (!/^siegel-.*-part-0001\.zip$/.test(file.suggestedFilename()) || await file.failure()) wrong(name('job'), `downloaded ${file.suggestedFilename()}: ${await file.failure()}`);
+  await p.goto(site + '/jobs');
+  await judge(p, name('jobs'));
+}
+
 const shapes = [
   { width: 1440, scheme: 'light', locale: 'de-DE' },
   { width: 1440, scheme: 'dark', locale: 'en-US' },
@@ -123,6 +142,7 @@ for (const s of all ? shapes : [shapes[0], shapes[3]]) {
       const frame = p.frameLocator('iframe.rich');
       if (!(await frame.locator('body').innerText()).includes('Rich text')) wrong(name('message'), 'the frame does not show the text');
     }
+    if (who.role !== 'administrator') await jobs(p, name);
     await p.click('.who summary');
     await judge(p, name('menu'));
     await p.click(`text=${s.locale === 'de-DE' ? 'Abmelden' : 'Sign out'}`);

@@ -69,7 +69,7 @@ func TestScan(t *testing.T) {
 		must(t, err)
 	}
 	must(t, c.Close())
-	for _, email := range []string{"", stand.Reader, stand.Keeper, "admin@" + stand.Domain} {
+	for _, email := range []string{"admin@" + stand.Domain, stand.Keeper, stand.Reader, ""} {
 		scan(t, site, email, patience)
 	}
 }
@@ -116,6 +116,9 @@ func scan(t *testing.T, site, email, patience string) {
 	t.Logf("%q: %d pages", email, r.Infos.Pages)
 	for _, group := range []map[string][]finding{r.Vulnerabilities, r.Anomalies} {
 		for kind, list := range group {
+			if strings.Contains(kind, "Secure Flag") || strings.Contains(kind, "Secure Headers") {
+				continue // on loopback without TLS; with TLS tests of the pages look at both
+			}
 			for _, f := range list {
 				t.Errorf("%q: %s: %s %s: %s", email, kind, f.Method, f.Path, f.Info)
 			}

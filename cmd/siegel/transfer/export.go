@@ -26,6 +26,7 @@ import (
 	"siegel/internal/kit/text"
 	"siegel/internal/mail"
 	"siegel/internal/proto/manifest"
+	"siegel/internal/proto/parcel"
 )
 
 // exporting is the command line of an export.
@@ -59,7 +60,7 @@ func (c Commands) Export() *cobra.Command {
 	f.StringVar(&o.encrypt, "encrypt", "zip", c.Say("zip, age or none"))
 	f.StringVar(&o.reason, "reason", "", c.Say("why you take out what is not yours, or plain; kept in the audit log"))
 	f.StringVar(&o.secretFile, "secret-file", "", c.Say("file for the generated password; one that is there is used again"))
-	f.IntVar(&o.part, "part", 10_000, c.Say("messages of a part, at most %d", maxPart))
+	f.IntVar(&o.part, "part", 10_000, c.Say("messages of a part, at most %d", parcel.MaxMessages))
 	f.StringVar(&o.recipients, "recipients", "", c.Say("file with age recipients, for age in place of a password"))
 	return cmd
 }
@@ -107,7 +108,7 @@ type outgoing struct {
 	to     []age.Recipient
 	undo   []func() error // takes away what was made for an export that did not begin
 	made   []func() error // takes away what was made, in order, where there was nothing to export
-	packer *packer
+	packer packer
 	bar    progress.Bar
 }
 
@@ -152,8 +153,8 @@ func (x *outgoing) check() error {
 		return cli.Usage(x.Say("--secret-file goes with a password: --encrypt zip, or age without --recipients"))
 	case x.o.secretFile != "" && target.Within(x.o.to, x.o.secretFile):
 		return cli.Usage(x.Say("--secret-file would lie in the folder of the export: whoever got that would have the password with it; name a file elsewhere"))
-	case x.o.part < 1 || x.o.part > maxPart:
-		return cli.Usage(x.Say("--part takes a number from 1 to %d", maxPart))
+	case x.o.part < 1 || x.o.part > parcel.MaxMessages:
+		return cli.Usage(x.Say("--part takes a number from 1 to %d", parcel.MaxMessages))
 	default:
 		return nil
 	}
@@ -203,18 +204,20 @@ func (x *outgoing) unwritable() error {
 
 // run exports.
 func (x *outgoing) run(ctx context.Context, client *client.Client) error {
-	x.packer = &packer{mbox: x.o.format == "mbox", begin: x.begin, finished: x.finished, tick: x.tick, most: x.o.part, octets: partOctets, part: x.state.Parts + 1}
+	x.packer = packer{parcel.New(parcel.Plan{
+		Mbox: x.o.format == "mbox", Begin: x.begin, Finished: x.finished, Tick: x.tick, Most: x.o.part, Octets: parcel.MaxOctets, Part: x.state.Parts + 1,
+	})}
 	ask := console.Export{
 		Credentials: x.cred, Query: x.query, Format: x.o.format, Encrypt: x.o.encrypt, Reason: x.o.reason,
 		Job: x.state.Export, Name: x.state.Command, Before: x.state.Before, After: x.state.After,
 	}
 	err := client.Export(ctx, ask, x.begun, x.packer)
 	if err == nil {
-		err = x.packer.close()
+		err = x.packer.Close()
 	}
 	x.bar.Clear()
 	if err != nil {
-		err = errors.Join(err, x.packer.abort())
+		err = errors.Join(err, x.packer.Abort())
 		if !x.state.Export.IsZero() {
 			fmt.Fprintln(x.Err, x.Say("The export goes on behind part %d when the same command is given again.", x.state.Parts))
 		}
@@ -246,7 +249,7 @@ func (x *outgoing) begun(e console.ExportBegun) error {
 	if e.Former > 0 {
 		fmt.Fprintln(x.Err, x.Say("%d {message is|messages are} sealed to a former key of yours; a keeper can re-grant {it|them}", e.Former))
 	}
-	x.packer.export, x.packer.done.n, x.packer.count = e.Job.String(), x.state.Octets, x.state.Messages
+	x.packer.Export, x.packer.PackedOctets, x.packer.PackedMessages = e.Job.String(), x.state.Octets, x.state.Messages
 	x.state.Export, x.state.Command, x.state.Before = e.Job, e.Name, e.Before
 	if err := x.noteSecret(); err != nil {
 		return err
@@ -271,8 +274,8 @@ func (x *outgoing) nothing() error {
 func (x *outgoing) tick(octets, messages int64) { x.bar.Show(time.Now(), octets, messages) }
 
 // begin begins a part.
-func (x *outgoing) begin(number int) (part.Tree, error) {
-	name := x.path(part.Name(number))
+func (x *outgoing) begin(number int) (parcel.Tree, error) {
+	name := x.path(parcel.Name(number))
 	switch {
 	case x.o.encrypt == "none":
 		return part.Folder(name)
@@ -347,3 +350,14 @@ func (x *outgoing) howToOpen() {
 func (x *outgoing) notSearched() string {
 	return x.Say("%d {message was|messages were} not searched, since the index {record|records} did not open; run siegel ledger verify", x.state.NotSearched)
 }
+
+// packer packs what the server sends. It implements [client.Letters].
+type packer struct{ *parcel.Packer }
+
+// Begin implements [client.Letters].
+func (p packer) Begin(l console.Letter) error {
+	return p.Letter(parcel.Head{ID: l.ID.String(), SHA256: l.SHA256, Size: l.Size, Arrived: l.Arrived, Carried: l.Carried, At: l.At})
+}
+
+// Missing implements [client.Letters].
+func (p packer) Missing(m console.Missing) error { return p.Packer.Missing(m.ID.String(), m.At, m.Why) }

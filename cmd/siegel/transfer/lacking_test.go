@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,10 +11,9 @@ import (
 
 	"siegel/cmd/siegel/cli"
 	"siegel/cmd/siegel/output"
-	"siegel/cmd/siegel/transfer/part"
 	"siegel/internal/front/console"
 	"siegel/internal/mail"
-	"siegel/internal/proto/manifest"
+	"siegel/internal/proto/parcel"
 )
 
 // An export that lacks what the search could not look at says so in export.json and at
@@ -30,7 +28,7 @@ func TestNotSearched(t *testing.T) {
 		var diag bytes.Buffer
 		c := cli.New("", nil)
 		c.Out, c.Err = &output.Sink{File: out}, &diag
-		x := &outgoing{Commands: Commands{c}, query: query, packer: new(packer), o: exporting{to: t.TempDir(), encrypt: "none"}}
+		x := &outgoing{Commands: Commands{c}, query: query, packer: packer{parcel.New(parcel.Plan{})}, o: exporting{to: t.TempDir(), encrypt: "none"}}
 		for _, e := range []console.ExportBegun{{Job: mail.NewID(), Damaged: 3, Former: 2, Waiting: 1, Unread: 4}, {Job: mail.NewID()}} {
 			if err := x.begun(e); err != nil {
 				t.Fatal(err)
@@ -58,23 +56,5 @@ func TestNotSearched(t *testing.T) {
 		if err := out.Close(); err != nil {
 			t.Error(err)
 		}
-	}
-}
-
-// Messages that cannot be opened fill parts as others do.
-func TestPackMissing(t *testing.T) {
-	var counts []int64
-	p := &packer{
-		most: 2, octets: 1 << 20, part: 1, tick: func(int64, int64) {},
-		begin:    func(int) (part.Tree, error) { return &files{data: make(map[string]*bytes.Buffer)}, nil },
-		finished: func(_ int, _ string, e manifest.End) error { counts = append(counts, e.Problems); return nil },
-	}
-	for i := range 5 {
-		if err := p.Missing(console.Missing{ID: mail.NewID(), At: fmt.Sprint(i), Why: "damaged"}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := p.close(); err != nil || fmt.Sprint(counts) != "[2 2 1]" {
-		t.Errorf("parts with %v, %v", counts, err)
 	}
 }

@@ -3,15 +3,12 @@ package transfer
 import (
 	"bytes"
 	"crypto/pbkdf2"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base32"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 
 	"filippo.io/age"
 	"golang.org/x/term"
@@ -19,24 +16,8 @@ import (
 	"siegel/cmd/siegel/cli"
 	"siegel/cmd/siegel/target"
 	"siegel/internal/kit/tuple"
+	"siegel/internal/proto/aezip"
 )
-
-// secretOctets is how many random octets a password is made of: more than 128 bits, so
-// that the few rounds of a ZIP file do not matter.
-const secretOctets = 20
-
-// newSecret makes a password of 32 characters in groups of four.
-func newSecret() string {
-	b := make([]byte, secretOctets)
-	_, _ = rand.Read(b) // never fails
-	s := strings.ToLower(base32.StdEncoding.EncodeToString(b))
-	var groups []string
-	for len(s) > 0 {
-		groups = append(groups, s[:4])
-		s = s[4:]
-	}
-	return strings.Join(groups, "-")
-}
 
 // leastSecret is how long a password from a file must be.
 const leastSecret = 26
@@ -121,7 +102,7 @@ func (x *outgoing) findSecret() error {
 		if !term.IsTerminal(int(x.In.Fd())) {
 			return x.NoTerminal("--secret-file")
 		}
-		x.secret = newSecret()
+		x.secret = aezip.Password()
 		fmt.Fprintln(x.Err, x.Say("The password of the parts from number %d on. Write it down now, it is not shown again:", x.state.Parts+1))
 		fmt.Fprintln(x.Err, "  "+x.secret)
 		return nil
@@ -131,7 +112,7 @@ func (x *outgoing) findSecret() error {
 		if x.state.Parts > 0 && x.state.Secret != nil {
 			return x.conflict(x.Say("the file %s is gone, and the parts that are there have its password: name the file with it, or begin in another folder", file))
 		}
-		x.secret = newSecret()
+		x.secret = aezip.Password()
 		err := target.Files{Say: x.Say}.Create(file, []byte(x.secret+"\n"))
 		if err == nil {
 			x.undo = append(x.undo, func() error { return os.Remove(file) })

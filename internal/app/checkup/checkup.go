@@ -104,7 +104,7 @@ func Attachments(able extract.Able, err error) console.Finding {
 			Say("install poppler-utils; what waits is read then"))
 	case !able.Offline || !able.Blind:
 		return Check(name, Warn, Say("this system takes not all of network and files from the process that reads attachments"),
-			Say("use Linux 5.13 or newer with Landlock, and let the server use it"))
+			Say("use Linux 6.2 or newer with Landlock, and let the server use it"))
 	default:
 		return Check(name, Fine, Say("attachments are read, PDF too, in a process without network and files"), console.Sentence{})
 	}

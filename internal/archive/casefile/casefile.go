@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -49,7 +50,11 @@ type Deps struct {
 	Trail    *audit.Trail
 	Find     Finder
 	Check    func(text string) error // whether it is a search
-	Now      func() time.Time
+	// Forget deletes what opens the search index of a holder, in the transaction that ends
+	// its case, and Remove the files of it on this node.
+	Forget func(ctx context.Context, tx *db.Tx, holder mail.HolderID) error
+	Remove func(tenant mail.TenantID, holder mail.HolderID) error
+	Now    func() time.Time
 }
 
 // Room is the room. Use it from many goroutines.
@@ -167,8 +172,9 @@ func (r *Room) person(ctx context.Context, s *identity.Session, email mail.Addre
 	switch {
 	case p.ID.IsZero():
 		return p, fault.Newf(fault.NotFound, "there is no person %s", email)
-	case p.State != identity.Active && p.State != identity.Invited:
-		return p, fault.New(fault.Conflict, "this account is not as the ledger has it, so nothing is given to it")
+	case p.State != identity.Active:
+		// Who made an invitation has its code until it is taken, and could become that person.
+		return p, fault.New(fault.Conflict, "a case is for somebody who has signed in once: this account has no password yet")
 	case p.Role != identity.Reader:
 		return p, fault.New(fault.Invalid, "a case is for somebody with the role reader: who holds the archive reads all of it, and administrators read nothing")
 	}
@@ -203,60 +209,65 @@ func (r *Room) write(ctx context.Context, tx *db.Tx, c *Case, keepers, own seal.
 const batch = 200
 
 // Fill seals what the case's search finds to the case, in the session of a keeper, for
-// about so long, and reports whether it came to the end: otherwise call it again. Messages
-// that the case has are left out, so that it also takes in what has arrived since.
-func (r *Room) Fill(ctx context.Context, s *identity.Session, id mail.ID, patience time.Duration) (whole bool, err error) {
+// about so long, from a place of an earlier call on (empty for the beginning). It returns
+// the place to go on from, empty where it came to the end. Messages that the case has are
+// left out, so that a fresh beginning takes in what has arrived since.
+func (r *Room) Fill(ctx context.Context, s *identity.Session, id mail.ID, from string, patience time.Duration) (next string, err error) {
 	defer fault.Wrap(&err, "case")
 	if err := keeper(s); err != nil {
-		return false, err
+		return "", err
 	}
 	c, err := r.Get(ctx, s, id)
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	if !c.Open(r.Now()) {
-		return false, fault.New(fault.Conflict, "this case has ended")
+		return "", errEnded()
 	}
 	if c.Sealed {
-		return false, fault.New(fault.Locked, "this case is sealed to a key that your session does not reach")
+		return "", fault.New(fault.Locked, "this case is sealed to a key that your session does not reach")
+	}
+	people, err := r.Identity.People(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	if !slices.ContainsFunc(people, func(p identity.Person) bool {
+		return p.ID == c.Person && p.State == identity.Active && p.Holder == c.Grantee
+	}) {
+		return "", fault.New(fault.Conflict, "nobody reaches this case any more: its person was removed; end it")
 	}
 	until := r.Now().Add(patience)
-	for cursor := ""; ; {
-		list, next, err := r.Find(ctx, s, c.Search, cursor)
+	for {
+		list, next, err := r.Find(ctx, s, c.Search, from)
 		if err != nil {
-			return false, err
+			return "", err
 		}
-		if err := r.seal(ctx, s, c, list); err != nil {
-			return false, err
+		for n := 0; n < len(list); n += batch {
+			if err := r.seal(ctx, s, c, list[n:min(n+batch, len(list))]); err != nil {
+				return "", err
+			}
 		}
 		if next == "" {
-			return true, r.count(ctx, s, c, true)
+			return "", r.whole(ctx, s, c)
 		}
-		if cursor = next; r.Now().After(until) {
-			return false, r.count(ctx, s, c, false)
+		if from = next; r.Now().After(until) {
+			return from, nil
 		}
 	}
 }
 
-// seal seals messages to a case.
+func errEnded() error { return fault.New(fault.Conflict, "this case has ended") }
+
+// seal seals some messages to a case in one transaction, which finds out whether the case
+// is still open and has the event of what was given.
 func (r *Room) seal(ctx context.Context, s *identity.Session, c Case, list []Found) error {
-	for len(list) > 0 {
-		n := min(batch, len(list))
-		if err := r.sealBatch(ctx, s, c, list[:n]); err != nil {
-			return err
-		}
-		list = list[n:]
-	}
-	return nil
-}
-
-func (r *Room) sealBatch(ctx context.Context, s *identity.Session, c Case, list []Found) error {
 	give := make(map[*seal.Opened]seal.Regranted)
 	defer func() {
 		for o := range give {
 			o.Close()
 		}
 	}()
+	var ids []string
 	for _, m := range list {
 		has, err := s.Unlocked().Has(ctx, m.ID, c.Holder)
 		if err != nil {
@@ -270,33 +281,40 @@ func (r *Room) sealBatch(ctx context.Context, s *identity.Session, c Case, list 
 			return err
 		}
 		give[key] = seal.Regranted{Month: mail.Month(m.Arrived)}
+		ids = append(ids, m.ID.String())
 	}
 	if len(give) == 0 {
 		return nil
 	}
-	_, err := s.Unlocked().Regrant(ctx, c.Holder, give)
+	_, err := s.Unlocked().Regrant(ctx, c.Holder, give, func(tx *db.Tx, n int) error {
+		if err := r.still(ctx, tx, c, n); err != nil {
+			return err
+		}
+		return r.Trail.RecordIn(ctx, tx, audit.Event{
+			What: "case.fill", Who: s.Person().String(), Object: c.Person.String(), Detail: map[string]any{"case": c.ID.String(), "messages": ids},
+		})
+	})
 	return err
 }
 
-// count writes how many messages a case has.
-func (r *Room) count(ctx context.Context, s *identity.Session, c Case, whole bool) error {
-	months, err := sequence.Months(ctx, s.Tenant(), c.Holder)
+// still counts messages that a case gets, and fails where it has ended meanwhile.
+func (r *Room) still(ctx context.Context, tx *db.Tx, c Case, n int) error {
+	done, err := tx.Exec(ctx, `UPDATE archive_case SET tenant = $1, messages = messages + $2 WHERE tenant = $1 AND id = $3 AND ended = 0 AND until > $4`,
+		n, c.ID.Bytes(), mail.Micros(r.Now()))
 	if err != nil {
 		return err
 	}
-	var n int64
-	for _, m := range months {
-		n += m.Count
+	if rows, err := done.RowsAffected(); err != nil || rows == 0 {
+		return errors.Join(errEnded(), err)
 	}
-	flag := 0
-	if whole {
-		flag = 1
-	}
+	return nil
+}
+
+// whole notes that a case's search was gone through to its end.
+func (r *Room) whole(ctx context.Context, s *identity.Session, c Case) error {
 	return s.Tenant().Update(ctx, func(tx *db.Tx) error {
-		if _, err := tx.Exec(ctx, `UPDATE archive_case SET tenant = $1, messages = $2, whole = $3 WHERE tenant = $1 AND id = $4 AND ended = 0`, n, flag, c.ID.Bytes()); err != nil {
-			return err
-		}
-		return r.Trail.RecordIn(ctx, tx, audit.Event{What: "case.fill", Who: s.Person().String(), Object: c.Person.String(), Detail: map[string]any{"case": c.ID.String(), "messages": n}})
+		_, err := tx.Exec(ctx, `UPDATE archive_case SET tenant = $1, whole = 1 WHERE tenant = $1 AND id = $2 AND ended = 0`, c.ID.Bytes())
+		return err
 	})
 }
 
@@ -310,14 +328,14 @@ func (r *Room) End(ctx context.Context, s *identity.Session, id mail.ID) error {
 		return err
 	}
 	if !c.Ended.IsZero() {
-		return fault.New(fault.Conflict, "this case has ended")
+		return errEnded()
 	}
 	return r.end(ctx, s.Tenant(), c, s.Person().String())
 }
 
 func (r *Room) end(ctx context.Context, t db.Tenant, c Case, who string) (err error) {
 	defer fault.Wrap(&err, "case")
-	return t.Update(ctx, func(tx *db.Tx) error {
+	err = t.Update(ctx, func(tx *db.Tx) error {
 		done, err := tx.Exec(ctx, `UPDATE archive_case SET tenant = $1, ended = $2, messages = 0 WHERE tenant = $1 AND id = $3 AND ended = 0`, mail.Micros(r.Now()), c.ID.Bytes())
 		if err != nil {
 			return err
@@ -328,11 +346,18 @@ func (r *Room) end(ctx context.Context, t db.Tenant, c Case, who string) (err er
 		if err := sequence.Empty(ctx, tx, c.Holder); err != nil {
 			return err
 		}
+		if err := r.Forget(ctx, tx, c.Holder); err != nil {
+			return err
+		}
 		if _, err := r.Vault.Revoke(ctx, tx, c.Holder, c.Grantee); err != nil {
 			return err
 		}
 		return r.Trail.RecordIn(ctx, tx, audit.Event{What: "case.end", Who: who, Object: c.Person.String(), Detail: map[string]any{"case": c.ID.String()}})
 	})
+	if err != nil {
+		return err
+	}
+	return r.Remove(t.ID(), c.Holder)
 }
 
 // Expire ends the cases of a tenant whose time is over. It needs no session.

@@ -65,6 +65,7 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) put(subject string) mail.ID {
 	w.Helper()
+	w.pass(time.Minute) // so that one is older than the other
 	octets := "From: a@a.example\r\nTo: sales@" + stand.Domain + "\r\nSubject: " + subject + "\r\n\r\ntext\r\n"
 	id, err := stand.Put(w.Context(), w.app, w.clock(), []byte(octets), "sales@"+stand.Domain)
 	w.ok(err)
@@ -109,9 +110,8 @@ func TestCase(t *testing.T) {
 	keeper := w.signIn(stand.Keeper)
 	c, err := w.app.Cases.Give(ctx, keeper, w.wanted("invoice"))
 	w.ok(err)
-	whole, err := w.app.Cases.Fill(ctx, keeper, c.ID, time.Minute)
-	if err != nil || !whole {
-		t.Fatal(whole, err)
+	if next, err := w.app.Cases.Fill(ctx, keeper, c.ID, "", time.Minute); err != nil || next != "" {
+		t.Fatal(next, err)
 	}
 	reader := w.signIn(stand.Reader)
 	if got := strings.Join(w.finds(reader, c.ID, "canary"), ","); got != "invoice 2025 canary,invoice 2026 canary" {
@@ -130,8 +130,8 @@ func TestCase(t *testing.T) {
 	if _, err := w.app.Archive.Show(ctx, reader, late, "because"); fault.Of(err) != fault.NotFound {
 		t.Errorf("what arrived later: %v", err)
 	}
-	if whole, err := w.app.Cases.Fill(ctx, keeper, c.ID, time.Minute); err != nil || !whole {
-		t.Fatal(whole, err)
+	if next, err := w.app.Cases.Fill(ctx, keeper, c.ID, "", time.Minute); err != nil || next != "" {
+		t.Fatal(next, err)
 	}
 	if got := len(w.finds(reader, c.ID, "canary")); got != 3 {
 		t.Errorf("%d after adding", got)
@@ -159,7 +159,7 @@ func TestExpires(t *testing.T) {
 	keeper := w.signIn(stand.Keeper)
 	c, err := w.app.Cases.Give(ctx, keeper, w.wanted("holiday"))
 	w.ok(err)
-	_, err = w.app.Cases.Fill(ctx, keeper, c.ID, time.Minute)
+	_, err = w.app.Cases.Fill(ctx, keeper, c.ID, "", time.Minute)
 	w.ok(err)
 	w.pass(47 * time.Hour)
 	reader := w.signIn(stand.Reader)
@@ -219,7 +219,7 @@ func TestRefused(t *testing.T) {
 	c, err := w.app.Cases.Give(ctx, keeper, w.wanted("invoice"))
 	w.ok(err)
 	for what, err := range map[string]error{
-		"a reader fills": func() error { _, err := w.app.Cases.Fill(ctx, reader, c.ID, time.Minute); return err }(),
+		"a reader fills": func() error { _, err := w.app.Cases.Fill(ctx, reader, c.ID, "", time.Minute); return err }(),
 		"a reader ends":  w.app.Cases.End(ctx, reader, c.ID),
 	} {
 		if fault.Of(err) != fault.Denied {
@@ -235,8 +235,72 @@ func TestRefused(t *testing.T) {
 	if _, _, err := w.app.Cases.Enter(ctx, reader, c.ID); fault.Of(err) != fault.Locked {
 		t.Errorf("a session from before: %v", err)
 	}
-	// In steps: without patience one page is sealed at a time, and it says so.
-	if whole, err := w.app.Cases.Fill(context.WithoutCancel(ctx), keeper, c.ID, 0); err != nil || !whole {
-		t.Errorf("one page is all there is: %v %v", whole, err)
+}
+
+// paged finds one message at a time, and calls something before each page.
+func (w *world) paged(before func(page int)) *casefile.Room {
+	d := w.app.Cases.Deps
+	d.Find = func(ctx context.Context, s *identity.Session, text, cursor string) (list []casefile.Found, next string, err error) {
+		page := len(cursor)
+		before(page)
+		res, err := w.app.Index.Search(ctx, s, index.Request{Text: text, Order: index.Oldest, Wait: index.Wait{Patience: time.Minute}})
+		if err != nil {
+			return nil, "", err
+		}
+		if page+1 < len(res.Hits) {
+			next = strings.Repeat("x", page+1)
+		}
+		return []casefile.Found{{ID: res.Hits[page].ID, Arrived: res.Hits[page].Arrived}}, next, nil
+	}
+	return casefile.New(d)
+}
+
+// A large case is filled in steps, each of which goes on where the one before it ended.
+func TestSteps(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	keeper := w.signIn(stand.Keeper)
+	room := w.paged(func(int) { w.pass(time.Minute) })
+	c, err := room.Give(ctx, keeper, w.wanted("canary"))
+	w.ok(err)
+	next := ""
+	for n := range 3 {
+		if next, err = room.Fill(ctx, keeper, c.ID, next, 0); err != nil {
+			t.Fatal(err)
+		}
+		now, err := room.Get(ctx, keeper, c.ID)
+		if err != nil || now.Messages != int64(n+1) || now.Whole != (n == 2) || (next == "") != now.Whole {
+			t.Errorf("after step %d: %+v, on from %q, %v", n, now, next, err)
+		}
+	}
+}
+
+// A case that ends while it is filled gets nothing more, and what it got is gone.
+func TestEndsWhileFilled(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	keeper := w.signIn(stand.Keeper)
+	var c casefile.Case
+	room := w.paged(func(page int) {
+		if page == 1 {
+			w.ok(w.app.Cases.End(ctx, keeper, c.ID))
+		}
+	})
+	var err error
+	c, err = room.Give(ctx, keeper, w.wanted("canary"))
+	w.ok(err)
+	reader := w.signIn(stand.Reader)
+	if !reader.Unlocked().Holds(c.Holder) {
+		t.Fatal("her session does not reach the case")
+	}
+	if _, err := room.Fill(ctx, keeper, c.ID, "", time.Minute); fault.Of(err) != fault.Conflict {
+		t.Errorf("filled after the end: %v", err)
+	}
+	res, err := w.app.Index.Search(ctx, keeper, index.Request{Text: "canary", Wait: index.Wait{Patience: time.Minute}})
+	w.ok(err)
+	for _, h := range res.Hits {
+		if _, err := w.app.Archive.Show(ctx, reader, h.ID, "because"); fault.Of(err) != fault.NotFound {
+			t.Errorf("%s: %v", h.Subject, err)
+		}
 	}
 }

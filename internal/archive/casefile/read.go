@@ -125,7 +125,7 @@ func (r *Room) Enter(ctx context.Context, s *identity.Session, id mail.ID) (w Wi
 	case c.Person != s.Person():
 		return w, c, errNone()
 	case !c.Open(r.Now()):
-		return w, c, fault.New(fault.Conflict, "this case has ended")
+		return w, c, errEnded()
 	case !s.Unlocked().Holds(c.Holder):
 		return w, c, fault.New(fault.Locked, "this case was given after you signed in, or to a key that you have no more: please sign in again")
 	}

@@ -186,9 +186,9 @@ func (q Request) check(others bool) error {
 		return fault.New(fault.Invalid, "an export has the format eml or mbox")
 	case q.Cipher != ByZip && q.Cipher != ByAge && q.Cipher != Plain:
 		return fault.New(fault.Invalid, "an export is encrypted by zip or age, or plain: none")
-	case q.Cipher == Plain && !isReason(q.Reason):
+	case q.Cipher == Plain && !IsReason(q.Reason):
 		return fault.New(fault.Invalid, "a plain export takes a reason, which is kept in the audit log: --reason")
-	case others && !isReason(q.Reason):
+	case others && !IsReason(q.Reason):
 		return fault.New(fault.Invalid, "you can export mail of others: that takes a reason, which is kept in the audit log: --reason")
 	case utf8.RuneCountInString(q.note()) > maxNote:
 		return fault.Newf(fault.Invalid, "search and reason have at most %d characters together", maxNote)
@@ -205,7 +205,8 @@ func (q Request) note() string {
 	return note
 }
 
-func isReason(s string) bool {
+// IsReason reports whether a text can be a reason: there is a letter or a digit in it.
+func IsReason(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 }
 

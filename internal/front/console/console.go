@@ -32,6 +32,8 @@ type Deps struct {
 	Index    *index.Index
 	Ingest   *ingest.Room
 	Exports  *export.Room
+	// Find returns what finds messages of an export for a session.
+	Find     func(s *identity.Session) export.Finder
 	Evidence Evidence
 	Nodes    Nodes
 	Tally    *tally.Room

@@ -4,12 +4,10 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"siegel/internal/archive/export"
 	"siegel/internal/identity"
-	"siegel/internal/index"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/proto/frame"
@@ -68,7 +66,7 @@ func (c *Console) export(ctx context.Context, k *call) (any, error) {
 		if s.Account().Role == identity.Administrator {
 			return nil, fault.New(fault.Denied, "the role administrator reads nothing, so there is nothing to export")
 		}
-		e, err := c.Exports.Begin(ctx, s, finder{c.Index, s}, export.Request{
+		e, err := c.Exports.Begin(ctx, s, c.Find(s), export.Request{
 			Query: r.Query, Format: r.Format, Cipher: r.Encrypt, Reason: r.Reason, Job: r.Job, Name: r.Name, Before: r.Before, After: r.After,
 		})
 		if err != nil {
@@ -140,33 +138,3 @@ func (p *packer) end(k frame.Kind, v any) error {
 	}
 	return p.frames.Flush()
 }
-
-// finder finds messages in the index for a session.
-type finder struct {
-	index *index.Index
-	s     *identity.Session
-}
-
-// Measure implements [export.Finder].
-func (f finder) Measure(ctx context.Context, query string, before time.Time) (export.Measured, error) {
-	m, err := f.index.Measure(ctx, f.s, index.Range{Text: query, Before: before})
-	return export.Measured(m), err
-}
-
-// Walk implements [export.Finder].
-func (f finder) Walk(ctx context.Context, query string, before time.Time, after string, limit int) ([]export.Found, error) {
-	var at index.Position
-	if after != "" {
-		if _, err := fmt.Sscanf(after, "%d.%d", &at.Month, &at.Seq); err != nil || positionText(at) != after {
-			return nil, fault.New(fault.Invalid, "there is no such position in an export")
-		}
-	}
-	list, err := f.index.Walk(ctx, f.s, index.Range{Text: query, Before: before}, at, limit)
-	var out []export.Found
-	for _, p := range list {
-		out = append(out, export.Found{ID: p.ID, At: positionText(p.At)})
-	}
-	return out, err
-}
-
-func positionText(p index.Position) string { return fmt.Sprintf("%d.%d", p.Month, p.Seq) }

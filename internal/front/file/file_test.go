@@ -137,7 +137,7 @@ type deadlines struct {
 // SetWriteDeadline implements what [http.ResponseController] asks for.
 func (d *deadlines) SetWriteDeadline(time.Time) error { d.set++; return nil }
 
-// What is sent to slow clients has a time for each step.
+// What is sent to slow clients has a little more time with each step.
 func TestSteps(t *testing.T) {
 	d := &deadlines{ResponseWriter: httptest.NewRecorder()}
 	late := &file.Late{W: d, Name: "a", Kind: "a/b"}

@@ -67,13 +67,13 @@ func Part(w http.ResponseWriter, path string, open func() (io.ReadCloser, error)
 	})
 	switch {
 	case err != nil:
-		return to.sent, err
+		return to.Sent(), err
 	case to.Name == "":
 		return inner(to, parsed, path, open)
-	case !to.sent: // it is empty
+	case !to.Sent(): // it is empty
 		_, err = to.Write(nil)
 	}
-	return to.sent, err
+	return to.Sent(), err
 }
 
 // inner sends a message that lies in another one.
@@ -101,8 +101,8 @@ func inner(to *Late, m *mime.Message, path string, open func() (io.ReadCloser, e
 	if err == nil {
 		_, err = io.Copy(io.Discard, r) // to the end, where a difference is found
 	}
-	if err == nil && !to.sent { // it is empty
+	if err == nil && !to.Sent() { // it is empty
 		_, err = to.Write(nil)
 	}
-	return to.sent, err
+	return to.Sent(), err
 }

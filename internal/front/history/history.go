@@ -14,6 +14,7 @@ import (
 	"siegel/internal/audit"
 	"siegel/internal/identity"
 	"siegel/internal/identity/account"
+	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
 
@@ -41,6 +42,9 @@ type History struct {
 	Seen  []Seen    // newest first, MaxSeen at most
 	Since time.Time // from when on the audit log was looked through; zero for not at all
 	Part  bool      // it was not looked through as a whole
+	// Damaged is what is wrong with events that are left out, of that kind; nil for nothing.
+	// It must not hide the rest: that is when it is needed.
+	Damaged error
 }
 
 // Kind is what a holder is.
@@ -117,7 +121,7 @@ func (d Deps) Of(ctx context.Context, s *identity.Session, id mail.ID) (out Hist
 // seen fills in who has seen a message.
 func (d Deps) seen(ctx context.Context, s *identity.Session, id mail.ID, people account.Names, out *History) error {
 	until, n, object := time.Now().Add(lookFor), 0, id.String()
-	return d.Identity.Audit(ctx, s, math.MaxInt, func(e audit.Entry) error {
+	err := d.Identity.Audit(ctx, s, math.MaxInt, func(e audit.Entry) error {
 		out.Since = e.Time
 		if n++; len(out.Seen) == MaxSeen || n%lookStep == 0 && time.Now().After(until) {
 			out.Part = true
@@ -126,9 +130,23 @@ func (d Deps) seen(ctx context.Context, s *identity.Session, id mail.ID, people 
 		if e.Time.Before(out.Arrived) { // nobody saw it before it came
 			return audit.ErrEnough
 		}
-		if e.Object == object && strings.HasPrefix(e.What, "message.") {
+		if about(e, object) {
 			out.Seen = append(out.Seen, Seen{e.Time, e.What, e.Who, people.Of(e.Who), e.Note})
 		}
 		return nil
 	})
+	if fault.Of(err) == fault.Damaged && err != nil {
+		out.Damaged, err = err, nil
+	}
+	return err
+}
+
+// about reports whether an event says that somebody got to see a message: alone, or with
+// others in an export or a case.
+func about(e audit.Entry, message string) bool {
+	if e.Object == message && strings.HasPrefix(e.What, "message.") {
+		return true
+	}
+	list, _ := e.Detail["messages"].([]any) // JSON
+	return slices.Contains(list, any(message))
 }

@@ -12,6 +12,7 @@ import (
 
 	"siegel/internal/front"
 	"siegel/internal/front/web/founding"
+	"siegel/internal/front/web/jobs"
 	"siegel/internal/front/web/office"
 	"siegel/internal/front/web/own"
 	"siegel/internal/front/web/page"
@@ -27,6 +28,7 @@ type Deps struct {
 	Reading  reading.Deps
 	Office   office.Deps
 	Founding founding.Deps
+	Jobs     jobs.Deps
 	Log      *slog.Logger
 	// API makes what answers below /api/v1/, which refuses by itself what comes from other
 	// origins; nil for nothing there.
@@ -103,6 +105,9 @@ func (d *Door) pages(callers front.Callers, deps Deps) (http.Handler, error) {
 	if err := office.Mount(mux, frame, deps.Office); err != nil {
 		return nil, err
 	}
+	if err := jobs.Mount(mux, frame, deps.Jobs); err != nil {
+		return nil, err
+	}
 	if err := founding.Mount(mux, frame, deps.Founding); err != nil {
 		return nil, err
 	}
@@ -132,6 +137,7 @@ func shield(next http.Handler, secure bool) http.Handler {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY") // for what does not know frame-ancestors
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")

@@ -148,8 +148,9 @@ func (r *Room) Found(ctx context.Context, code string, f identity.Founding) (*id
 	if err != nil {
 		return nil, err
 	}
-	out, err := r.Identity.Found(ctx, f)
-	if kind := fault.Of(err); err != nil && kind != fault.Internal { // nothing was founded
+	// Who goes away now has his code used up all the same, so the tenant is founded.
+	out, err := r.Identity.Found(context.WithoutCancel(ctx), f)
+	if err != nil && !errors.Is(err, db.ErrUnknown) { // nothing was founded
 		back := r.DB.Instance().Update(context.WithoutCancel(ctx), func(tx *db.Tx) error {
 			_, err := tx.Exec(ctx, `INSERT INTO identity_ceremony (tenant, name, until) VALUES ($1, $2, $3)`, name, until)
 			return err

@@ -15,6 +15,7 @@ import (
 	"siegel/internal/identity"
 	"siegel/internal/identity/brake"
 	"siegel/internal/identity/credential"
+	"siegel/internal/identity/opened"
 	"siegel/internal/identity/setting"
 	"siegel/internal/identity/ticket"
 	"siegel/internal/kit/fault"
@@ -145,7 +146,14 @@ type Visit struct {
 	*identity.Session
 	Ticket  ticket.Ticket
 	Release func()
+
+	hold func() func()
 }
+
+// Hold keeps the visit's keys in memory also when nobody comes for a while, until
+// release is called. Hold it before Release. What ends a session ends it all the same:
+// its person signs out, its ticket ends, her account changes.
+func (v *Visit) Hold() (release func()) { return v.hold() }
 
 // Return opens the session of a cookie. It fails with kind Locked where there is none, or
 // none any more.
@@ -165,7 +173,7 @@ func (r *Room) Return(ctx context.Context, v Visitor, cookie string) (*Visit, er
 		release()
 		return nil, err
 	}
-	return &Visit{Session: s, Ticket: t, Release: release}, nil
+	return &Visit{Session: s, Ticket: t, Release: release, hold: func() func() { return r.hold(t.Name, s) }}, nil
 }
 
 func (r *Room) resume(ctx context.Context, t ticket.Ticket, cookie string) (*identity.Session, error) {
@@ -202,6 +210,44 @@ func (r *Room) use(g *guest) (*identity.Session, func()) {
 		g.users--
 		g.last = r.Tickets.Now()
 	})
+}
+
+// hold counts a further user of a session in use.
+func (r *Room) hold(name ticket.Name, s *identity.Session) func() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if g := r.here[name]; g != nil && g.session == s {
+		_, release := r.use(g)
+		return release
+	}
+	return func() {} // it has ended meanwhile
+}
+
+// Here returns whose keys are in memory.
+func (r *Room) Here() (list []opened.Whose) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seen := make(map[opened.Whose]bool)
+	for _, g := range r.here {
+		if of := g.session.Whose(); !seen[of] && !g.session.Unlocked().Closed() {
+			seen[of] = true
+			list = append(list, of)
+		}
+	}
+	return list
+}
+
+// Borrow returns a session of a person that is here, in use until release is called; nil
+// where there is none.
+func (r *Room) Borrow(of opened.Whose) (s *identity.Session, release func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, g := range r.here {
+		if g.session.Whose() == of && !g.session.Unlocked().Closed() {
+			return r.use(g)
+		}
+	}
+	return nil, nil
 }
 
 // put notes a session that was opened. Where another request of the same browser was

@@ -326,3 +326,48 @@ func TestRest(t *testing.T) {
 	h.ok(h.Visits.Expire(t.Context()))
 	h.stays("a session that rested", e.Cookie)
 }
+
+// What is held stays open when nobody comes, and ends all the same when its person signs
+// out; others borrow nothing of hers.
+func TestHold(t *testing.T) {
+	h := newHouse(t)
+	e, err := h.signIn(here, stand.Reader, stand.Password)
+	h.ok(err)
+	v := h.comes(e.Cookie)
+	release := v.Hold()
+	v.Release()
+	h.wait(time.Hour)
+	h.ok(h.Visits.Sweep(t.Context()))
+	if v.Unlocked().Closed() {
+		t.Fatal("what is held was put away")
+	}
+	of := v.Whose()
+	if list := h.Visits.Here(); len(list) != 1 || list[0] != of {
+		t.Errorf("%v are here", list)
+	}
+	again, give := h.Visits.Borrow(of)
+	if again != v.Session {
+		t.Fatal("another session was borrowed")
+	}
+	release()
+	release() // once counts
+	h.wait(time.Hour)
+	h.ok(h.Visits.Sweep(t.Context()))
+	if v.Unlocked().Closed() {
+		t.Error("what is borrowed was put away")
+	}
+	stranger := of
+	stranger.Person = mail.NewID()
+	if s, _ := h.Visits.Borrow(stranger); s != nil {
+		t.Error("a stranger's session was borrowed")
+	}
+	h.ok(h.Visits.Leave(t.Context(), v))
+	if !v.Unlocked().Closed() || len(h.Visits.Here()) != 0 {
+		t.Error("signing out did not end it")
+	}
+	if s, _ := h.Visits.Borrow(of); s != nil {
+		t.Error("what has ended was borrowed")
+	}
+	give()
+	v.Hold()() // of what has ended: nothing
+}

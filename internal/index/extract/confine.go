@@ -1,7 +1,6 @@
 package extract
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -22,8 +21,11 @@ const (
 
 // Confined is what the kernel has taken from a process for ever.
 type Confined struct {
-	Offline bool // it makes no sockets, and no process of it leaves its group
-	Blind   bool // it opens no file but programs and libraries
+	// Offline: it makes no sockets, changes no file, signals no process but its own, and
+	// none of them leaves its group.
+	Offline bool
+	// Blind: it opens no file but programs and libraries, and writes and cuts none.
+	Blind bool
 }
 
 // Words of the command line by which a child knows what it is.
@@ -35,8 +37,8 @@ const (
 
 // Confine takes from this process, which was started for nothing else, what it does
 // not need to read documents: memory and time without bound, files that can be written,
-// core dumps; and, where the kernel and who runs it allow that, sockets and all files but
-// programs and libraries. These hold for one thread only, so the program is executed
+// core dumps; and, where the kernel and who runs it allow that, sockets, changes of files,
+// signals to others, and all files but programs and libraries. These hold for one thread only, so the program is executed
 // anew from it, with args and what was achieved behind them: see [Achieved].
 //
 // It returns where the program could not be executed anew; then the process goes on
@@ -68,7 +70,7 @@ func Confine(args []string) error {
 			programs = append(programs, a)
 		}
 	}
-	if blind(programs) == nil {
+	if whole, err := blind(programs); err == nil && whole {
 		words = append(words, wordBlind)
 	}
 	if offline() == nil {
@@ -105,43 +107,6 @@ func lower(limit int, n uint64) error {
 	return unix.Setrlimit(limit, &unix.Rlimit{Cur: n, Max: n})
 }
 
-// offline takes from this thread, and from what it starts, the calls that make sockets
-// and those by which a process leaves its group: who kills the group gets all of it.
-func offline() error {
-	var arch uint32
-	switch runtime.GOARCH {
-	case "amd64":
-		arch = unix.AUDIT_ARCH_X86_64
-	case "arm64":
-		arch = unix.AUDIT_ARCH_AARCH64
-	default:
-		return errors.ErrUnsupported
-	}
-	const (
-		number, architecture = 0, 4       // places in seccomp_data
-		x32                  = 0x40000000 // numbers of a second set of calls on amd64
-		refuse               = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
-	)
-	denied := []uint32{unix.SYS_SOCKET, unix.SYS_SETSID, unix.SYS_SETPGID, unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_IO_URING_SETUP}
-	filter := []unix.SockFilter{
-		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: architecture},
-		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: 1, K: arch},
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_KILL_PROCESS},
-		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: number},
-		{Code: unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K, Jf: 1, K: x32},
-		{Code: unix.BPF_RET | unix.BPF_K, K: refuse},
-	}
-	for _, call := range denied {
-		filter = append(filter, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: call},
-			unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: refuse})
-	}
-	filter = append(filter, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW})
-	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0)
-	runtime.KeepAlive(filter)
-	return err
-}
-
 // library are folders of programs, of libraries and of what these read: fonts' names
 // and character sets. There is no key and no mail in them.
 func library() []string {
@@ -151,43 +116,78 @@ func library() []string {
 	}
 }
 
+// rights returns the attributes of a ruleset that handles, and so takes away, all that a
+// version of Landlock's interface knows, and whether that is all that could be done to a
+// file: before version 3 (Linux 6.2) it lets files be cut. What versions behind 6 add is
+// about sockets, and seccomp refuses these.
+func rights(version int) (attr unix.LandlockRulesetAttr, whole bool) {
+	attr.Handled_access_fs = unix.LANDLOCK_ACCESS_FS_MAKE_SYM<<1 - 1 // the first version's
+	if version >= 2 {
+		attr.Handled_access_fs |= unix.LANDLOCK_ACCESS_FS_REFER
+	}
+	if version >= 3 {
+		attr.Handled_access_fs |= unix.LANDLOCK_ACCESS_FS_TRUNCATE
+	}
+	if version >= 4 {
+		attr.Handled_access_net = unix.LANDLOCK_ACCESS_NET_BIND_TCP | unix.LANDLOCK_ACCESS_NET_CONNECT_TCP
+	}
+	if version >= 5 {
+		attr.Handled_access_fs |= unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
+	}
+	if version >= 6 {
+		attr.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
+	}
+	return attr, version >= 3
+}
+
 // blind takes from this thread, and from what it starts, every file but programs and
-// libraries: Landlock, since Linux 5.13.
-func blind(programs []string) error {
-	const (
-		file = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_READ_FILE
-		dir  = file | unix.LANDLOCK_ACCESS_FS_READ_DIR
-		// What its first version knows; later ones add to it.
-		all = unix.LANDLOCK_ACCESS_FS_MAKE_SYM<<1 - 1
-	)
-	attr := unix.LandlockRulesetAttr{Handled_access_fs: all}
-	// Of the attributes the first is as old as Landlock.
-	set, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr.Handled_access_fs), 0)
+// libraries, and what else Landlock of this kernel (since Linux 5.13) can take. whole is
+// false where that leaves something to be done to files.
+func blind(programs []string) (whole bool, err error) {
+	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
-		return errno
+		return false, errno
+	}
+	attr, whole := rights(int(version))
+	// An older kernel takes a longer structure than its own where the rest of it is 0.
+	set, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
+	if errno != 0 {
+		return false, errno
 	}
 	defer func() { _ = unix.Close(int(set)) }() // of no use any more
 	for _, path := range append(library(), programs...) {
-		if target, err := filepath.EvalSymlinks(path); err == nil {
-			path = target
-		}
-		fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
-		if err != nil {
-			continue // what is not there needs no leave
-		}
-		access := uint64(file)
-		var st unix.Stat_t
-		if unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
-			access = dir
-		}
-		beneath := unix.LandlockPathBeneathAttr{Allowed_access: access, Parent_fd: int32(fd)}
-		_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, set, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&beneath)), 0, 0, 0)
-		_ = unix.Close(fd)
-		if errno != 0 && !strings.HasPrefix(path, "/sys") {
-			return errno
+		if err := permit(int(set), path); err != nil && !strings.HasPrefix(path, "/sys") {
+			return false, err
 		}
 	}
 	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, set, 0, 0); errno != 0 {
+		return false, errno
+	}
+	return whole, nil
+}
+
+// permit lets what is at a path, and below it, be read and executed. What is not there
+// needs no leave.
+func permit(set int, path string) error {
+	const (
+		file = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_READ_FILE
+		dir  = file | unix.LANDLOCK_ACCESS_FS_READ_DIR
+	)
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = unix.Close(fd) }() // it was only named by it
+	access := uint64(file)
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		access = dir
+	}
+	beneath := unix.LandlockPathBeneathAttr{Allowed_access: access, Parent_fd: int32(fd)}
+	if _, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(set), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&beneath)), 0, 0, 0); errno != 0 {
 		return errno
 	}
 	return nil

@@ -26,6 +26,11 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "child" {
 		os.Exit(childMain(os.Args[1:]))
 	}
+	if len(os.Args) == 4 && os.Args[1] == "below" {
+		other, _ := strconv.Atoi(os.Args[3])
+		fmt.Print(attempts(os.Args[2], other))
+		return
+	}
 	os.Exit(m.Run())
 }
 
@@ -77,6 +82,8 @@ func obey(pdf []byte, _ int) (string, error) {
 		os.Exit(0)
 	case word("who"):
 		return strconv.Itoa(os.Getpid()), nil
+	case word("attempt"):
+		return obeyAttempts(strings.Fields(string(pdf)))
 	case word("look"): // where it may not, and what it must
 		_, master := os.ReadFile(string(bytes.Fields(pdf)[2]))
 		_, err := net.Dial("tcp", "127.0.0.1:1")

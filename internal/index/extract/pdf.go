@@ -8,14 +8,13 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"siegel/internal/proto/document"
 )
 
 // Pdftotext returns a helper that has a program of poppler read PDF: from its standard
-// input to its standard output, without an environment, within bounds of memory and time
-// that are its own. The calling process should be confined. It returns nil where there
+// input to its standard output, without an environment. Bounds of memory and of a
+// processor's time it inherits from the calling process, which should be confined, and
+// has them for itself; after 20 seconds it is killed. It returns nil where there
 // is no program at path.
 func Pdftotext(path string) document.Helper {
 	if _, err := exec.LookPath(path); path == "" || err != nil {
@@ -47,16 +46,6 @@ func pdftotext(path string, pdf []byte, limit int) (string, error) {
 	}
 	if err := cmd.Start(); err != nil {
 		return "", document.ErrFailed
-	}
-	// It has nothing to read yet, so it is not ahead of its bounds.
-	for _, resource := range []int{unix.RLIMIT_AS, unix.RLIMIT_CPU} {
-		n := uint64(maxMemory)
-		if resource == unix.RLIMIT_CPU {
-			n = uint64(pdfTime.Seconds())
-		}
-		if err := unix.Prlimit(cmd.Process.Pid, resource, &unix.Rlimit{Cur: n, Max: n}, nil); err != nil {
-			return "", errors.Join(document.ErrFailed, cmd.Process.Kill(), cmd.Wait())
-		}
 	}
 	late := time.AfterFunc(pdfTime, func() { _ = cmd.Process.Kill() }) // it may have ended by itself
 	go func() {

@@ -89,6 +89,18 @@ func Rows(ctx context.Context, t db.Tenant, holder mail.HolderID) (list map[int]
 	return list, rows.Err()
 }
 
+// Forget deletes the salts of a holder's projections: no key of theirs can be made again.
+func Forget(ctx context.Context, tx *db.Tx, holder mail.HolderID) error {
+	_, err := tx.Exec(ctx, `DELETE FROM index_projection WHERE tenant = $1 AND holder = $2`, holder.Bytes())
+	return err
+}
+
+// Remove deletes the files of a holder on this node. Who has one open keeps it until it is
+// given back.
+func (h *Shelf) Remove(tenant mail.TenantID, holder mail.HolderID) error {
+	return os.RemoveAll(filepath.Join(h.dir, tenant.String(), holder.String()))
+}
+
 // Take returns a projection, open, through a session, or begins it anew where it is
 // missing, of another version, unreadable, or under a key that the session does not
 // reach. row is what [Rows] has of it. The caller gives it back.
@@ -101,11 +113,28 @@ func (h *Shelf) Take(ctx context.Context, t db.Tenant, s Keys, month int, holder
 	if f := h.reuse(slot, s, row); f != nil {
 		return f, nil
 	}
+	if unfit(s, k, row) {
+		// Who had the slot before may have begun the projection: with the row of before
+		// that, everybody who waits would begin it anew, under the others' feet.
+		rows, err := Rows(ctx, t, holder)
+		if err != nil {
+			return nil, err
+		}
+		row = rows[month]
+		if f := h.reuse(slot, s, row); f != nil {
+			return f, nil
+		}
+	}
 	f, err := h.open(ctx, t, s, k, row)
 	if err != nil {
 		return nil, err
 	}
 	return f, h.put(slot, s, f)
+}
+
+// unfit reports whether a projection takes another row than the one that it has.
+func unfit(s Keys, k Key, row Row) bool {
+	return len(row.Salt) != saltSize || !slices.Contains(s.Terms(k.Holder), row.Term)
 }
 
 // put puts a file that was opened on the shelf, for the session that uses it.
@@ -315,7 +344,7 @@ func (h *Shelf) open(ctx context.Context, t db.Tenant, s Keys, k Key, row Row) (
 			return nil, err
 		}
 	}
-	if !slices.Contains(s.Terms(k.Holder), row.Term) || len(row.Salt) != saltSize {
+	if unfit(s, k, row) {
 		var err error
 		if row, err = newRow(ctx, t, s, k); err != nil {
 			return nil, err

@@ -21,6 +21,7 @@ import (
 	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // the format has it
 	"crypto/subtle"
+	"encoding/base32"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -56,6 +58,23 @@ const (
 	flagUTF8   = 0x800
 	needsAES   = 51 // version that a reader needs
 )
+
+// passwordSize is how many random octets a password is made of: more than 128 bits, so
+// that the few rounds of the format do not matter.
+const passwordSize = 20
+
+// Password makes a password of 32 characters in groups of four.
+func Password() string {
+	b := make([]byte, passwordSize)
+	_, _ = rand.Read(b) // never fails
+	s := strings.ToLower(base32.StdEncoding.EncodeToString(b))
+	var groups []string
+	for len(s) > 0 {
+		groups = append(groups, s[:4])
+		s = s[4:]
+	}
+	return strings.Join(groups, "-")
+}
 
 // Writer writes a file. It belongs to one goroutine.
 type Writer struct {

@@ -237,9 +237,9 @@ func wrapsOf(rows *sql.Rows, holder mail.HolderID) (wraps []Wrap, err error) {
 // Regrant wraps messages that the session opens for another holder, with the
 // holder's own extra each. It is one group of its own. Messages that the holder
 // has under the current term are left out; a wrap for an earlier term, which an
-// account that was reset opens no more, gives way to the new one. It returns how
-// many were wrapped.
-func (s *Session) Regrant(ctx context.Context, to mail.HolderID, opened map[*Opened]Regranted) (int, error) {
+// account that was reset opens no more, gives way to the new one. then, which may be
+// nil, ends the transaction: it is told how many were wrapped, and where it fails none is.
+func (s *Session) Regrant(ctx context.Context, to mail.HolderID, opened map[*Opened]Regranted, then func(tx *db.Tx, n int) error) (int, error) {
 	var keys []flow.Key
 	for o, r := range opened {
 		p := &Pending{vault: s.vault, tenant: s.tenant.ID(), message: o.message, month: r.Month, dek: o.dek, evidence: o.evidence}
@@ -264,7 +264,10 @@ func (s *Session) Regrant(ctx context.Context, to mail.HolderID, opened map[*Ope
 			return err
 		}
 		n = len(missing)
-		return w.Write(ctx, tx, nil)
+		if err := w.Write(ctx, tx, nil); err != nil || then == nil {
+			return err
+		}
+		return then(tx, n)
 	})
 	return n, err
 }

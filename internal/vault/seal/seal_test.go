@@ -426,7 +426,7 @@ func TestRegrant(t *testing.T) {
 		give[o] = seal.Regranted{Month: 202611, Extra: []byte("hers")}
 	}
 	for _, want := range []int{3, 0} {
-		if n, err := s.Regrant(t.Context(), reader.holder, give); n != want || err != nil {
+		if n, err := s.Regrant(t.Context(), reader.holder, give, nil); n != want || err != nil {
 			t.Errorf("%d gained, error %v, want %d", n, err, want)
 		}
 	}
@@ -457,12 +457,12 @@ func TestRegrantAfterNewTerm(t *testing.T) {
 		h.ok(err)
 		give[o] = seal.Regranted{Month: 202611}
 	}
-	if n, err := s.Regrant(t.Context(), reader.holder, give); n != 3 || err != nil {
+	if n, err := s.Regrant(t.Context(), reader.holder, give, nil); n != 3 || err != nil {
 		t.Fatalf("%d gained, error %v", n, err)
 	}
 	h.newTerm(reader.holder)
 	for _, want := range []int{3, 0} {
-		if n, err := s.Regrant(t.Context(), reader.holder, give); n != want || err != nil {
+		if n, err := s.Regrant(t.Context(), reader.holder, give, nil); n != want || err != nil {
 			t.Errorf("%d gained, error %v, want %d", n, err, want)
 		}
 	}

@@ -3,44 +3,28 @@
 package part
 
 import (
-	"archive/zip"
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"filippo.io/age"
 
 	"siegel/internal/kit/durable"
-	"siegel/internal/proto/aezip"
+	"siegel/internal/proto/parcel"
 )
-
-// Tree takes the files of one part, one after the other. Nothing of the part is under
-// its name before Close has returned nil: then it survives a power cut.
-type Tree interface {
-	// Create begins a file, after the one before is whole.
-	Create(name string) (io.Writer, error)
-	Close() error
-	// Abort takes away what was written.
-	Abort() error
-}
 
 // temp begins the names of parts that are not whole. An export that goes on deletes
 // them.
 const temp = durable.TempPrefix
 
-// Name is the name of a part, without the ending that a file has.
-func Name(part int) string { return fmt.Sprintf("part-%04d", part) }
-
 // Sweep deletes what an interrupted run left in the folder: parts that are not whole,
 // and the next one, which became whole when nobody could note it any more.
 func Sweep(dir string, part int) error {
-	next := Name(part)
+	next := parcel.Name(part)
 	entries, err := os.ReadDir(dir) // the folder's name is no pattern
 	if err != nil {
 		return err
@@ -74,19 +58,18 @@ func newContainer(path string) (*container, error) {
 }
 
 // Zip begins a part that is a ZIP file encrypted by AES-256.
-func Zip(path, password string) (Tree, error) {
+func Zip(path, password string) (parcel.Tree, error) {
 	c, err := newContainer(path)
 	if err != nil {
 		return nil, err
 	}
-	w := aezip.NewWriter(c.buffer, password)
-	c.create = func(name string) (io.Writer, error) { return w.Create(name, time.Now()) }
-	c.closers = []io.Closer{w}
+	w := parcel.Encrypted(c.buffer, password)
+	c.create, c.closers = w.Create, []io.Closer{w}
 	return c, nil
 }
 
 // Age begins a part that is a ZIP file within an age file.
-func Age(path string, to []age.Recipient) (Tree, error) {
+func Age(path string, to []age.Recipient) (parcel.Tree, error) {
 	c, err := newContainer(path)
 	if err != nil {
 		return nil, err
@@ -95,11 +78,8 @@ func Age(path string, to []age.Recipient) (Tree, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.Abort())
 	}
-	w := zip.NewWriter(sealed)
-	c.create = func(name string) (io.Writer, error) {
-		return w.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Now()})
-	}
-	c.closers = []io.Closer{w, sealed}
+	w := parcel.Plain(sealed)
+	c.create, c.closers = w.Create, []io.Closer{w, sealed}
 	return c, nil
 }
 
@@ -149,7 +129,7 @@ type folder struct {
 }
 
 // Folder begins a part that is a folder.
-func Folder(path string) (Tree, error) {
+func Folder(path string) (parcel.Tree, error) {
 	f := &folder{path: path, temp: filepath.Join(filepath.Dir(path), temp+filepath.Base(path)), made: make(map[string]bool)}
 	return f, os.Mkdir(f.temp, 0o700)
 }

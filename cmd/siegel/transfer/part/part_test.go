@@ -8,18 +8,19 @@ import (
 	"testing"
 
 	"siegel/cmd/siegel/transfer/part"
+	"siegel/internal/proto/parcel"
 )
 
 // Parts appear when they are whole, never in the place of another, and what an
 // interrupted run left goes.
 func TestParts(t *testing.T) {
-	for name, begin := range map[string]func(path string) (part.Tree, error){
+	for name, begin := range map[string]func(path string) (parcel.Tree, error){
 		"folder": part.Folder,
-		"zip":    func(path string) (part.Tree, error) { return part.Zip(path+".zip", "secret") },
+		"zip":    func(path string) (parcel.Tree, error) { return part.Zip(path+".zip", "secret") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			path := filepath.Join(dir, part.Name(1))
+			path := filepath.Join(dir, parcel.Name(1))
 			first, err := begin(path)
 			if err != nil {
 				t.Fatal(err)
@@ -50,7 +51,7 @@ func TestParts(t *testing.T) {
 			if err := second.Abort(); err != nil {
 				t.Error(err)
 			}
-			if _, err := begin(filepath.Join(dir, part.Name(2))); err != nil {
+			if _, err := begin(filepath.Join(dir, parcel.Name(2))); err != nil {
 				t.Fatal(err)
 			}
 			if err := part.Sweep(dir, 2); err != nil {

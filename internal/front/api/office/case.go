@@ -15,8 +15,8 @@ import (
 	"siegel/internal/mail"
 )
 
-// dossier is a part of the archive that somebody was given.
-type dossier struct {
+// Dossier is a part of the archive that somebody was given.
+type Dossier struct {
 	ID       string     `json:"id" minLength:"32" maxLength:"32" example:"8e03978e40d543ddbc936e2d5c4f8e5d" doc:"The case's id."`
 	Name     string     `json:"name" maxLength:"100" example:"Tax audit 2026" doc:"What it is called; empty where it is sealed."`
 	Search   string     `json:"q" maxLength:"1000" example:"subject:invoice" doc:"The search that says what belongs to it; empty where it is sealed."`
@@ -32,8 +32,8 @@ type dossier struct {
 	Whole    bool       `json:"whole" doc:"The search was gone through to its end."`
 }
 
-func (r *room) dossier(c casefile.Case, names account.Names) dossier {
-	out := dossier{
+func (r *room) dossier(c casefile.Case, names account.Names) Dossier {
+	out := Dossier{
 		ID: c.ID.String(), Name: c.Name, Search: c.Search, Reason: c.Reason, Sealed: c.Sealed, Person: c.Person.String(), Email: names[c.Person].String(),
 		Made: c.Made, Until: c.Until, Open: c.Open(r.Now()), Messages: c.Messages, Whole: c.Whole,
 	}
@@ -45,13 +45,26 @@ func (r *room) dossier(c casefile.Case, names account.Names) dossier {
 
 type casesOut struct {
 	Body struct {
-		Items      []dossier `json:"items" maxItems:"1000" doc:"The cases of this page, newest first."`
+		Items      []Dossier `json:"items" maxItems:"1000" doc:"The cases of this page, newest first."`
 		NextCursor string    `json:"next_cursor,omitempty" maxLength:"40" doc:"Where the next page begins; missing where this is the last."`
 	}
 }
 
 type caseOut struct {
-	Body dossier
+	Body Dossier
+}
+
+// fillIn says where filling a case goes on.
+type fillIn struct {
+	operation.Named
+	From string `query:"from" maxLength:"300" doc:"Where to go on: what next said the last time; missing for the beginning."`
+}
+
+type fillOut struct {
+	Body struct {
+		Dossier
+		Next string `json:"next,omitempty" maxLength:"300" doc:"Where to go on with the next call; missing where the search was gone through to its end."`
+	}
 }
 
 type caseIn struct {
@@ -97,7 +110,7 @@ func (r *room) cases() {
 		return r.oneCase(ctx, c, id)
 	})
 	operation.Register(r.Door, op("fill-case", http.MethodPost, "/cases/{id}/fill", operation.Tell("Seal what its search finds to a case"),
-		operation.Tell("For keepers. It takes some seconds at most: where whole is false afterwards, call it again. Later it adds what has arrived since.")), operation.Kind{Errors: []int{http.StatusConflict}}, r.fillCase)
+		operation.Tell("For keepers. It takes some seconds at most: where next is there, call it again from it. A fresh beginning adds what has arrived since.")), operation.Kind{Errors: []int{http.StatusConflict}}, r.fillCase)
 	end := op("end-case", http.MethodDelete, "/cases/{id}", operation.Tell("End a case"), operation.Tell("For keepers. Its key and all that is sealed to it are deleted; the messages themselves stay."))
 	end.DefaultStatus = http.StatusNoContent
 	operation.Register(r.Door, end, operation.Kind{Errors: []int{http.StatusConflict}}, func(ctx context.Context, c *operation.Call, in *operation.Named) (*operation.Nothing, error) {
@@ -123,7 +136,7 @@ func (r *room) listCases(ctx context.Context, c *operation.Call, in *operation.P
 		return nil, err
 	}
 	out := new(casesOut)
-	out.Body.Items, out.Body.NextCursor = []dossier{}, next
+	out.Body.Items, out.Body.NextCursor = []Dossier{}, next
 	for _, one := range page {
 		out.Body.Items = append(out.Body.Items, r.dossier(one, names))
 	}
@@ -154,13 +167,20 @@ func (r *room) giveCase(ctx context.Context, c *operation.Call, in *caseIn) (*ca
 }
 
 // fillCase goes on to seal what the search finds to the case, for some seconds.
-func (r *room) fillCase(ctx context.Context, c *operation.Call, in *operation.Named) (*caseOut, error) {
+func (r *room) fillCase(ctx context.Context, c *operation.Call, in *fillIn) (*fillOut, error) {
 	id, err := in.Thing(noCase())
 	if err != nil {
 		return nil, err
 	}
-	if _, err := r.Cases.Fill(ctx, c.Session, id, fillFor); err != nil {
+	next, err := r.Cases.Fill(ctx, c.Session, id, in.From, fillFor)
+	if err != nil {
 		return nil, err
 	}
-	return r.oneCase(ctx, c, id)
+	one, err := r.oneCase(ctx, c, id)
+	if err != nil {
+		return nil, err
+	}
+	out := new(fillOut)
+	out.Body.Dossier, out.Body.Next = one.Body, next
+	return out, nil
 }

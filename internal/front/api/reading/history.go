@@ -19,6 +19,7 @@ type historyOut struct {
 		All       bool       `json:"all" doc:"You hold the archive: sealed_for has everybody, and seen is there."`
 		Seen      []seen     `json:"seen" maxItems:"200" doc:"What was done with it, newest first. For who holds the archive; empty for others."`
 		SeenSince *time.Time `json:"seen_since,omitempty" doc:"From when on the audit log was looked through; missing where it was not."`
+		Damaged   bool       `json:"seen_damaged" doc:"Events of the audit log are not as they were entered, and are left out."`
 		SeenCut   bool       `json:"seen_cut" doc:"Not all of the audit log since the message came was looked through: there may be more."`
 	}
 }
@@ -57,6 +58,7 @@ func (r *room) history(ctx context.Context, c *operation.Call, in *operation.Nam
 	}
 	out := new(historyOut)
 	b := &out.Body
+	b.Damaged = h.Damaged != nil
 	b.Arrived, b.Entry, b.All, b.SeenCut, b.Holders, b.Seen = h.Arrived, h.Leaf, h.All, h.Part, []holder{}, []seen{}
 	if !h.Since.IsZero() {
 		b.SeenSince = &h.Since

@@ -3,6 +3,7 @@ package office
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"siegel/internal/archive/casefile"
@@ -114,6 +115,7 @@ type oneCase struct {
 	shownCase
 
 	Keeper, Runs, Fills bool
+	From                string // where filling goes on
 	Problem             string
 }
 
@@ -128,7 +130,7 @@ func (r *room) caseWith(ctx context.Context, c *page.Call, problem string) error
 	if err != nil {
 		return err
 	}
-	out := oneCase{shownCase: list[0], Keeper: c.Role() == identity.Keeper, Runs: one.Open(r.Now()), Problem: problem}
+	out := oneCase{shownCase: list[0], Keeper: c.Role() == identity.Keeper, Runs: one.Open(r.Now()), From: c.R.URL.Query().Get("from"), Problem: problem}
 	out.Fills = out.Keeper && out.Runs && !one.Whole && c.R.URL.Query().Get("fill") != "" && problem == ""
 	status := http.StatusOK
 	if problem != "" {
@@ -143,7 +145,10 @@ func (r *room) fillCase(ctx context.Context, c *page.Call) error {
 	if err != nil {
 		return err
 	}
-	whole, err := r.Cases.Fill(ctx, c.Who.Session, one.ID, fillFor)
+	if _, err := c.Form(); err != nil {
+		return err
+	}
+	next, err := r.Cases.Fill(ctx, c.Who.Session, one.ID, c.Field("from"), fillFor)
 	if kind := fault.Of(err); kind == fault.Conflict || kind == fault.Invalid || kind == fault.Locked {
 		return r.caseWith(ctx, c, r.Explain(c.Lang, err))
 	}
@@ -151,8 +156,8 @@ func (r *room) fillCase(ctx context.Context, c *page.Call) error {
 		return err
 	}
 	to := "/cases/" + one.ID.String()
-	if !whole {
-		to += "?fill=1"
+	if next != "" {
+		to += "?" + url.Values{"fill": {"1"}, "from": {next}}.Encode()
 	}
 	c.See(to)
 	return nil

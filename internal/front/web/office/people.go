@@ -97,6 +97,7 @@ type shownPerson struct {
 	At                  string // the form that has the problem
 	Typed               string
 	Done                string
+	Once                mail.ID // of a job that is begun from the page
 }
 
 // find returns the person of an address of a page, removed ones too.
@@ -131,6 +132,7 @@ func (r *room) showPerson(ctx context.Context, c *page.Call, out shownPerson) er
 			out.Requests = append(out.Requests, q)
 		}
 	}
+	out.Once = mail.NewID()
 	out.Self = out.ID == c.Who.Person()
 	out.Admin, out.Keeper = c.Role() == identity.Administrator, c.Role() == identity.Keeper
 	out.Done = c.R.URL.Query().Get("done")

@@ -26,7 +26,14 @@ type trailed struct {
 	What, Person string // what it is filtered by
 	Events       []event
 	Older        string // address of the next page, empty for none
+	Damaged      string // what is wrong with events that are left out; empty for nothing
+	Part         bool   // it was not looked further back than Since
+	Since        time.Time
 }
+
+// lookFor is how long a page looks for events. How far it came is said, and the next page goes
+// on from there.
+const lookFor = 3 * time.Second
 
 type event struct {
 	Time           time.Time
@@ -40,6 +47,8 @@ type filter struct {
 	what   string // how the kind begins
 	person mail.Address
 	before int64 // index in the log
+	// passed, which may be nil, hears of every event that was looked at.
+	passed func(at time.Time, index int64) error
 }
 
 // events calls f with the events of a filter, newest first, with addresses for ids.
@@ -50,6 +59,11 @@ func (r *room) events(ctx context.Context, c *page.Call, by filter, f func(e eve
 	}
 	return r.Identity.Audit(ctx, c.Who.Session, math.MaxInt, func(e audit.Entry) error {
 		who, object := names.Called(e.Who), names.Called(e.Object)
+		if by.passed != nil && e.Index < by.before {
+			if err := by.passed(e.Time, e.Index); err != nil {
+				return err
+			}
+		}
 		switch {
 		case e.Index >= by.before, !strings.HasPrefix(e.What, by.what):
 			return nil
@@ -65,23 +79,37 @@ func (r *room) events(ctx context.Context, c *page.Call, by filter, f func(e eve
 func (r *room) trail(ctx context.Context, c *page.Call) error {
 	q := c.R.URL.Query()
 	out := trailed{What: strings.TrimSpace(q.Get("what")), Person: strings.TrimSpace(q.Get("person"))}
-	by := filter{out.What, mail.NewAddress(out.Person), math.MaxInt64}
+	by := filter{what: out.What, person: mail.NewAddress(out.Person), before: math.MaxInt64}
 	if s := q.Get("before"); s != "" {
 		var err error
 		if by.before, err = strconv.ParseInt(s, 10, 64); err != nil {
 			return fault.Because(fault.Invalid, "this is no place in a list", err)
 		}
 	}
-	last := int64(-1)
+	last, until := int64(-1), time.Now().Add(lookFor)
+	by.passed = func(at time.Time, index int64) error {
+		if out.Part = time.Now().After(until); !out.Part {
+			return nil
+		}
+		out.Since, last = at, index
+		return audit.ErrEnough
+	}
+	more := false
 	err := r.events(ctx, c, by, func(e event, index int64) error {
-		if len(out.Events) == trailPage {
-			out.Older = "/trail?" + url.Values{"what": {out.What}, "person": {out.Person}, "before": {strconv.FormatInt(last, 10)}}.Encode()
+		if more = len(out.Events) == trailPage; more {
 			return audit.ErrEnough
 		}
 		last = index
 		out.Events = append(out.Events, e)
 		return nil
 	})
+	if more || out.Part {
+		out.Older = "/trail?" + url.Values{"what": {out.What}, "person": {out.Person}, "before": {strconv.FormatInt(last, 10)}}.Encode()
+	}
+	// What is damaged must not hide the rest: that is when it is needed.
+	if fault.Of(err) == fault.Damaged && err != nil {
+		out.Damaged, err = r.Explain(c.Lang, err), nil
+	}
 	if err != nil {
 		return err
 	}
@@ -94,7 +122,7 @@ func (r *room) exportTrail(ctx context.Context, c *page.Call) error {
 	if _, err := c.Form(); err != nil {
 		return err
 	}
-	by := filter{c.Field("what"), mail.NewAddress(c.Field("person")), math.MaxInt64}
+	by := filter{what: c.Field("what"), person: mail.NewAddress(c.Field("person")), before: math.MaxInt64}
 	if _, err := r.Identity.Names(ctx, c.Who.Session); err != nil { // who may not read the trail
 		return err
 	}

@@ -232,7 +232,7 @@ func (f *Frame) Signed(h Handler) http.Handler {
 type layout struct {
 	Lang   text.Lang
 	Title  string
-	Path   string // of the page, with its query
+	Path   string // of the page, with its query; empty where it cannot be asked for again
 	Here   string // its first folder
 	Who    string // the address of who has signed in; empty for nobody
 	Tenant string
@@ -257,7 +257,9 @@ func (l layout) When(t any) template.HTML {
 // no half of a page.
 func (s *Set) Show(c *Call, status int, name string, t Title, data any) error {
 	l := layout{Lang: c.Lang, Title: s.frame.texts.Say(c.Lang, t.text, t.args...), Path: c.R.URL.RequestURI(), Zone: c.Zone, Data: data}
-	if c.R.Method != http.MethodGet {
+	if c.R.Method != http.MethodGet && status == http.StatusOK {
+		l.Path = "" // what an action shows is shown once: the page of another language would not have it
+	} else if c.R.Method != http.MethodGet {
 		l.Path = c.R.URL.Path
 	}
 	_, l.Here, _ = strings.Cut(c.R.URL.Path, "/")

@@ -87,6 +87,8 @@ func (r *room) sheet(ctx context.Context, c *page.Call) error {
 	if out == nil || err != nil {
 		return err
 	}
+	// A page without an origin is of no browsing context group: some browsers refuse both together.
+	c.Header().Del("Cross-Origin-Opener-Policy")
 	c.Header().Set("Content-Security-Policy", "sandbox allow-modals; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	return r.pages.Bare(c, "message", out)
 }
@@ -183,6 +185,8 @@ type history struct {
 	record.History
 
 	ID mail.ID
+	// Damaged is what is wrong with events that are left out; empty for nothing.
+	Damaged string
 }
 
 // history says when a message came, for whom it is sealed and who has seen it, as far as
@@ -196,7 +200,11 @@ func (r *room) history(ctx context.Context, c *page.Call) error {
 	if err != nil {
 		return err
 	}
-	return r.pages.Show(c, http.StatusOK, "history", c.Say("History of the message"), history{h, id})
+	out := history{History: h, ID: id}
+	if h.Damaged != nil {
+		out.Damaged = r.Explain(c.Lang, h.Damaged)
+	}
+	return r.pages.Show(c, http.StatusOK, "history", c.Say("History of the message"), out)
 }
 
 // source shows a message as it was received, octet by octet, as text.

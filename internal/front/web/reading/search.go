@@ -31,6 +31,8 @@ type searched struct {
 	Case    *casefile.Case // that it is confined to; nil for none
 	First   string         // address of the first page
 	Next    string         // address of the next page, empty for none
+	Others  bool           // mail of others is among what is found: an export takes a reason
+	Once    mail.ID        // of an export that is begun from the page
 }
 
 // chip is a part of a search, and the search without it.
@@ -65,6 +67,7 @@ func (r *room) search(ctx context.Context, c *page.Call) error {
 	if err != nil {
 		return err
 	}
+	out.Others, out.Once = c.Who.Unlocked().Holds(c.Who.Archive()), mail.NewID()
 	out.Result, out.First = res, out.address(out.Query, "")
 	if res.Next != "" {
 		out.Next = out.address(out.Query, res.Next)

@@ -94,6 +94,9 @@ func Holders(ctx context.Context, t db.Tenant, message mail.ID) ([]mail.HolderID
 
 // Empty deletes what is sealed to a holder, for one that nobody shall reach any more.
 func Empty(ctx context.Context, tx *db.Tx, holder mail.HolderID) error {
-	_, err := tx.Exec(ctx, `DELETE FROM seal_wrap WHERE tenant = $1 AND holder = $2`, holder.Bytes())
+	if _, err := tx.Exec(ctx, `DELETE FROM seal_wrap WHERE tenant = $1 AND holder = $2`, holder.Bytes()); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `DELETE FROM seal_batch WHERE tenant = $1 AND holder = $2`, holder.Bytes())
 	return err
 }

@@ -1,4 +1,4 @@
-package transfer
+package parcel
 
 import (
 	"bytes"
@@ -10,8 +10,6 @@ import (
 	"io"
 	"time"
 
-	"siegel/cmd/siegel/transfer/part"
-	"siegel/internal/front/console"
 	"siegel/internal/proto/manifest"
 	"siegel/internal/proto/mbox"
 )
@@ -19,8 +17,9 @@ import (
 // Bounds of a part: what an interrupted export does again, and how much of a manifest
 // and of a container's list is held in memory.
 const (
-	maxPart      = 50_000 // messages
-	partOctets   = 1 << 30
+	MaxMessages = 50_000  // messages
+	MaxOctets   = 1 << 30 // octets of messages, and one message more
+
 	besideOctets = 16 << 20 // messages that wait until the mbox of the part ends
 	besideSmall  = 1 << 20
 )
@@ -36,22 +35,52 @@ const (
 // why a message lies beside an mbox.
 const noLineEnd = "mbox cannot carry a message whose last line has no end"
 
-// errHash says that other octets came than were announced.
-var errHash = errors.New("other octets came than the archive announced")
+// ErrOther says that other octets came than were announced.
+var ErrOther = errors.New("parcel: other octets came than the archive announced")
 
-// packer packs messages into parts. It implements [client.Letters].
-type packer struct {
-	mbox  bool
-	begin func(number int) (part.Tree, error)
-	// finished is called when a part is whole, with behind which message it ends.
-	finished func(number int, at string, e manifest.End) error
-	tick     func(octets, messages int64)
-	export   string // id
-	most     int    // messages of a part
-	octets   int64  // octets of a part
+// Tree takes the files of one part, one after the other. Nothing of the part counts
+// before Close has returned nil.
+type Tree interface {
+	// Create begins a file, after the one before is whole.
+	Create(name string) (io.Writer, error)
+	Close() error
+	// Abort takes away what was written.
+	Abort() error
+}
 
-	part  int // that is being written, or the next one
-	tree  part.Tree
+// Head is what is known of a message before its octets.
+type Head struct {
+	ID      string // 32 hex digits
+	SHA256  string // hex
+	Size    int64
+	Arrived time.Time
+	Carried bool   // mbox carries it exactly
+	At      string // behind it the export goes on; only the finder reads it
+}
+
+// Plan says how parts are made.
+type Plan struct {
+	Mbox   bool   // one file of messages, not one for each
+	Export string // its id
+	Part   int    // number of the next part
+	Most   int    // messages of a part, at most [MaxMessages]
+	Octets int64  // octets of a part, at most [MaxOctets]
+	// Begin begins a part.
+	Begin func(number int) (Tree, error)
+	// Finished is called when a part is whole, with behind which message it ends.
+	Finished func(number int, at string, e manifest.End) error
+	// Tick hears how many octets and messages are packed, those of earlier runs too.
+	Tick func(octets, messages int64)
+	// PackedOctets and PackedMessages are of earlier runs.
+	PackedOctets, PackedMessages int64
+}
+
+// Packer packs messages into parts, one message after the other. It belongs to one
+// goroutine.
+type Packer struct {
+	Plan
+
+	tree  Tree
 	list  bytes.Buffer // manifest of the part
 	lines *manifest.Writer
 	at    string       // behind the last message
@@ -62,14 +91,15 @@ type packer struct {
 	later []later // messages that are written when the mbox has ended
 	held  int64   // octets of them
 
-	letter console.Letter
+	letter Head
 	item   manifest.Item
 	to     io.Writer
 	hash   hash.Hash
 	wait   *bytes.Buffer // takes the message that is written later; nil for none
-	done   position      // octets of all messages
-	count  int64
 }
+
+// New returns a packer.
+func New(p Plan) *Packer { return &Packer{Plan: p} }
 
 type later struct {
 	item   manifest.Item
@@ -88,17 +118,17 @@ func (p *position) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Begin implements [client.Letters].
-func (p *packer) Begin(l console.Letter) error {
+// Letter begins a message, whose octets Write takes and End ends.
+func (p *Packer) Letter(l Head) error {
 	if err := p.next(p.full(l)); err != nil {
 		return err
 	}
 	p.letter, p.hash, p.wait = l, sha256.New(), nil
-	p.item = manifest.Item{ID: l.ID.String(), SHA256: l.SHA256, Size: l.Size, Arrived: l.Arrived}
+	p.item = manifest.Item{ID: l.ID, SHA256: l.SHA256, Size: l.Size, Arrived: l.Arrived}
 	name := fmt.Sprintf("%06d-%s.eml", p.n+1, l.ID)
 	var err error
 	switch {
-	case !p.mbox:
+	case !p.Mbox:
 		p.item.File = dirMessages + "/" + name
 		p.to, err = p.tree.Create(p.item.File)
 	case l.Carried:
@@ -117,12 +147,12 @@ func (p *packer) Begin(l console.Letter) error {
 
 // full reports whether a message has to lie in another part than the mbox that was
 // begun.
-func (p *packer) full(l console.Letter) bool {
-	return p.mbox && p.box != nil && !l.Carried && (l.Size > besideSmall || p.held+l.Size > besideOctets)
+func (p *Packer) full(l Head) bool {
+	return p.Mbox && p.box != nil && !l.Carried && (l.Size > besideSmall || p.held+l.Size > besideOctets)
 }
 
 // entry begins an entry of the mbox.
-func (p *packer) entry(arrived time.Time) error {
+func (p *Packer) entry(arrived time.Time) error {
 	if p.box == nil {
 		w, err := p.tree.Create(nameMbox)
 		if err != nil {
@@ -140,16 +170,17 @@ func (p *packer) entry(arrived time.Time) error {
 	return p.box.Begin(arrived)
 }
 
-// Write implements [client.Letters].
-func (p *packer) Write(b []byte) (int, error) {
+// Write takes octets of the message that was begun.
+func (p *Packer) Write(b []byte) (int, error) {
 	p.hash.Write(b)
 	return p.to.Write(b)
 }
 
-// End implements [client.Letters].
-func (p *packer) End() error {
+// End ends the message. It fails with an error that Is [ErrOther] where the octets are
+// not those that were announced.
+func (p *Packer) End() error {
 	if hex.EncodeToString(p.hash.Sum(nil)) != p.letter.SHA256 {
-		return errHash
+		return ErrOther
 	}
 	if p.item.Offset != nil {
 		if exact, err := p.box.End(); err != nil || !exact {
@@ -161,11 +192,11 @@ func (p *packer) End() error {
 		p.held += p.letter.Size
 	}
 	p.n++
-	p.count++
+	p.PackedMessages++
 	p.size += p.letter.Size
-	p.done.n += p.letter.Size
+	p.PackedOctets += p.letter.Size
 	p.at = p.letter.At
-	p.tick(p.done.n, p.count)
+	p.Tick(p.PackedOctets, p.PackedMessages)
 	return p.lines.Add(p.item)
 }
 
@@ -173,24 +204,24 @@ func errNot(exact bool) error {
 	if exact {
 		return nil
 	}
-	return errHash
+	return ErrOther
 }
 
-// Missing implements [client.Letters].
-func (p *packer) Missing(m console.Missing) error {
+// Missing says of a message that cannot be opened why it is not in the part.
+func (p *Packer) Missing(id, at, why string) error {
 	if err := p.next(false); err != nil {
 		return err
 	}
 	p.n++
-	p.at = m.At
-	return p.lines.Add(manifest.Item{ID: m.ID.String(), Problem: m.Why})
+	p.at = at
+	return p.lines.Add(manifest.Item{ID: id, Problem: why})
 }
 
 // next sees to it that a part is open that takes one more, and another one where the
 // message has to lie in another.
-func (p *packer) next(another bool) error {
-	if another || p.n >= p.most || p.size >= p.octets {
-		if err := p.close(); err != nil {
+func (p *Packer) next(another bool) error {
+	if another || p.n >= p.Most || p.size >= p.Octets {
+		if err := p.Close(); err != nil {
 			return err
 		}
 	}
@@ -198,21 +229,21 @@ func (p *packer) next(another bool) error {
 }
 
 // open begins a part where none is open.
-func (p *packer) open() (err error) {
+func (p *Packer) open() (err error) {
 	if p.tree != nil {
 		return nil
 	}
-	if p.tree, err = p.begin(p.part); err != nil {
+	if p.tree, err = p.Plan.Begin(p.Part); err != nil {
 		return err
 	}
 	p.n, p.size, p.box, p.later, p.held = 0, 0, nil, nil, 0
 	p.list.Reset()
-	p.lines, err = manifest.NewWriter(&p.list, manifest.Head{Export: p.export, Part: p.part, Made: time.Now().UTC().Truncate(time.Second)})
+	p.lines, err = manifest.NewWriter(&p.list, manifest.Head{Export: p.Export, Part: p.Part, Made: time.Now().UTC().Truncate(time.Second)})
 	return err
 }
 
-// close ends the part that is open.
-func (p *packer) close() error {
+// Close ends the part that is open.
+func (p *Packer) Close() error {
 	if p.tree == nil {
 		return nil
 	}
@@ -236,11 +267,11 @@ func (p *packer) close() error {
 		return err
 	}
 	p.tree = nil
-	p.part++
-	return p.finished(p.part-1, p.at, p.lines.Ended())
+	p.Part++
+	return p.Finished(p.Part-1, p.at, p.lines.Ended())
 }
 
-func (p *packer) file(name string, octets []byte) error {
+func (p *Packer) file(name string, octets []byte) error {
 	w, err := p.tree.Create(name)
 	if err != nil {
 		return err
@@ -249,8 +280,8 @@ func (p *packer) file(name string, octets []byte) error {
 	return err
 }
 
-// abort takes the part that is open away.
-func (p *packer) abort() error {
+// Abort takes the part that is open away.
+func (p *Packer) Abort() error {
 	if p.tree == nil {
 		return nil
 	}

@@ -1,0 +1,4 @@
+package extract
+
+// Rights are those of a version of Landlock.
+var Rights = rights
