@@ -55,7 +55,7 @@ async function found() {
   }
   await p.click('form[action="/found"] button.primary');
   await p.waitForSelector('#link-0');
-  const links = await p.locator('input[id^=link-]').evaluateAll((l) => l.map((e) => e.value));
+  const links = await p.locator('textarea[id^=link-]').evaluateAll((l) => l.map((e) => e.value));
   for (const link of links) {
     const q = await tab();
     await q.goto(link);

@@ -20,7 +20,7 @@ const (
 
 var (
 	codeField = regexp.MustCompile(`id="code" readonly value="([^"]+)"`)
-	linkField = regexp.MustCompile(`id="link" readonly value="([^"]+)"`)
+	linkField = regexp.MustCompile(`id="link" readonly[^>]*>([^<]+)<`)
 )
 
 // pageOf returns the page of a person.
@@ -147,6 +147,7 @@ func TestSettings(t *testing.T) {
 	if r := a.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {"10"}}); r.Header.Get("Location") != "/settings?saved=1" {
 		t.Fatalf("chosen: %d %s", r.StatusCode, r.text)
 	}
+	a.wants("a tab from before", a.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {"60"}, "was": {"1440"}}), http.StatusUnprocessableEntity, "somebody else has changed this")
 	k.wants("a keeper sees it", k.get("/settings"), http.StatusOK, "for 10 minutes")
 	k.wants("and does not choose", k.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {"20"}}), http.StatusForbidden)
 	k.wants("the trail", k.get("/trail?what=setting"), http.StatusOK, "session.idle-minutes", "<ins>10</ins>")
@@ -186,7 +187,8 @@ func TestPassword(t *testing.T) {
 	form := func(now, next string) url.Values {
 		return url.Values{"now": {now}, "password": {next}, "again": {next}}
 	}
-	b.wants("another password", b.do(http.MethodPost, "/password", form("Wrong-1-password", other)), http.StatusUnauthorized, "password is wrong")
+	b.wants("another password", b.do(http.MethodPost, "/password", form("Wrong-1-password", other)), http.StatusUnauthorized, "until now is another one")
+	b.wants("the same one", b.do(http.MethodPost, "/password", form(stand.Password, stand.Password)), http.StatusUnprocessableEntity, "choose another")
 	b.wants("a bad one", b.do(http.MethodPost, "/password", form(stand.Password, "short")), http.StatusUnprocessableEntity, "at least 10 characters", "upper-case")
 	if r := b.do(http.MethodPost, "/password", form(stand.Password, other)); r.Header.Get("Location") != "/password?done=1" {
 		t.Fatalf("changed: %d %s", r.StatusCode, r.text)

@@ -4,6 +4,7 @@
 package visit
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/netip"
@@ -100,12 +101,18 @@ func (r *Room) ChangePassword(ctx context.Context, from Visitor, v *Visit, now, 
 	if err := credential.CheckPassword(next); err != nil {
 		return err
 	}
+	if bytes.Equal(now, next) {
+		return fault.New(fault.Invalid, "the new password is the one that there is; choose another")
+	}
 	email := v.Account().Email
 	try := brake.Try{Email: email, Peer: from.Peer, Device: from.Device}
 	if err := r.Brake.Begin(ctx, try); err != nil {
 		return err
 	}
 	s, err := r.Identity.SignIn(ctx, v.TenantName(), email, now)
+	if fault.Of(err) == fault.Denied && err != nil { // the address is hers, so it is the password
+		return fault.Because(fault.Denied, "the password until now is another one", err)
+	}
 	if err != nil {
 		return err
 	}

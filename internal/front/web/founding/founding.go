@@ -130,7 +130,11 @@ func (r *room) again(c *page.Call, step string, p plan, err error) error {
 		return err
 	}
 	p.Problem = r.Explain(c.Lang, err)
-	return r.pages.Show(c, status, step, c.Say("Found a tenant"), p)
+	title := c.Say("Found a tenant")
+	if step == "kit" {
+		title = c.Say("The recovery kit")
+	}
+	return r.pages.Show(c, status, step, title, p)
 }
 
 // offer makes a recovery kit and shows it, once.

@@ -30,6 +30,7 @@ type shownCase struct {
 
 	Email string
 	Mine  bool
+	Last  time.Time // the last moment of it
 }
 
 // called fills in who a case is for, as far as who looks may know.
@@ -39,7 +40,7 @@ func (r *room) called(ctx context.Context, c *page.Call, list []casefile.Case) (
 		return nil, err
 	}
 	for _, one := range list {
-		out = append(out, shownCase{one, names[one.Person].String(), one.Person == c.Who.Person()})
+		out = append(out, shownCase{one, names[one.Person].String(), one.Person == c.Who.Person(), one.Until.Add(-time.Second)})
 	}
 	return out, nil
 }

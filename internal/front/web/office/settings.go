@@ -60,8 +60,12 @@ func (r *room) setIdle(ctx context.Context, c *page.Call) error {
 		minutes = 0 // which nobody may choose
 	}
 	minutes = min(max(minutes, 0), 1<<20)
-	err = r.Visits.SetIdle(ctx, c.Who.Session, time.Duration(minutes)*time.Minute)
-	if fault.Of(err) == fault.Invalid {
+	var was []time.Duration // as the page had it that the form is of
+	if n, err := strconv.Atoi(c.Field("was")); err == nil && n > 0 && n < 1<<20 {
+		was = append(was, time.Duration(n)*time.Minute)
+	}
+	err = r.Visits.SetIdle(ctx, c.Who.Session, time.Duration(minutes)*time.Minute, was...)
+	if kind := fault.Of(err); err != nil && (kind == fault.Invalid || kind == fault.Conflict) {
 		return r.chosen(ctx, c, chosen{Problem: r.Explain(c.Lang, err), Typed: c.Field("minutes")})
 	}
 	if err != nil {

@@ -351,7 +351,11 @@ func (f *Frame) Base(c *Call, configured string) string {
 }
 
 // Nothing is the page where there is none.
-func (f *Frame) Nothing(context.Context, *Call) error {
+func (f *Frame) Nothing(ctx context.Context, c *Call) error {
+	if v, err := f.Return(ctx, c.R); err == nil { // with the frame of who has signed in
+		v.Release()
+		c.Who = v
+	}
 	return fault.New(fault.NotFound, "there is no such page")
 }
 
