@@ -75,7 +75,14 @@ func (c *Console) takeImport(w http.ResponseWriter, r *http.Request) {
 		_ = i.line(ImportLine{Error: Explain(c.texts, i.lang, err)})
 	}
 	i.flush()
-	// Who sends must read the last line before the connection goes.
+	// Who sends must read the last line before the connection goes: what lies unread in it
+	// would take the line along. A reading that was ended reads nothing more, so there it is
+	// waited for who sends.
+	select {
+	case <-c.stopping:
+		time.Sleep(stopWait)
+	default:
+	}
 	if i.control.SetReadDeadline(time.Now().Add(lastWait)) == nil {
 		_, _ = io.Copy(io.Discard, r.Body)
 	}
@@ -102,6 +109,9 @@ func (i *importCall) broken(err error) error {
 
 // lastWait is how long a server waits for a command to stop sending.
 const lastWait = 5 * time.Second
+
+// stopWait is how long a server that stops waits for a command to read why.
+const stopWait = time.Second
 
 // importCall is an import in progress.
 type importCall struct {
