@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -78,7 +79,7 @@ func pages(b *testing.B, a *app.App) {
 		at := func(q float64) time.Duration {
 			return took[min(len(took)-1, int(q*float64(len(took))))].Round(10 * time.Microsecond)
 		}
-		b.Logf("page %-8s p50 %v, p95 %v, worst %v (asked: p95 under 50 ms)", p.name, at(0.5), at(0.95), took[len(took)-1].Round(10*time.Microsecond))
+		fmt.Printf("page %-8s p50 %v, p95 %v, worst %v (asked: p95 under 50 ms)\n", p.name, at(0.5), at(0.95), took[len(took)-1].Round(10*time.Microsecond))
 	}
 	sessions(b, v)
 }
@@ -93,7 +94,7 @@ func sessions(b *testing.B, v *visitor) {
 		one.get("/")
 	}
 	after := resident(b)
-	b.Logf("%d sessions that are open: %.0f KiB each", openSessions, float64(after-before)/openSessions/1024)
+	fmt.Printf("%d sessions that are open: %.0f KiB each\n", openSessions, float64(after-before)/openSessions/1024)
 }
 
 // resident is the memory that this process has now, after a collection.
