@@ -16,7 +16,7 @@ import (
 )
 
 // pageSize is how many hits a page has.
-const pageSize = 50
+const pageSize = 25
 
 // searched is what the page of a search shows.
 type searched struct {
