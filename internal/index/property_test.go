@@ -127,13 +127,23 @@ type wish struct {
 
 // has is the rule of package textfold, as naive as can be.
 func has(text, words string, prefix bool) bool {
-	main, alt := textfold.Words(text)
-	q, _ := textfold.Query(words)
-	end := " "
-	if prefix {
-		end = ""
+	one, other := textfold.Words(text)
+	folded, _ := textfold.Query(words)
+	main, alt, wanted := strings.Fields(one), strings.Fields(other), strings.Fields(folded)
+	if other == "" {
+		alt = main
 	}
-	return strings.Contains(" "+main+" ", " "+q+end) || strings.Contains(" "+alt+" ", " "+q+end)
+	for i := range len(main) - len(wanted) + 1 {
+		all := true
+		for k, w := range wanted {
+			begins := prefix && k == len(wanted)-1 && (strings.HasPrefix(main[i+k], w) || strings.HasPrefix(alt[i+k], w))
+			all = all && (main[i+k] == w || alt[i+k] == w || begins)
+		}
+		if all {
+			return true
+		}
+	}
+	return false
 }
 
 func wordWish() *rapid.Generator[wish] {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 	"strings"
 
 	"siegel/internal/index/record"
@@ -47,14 +46,15 @@ func (e Entry) waits() int {
 	}
 }
 
-// sent is by when a message is ordered and found: as it claims, but not later than
-// it arrived, which is a clock that goes wrong or a lie; when it arrived where it
+// sent is by when a message is ordered and found, in seconds: as it claims, but not later
+// than it arrived, which is a clock that goes wrong or a lie; when it arrived where it
 // claims nothing.
 func (e Entry) sent() int64 {
-	if e.Record.Sent == 0 {
-		return e.Record.Date
+	at := e.Record.Date
+	if e.Record.Sent != 0 {
+		at = min(at, e.Record.Sent)
 	}
-	return min(e.Record.Sent, e.Record.Date)
+	return mail.FromMicros(at).Unix()
 }
 
 // sound reports whether there is a record.
@@ -69,15 +69,17 @@ func (f *File) Add(ctx context.Context, list []Entry) (err error) {
 		return err
 	}
 	defer rollback(tx, &err)
-	w := writer{tx: tx, prepared: make(map[string]*sql.Stmt), texts: make(map[string]*text)}
+	w := writer{tx: tx, begins: f.begins(), prepared: make(map[string]*sql.Stmt), texts: make(map[string]*text)}
 	// Not from memory: a file whose last session has just ended can be opened again
 	// while a batch is still being written.
 	// no tenant: a projection is one holder's file
-	err = tx.QueryRowContext(ctx, `SELECT `+stateColumns+` FROM index_state`).Scan(w.state.places()...)
+	err = tx.QueryRowContext(ctx, `SELECT `+stateColumns+`, first FROM index_state`).Scan(append(w.state.places(), &w.first)...)
 	if err != nil {
 		return err
 	}
-	w.known = w.state.Messages > 0
+	if w.state.Seq == 0 && len(list) > 0 {
+		w.first = list[0].Seq - 1
+	}
 	for _, e := range list {
 		if err := w.add(ctx, e); err != nil {
 			return err
@@ -88,8 +90,8 @@ func (f *File) Add(ctx context.Context, list []Entry) (err error) {
 		return err
 	}
 	// no tenant: a projection is one holder's file
-	if _, err := tx.ExecContext(ctx, `UPDATE index_state SET seq = $1, messages = $2, damaged = $3, former = $4, waiting = $5, unread = $6`,
-		w.state.Seq, w.state.Messages, w.state.Damaged, w.state.Former, w.state.Waiting, w.state.Unread); err != nil {
+	if _, err := tx.ExecContext(ctx, `UPDATE index_state SET seq = $1, messages = $2, damaged = $3, former = $4, waiting = $5, unread = $6, first = $7`,
+		w.state.Seq, w.state.Messages, w.state.Damaged, w.state.Former, w.state.Waiting, w.state.Unread, w.first); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -143,9 +145,10 @@ func (f *File) vacuum(ctx context.Context) (err error) {
 
 // writer writes a batch of records.
 type writer struct {
-	tx    *sql.Tx
-	state State
-	known bool // some of the messages may be there already
+	tx     *sql.Tx
+	state  State
+	first  int64 // less than each sequence number
+	begins int64 // the month, in microseconds
 
 	prepared map[string]*sql.Stmt // the transaction closes them
 	texts    map[string]*text     // that were seen in this batch
@@ -187,10 +190,19 @@ func (w *writer) add(ctx context.Context, e Entry) error {
 	}
 	r := e.Record
 	waits, unread := e.waits(), truth(e.Attachments.Unread())
+	var subject, sender int64
+	var links Links
+	if e.sound() {
+		links = linksTo(r)
+		var err error
+		if subject, sender, err = w.head(ctx, r); err != nil {
+			return err
+		}
+	}
 	// no tenant: a projection is one holder's file
-	err := w.exec(ctx, `INSERT INTO index_doc (seq, message, date, sent, size, attachment, opaque, damaged, former, second, waits, unread)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, e.Seq, e.Message.Bytes(), r.Date, e.sent(), r.Size,
-		truth(r.HasAttachment()), truth(r.Opaque), truth(e.Damaged), e.Former, e.Second, waits, unread)
+	err := w.exec(ctx, `INSERT INTO index_doc (place, message, date, sent, size, attachment, opaque, damaged, former, second, waits, unread, subject, sender, links)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`, e.Seq-w.first, e.Message.Bytes(), r.Date-w.begins, e.sent(), r.Size,
+		truth(r.HasAttachment()), truth(r.Opaque), truth(e.Damaged), e.Former, e.Second, waits, unread, subject, sender, links.octets())
 	if err != nil {
 		return err
 	}
@@ -205,13 +217,9 @@ func (w *writer) add(ctx context.Context, e Entry) error {
 	if err := w.words(ctx, e); err != nil {
 		return err
 	}
-	links := links(r)
-	if err := w.head(ctx, e.Seq, r, links); err != nil {
-		return err
-	}
 	for _, hash := range links.shared() {
 		// no tenant: a projection is one holder's file
-		if err := w.exec(ctx, `INSERT OR IGNORE INTO index_link (hash, seq) VALUES ($1, $2)`, hash, e.Seq); err != nil {
+		if err := w.exec(ctx, `INSERT OR IGNORE INTO index_link (hash, place) VALUES ($1, $2)`, brief(hash), e.Seq-w.first); err != nil {
 			return err
 		}
 	}
@@ -220,22 +228,17 @@ func (w *writer) add(ctx context.Context, e Entry) error {
 		ON CONFLICT (day) DO UPDATE SET messages = messages + 1, octets = octets + excluded.octets`, day(r.Date), r.Size)
 }
 
-// head keeps what lists show of a message.
-func (w *writer) head(ctx context.Context, seq int64, r record.Record, l Links) error {
-	sender := ""
+// head returns the numbers of the texts that lists show of a message.
+func (w *writer) head(ctx context.Context, r record.Record) (subject, sender int64, err error) {
+	from := ""
 	if len(r.From) > 0 {
-		sender = r.From[0]
+		from = r.From[0]
 	}
-	subject, err := w.text(ctx, r.Subject)
-	if err != nil {
-		return err
+	if subject, err = w.text(ctx, r.Subject); err != nil {
+		return 0, 0, err
 	}
-	from, err := w.text(ctx, sender)
-	if err != nil {
-		return err
-	}
-	// no tenant: a projection is one holder's file
-	return w.exec(ctx, `INSERT INTO index_head (seq, subject, sender, links) VALUES ($1, $2, $3, $4)`, seq, subject, from, l.octets())
+	sender, err = w.text(ctx, from)
+	return subject, sender, err
 }
 
 // short is the hash by which a text is looked for: texts with the same one are compared.
@@ -305,36 +308,37 @@ func (w *writer) words(ctx context.Context, e Entry) error {
 	if r.Version == 1 {
 		copies = r.To // which has both
 	}
-	main, alt := make([]any, 0, 15), make([]any, 0, 7)
-	main = append(main, e.Seq)
 	attached := strings.TrimLeft(r.Attached+"\n\n"+e.Attachments.Text(), "\n")
+	args := []any{e.Seq - w.first}
 	for _, text := range []string{
 		r.Subject, strings.Join(r.From, "\n"), strings.Join(r.To, "\n"), strings.Join(copies, "\n"), r.Body, attached, strings.Join(r.Names(), "\n"),
 	} {
-		m, a := textfold.Words(text)
-		main, alt = append(main, m), append(alt, a)
+		args = append(args, textfold.Spellings(text))
 	}
 	// no tenant: a projection is one holder's file
-	return w.exec(ctx, `INSERT INTO index_words (rowid, subject, sender, recipient, copy, body, attached, filename,
-		subject_alt, sender_alt, recipient_alt, copy_alt, body_alt, attached_alt, filename_alt)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`, slices.Concat(main, alt)...)
+	return w.exec(ctx, `INSERT INTO index_words (rowid, subject, sender, recipient, copy, body, attached, filename)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, args...)
 }
 
 // forget deletes a message: what was re-granted has another sequence number than
 // before.
 func (w *writer) forget(ctx context.Context, message mail.ID) error {
-	if !w.known {
-		return nil
-	}
-	var seq, date, size, damaged, former, waits, unread int64
+	var place, date, size, damaged, former, waits, unread, subject, sender int64
+	var linked []byte
 	// no tenant: a projection is one holder's file
-	err := w.row(ctx, `DELETE FROM index_doc WHERE message = $1
-		RETURNING seq, date, size, damaged, former > 0, waits > 0, unread`, []any{message.Bytes()},
-		&seq, &date, &size, &damaged, &former, &waits, &unread)
+	err := w.row(ctx, `SELECT place FROM index_doc WHERE substr(message, 1, 3) = substr($1, 1, 3) AND message = $1`, []any{message.Bytes()}, &place)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
+		return err
+	}
+	// By its number: for a statement that could delete several rows SQLite sets a savepoint,
+	// for which FTS5 writes out what it has gathered.
+	// no tenant: a projection is one holder's file
+	if err := w.row(ctx, `DELETE FROM index_doc WHERE place = $1
+		RETURNING date, size, damaged, former > 0, waits > 0, unread, subject, sender, links`, []any{place},
+		&date, &size, &damaged, &former, &waits, &unread, &subject, &sender, &linked); err != nil {
 		return err
 	}
 	w.state.Messages--
@@ -345,25 +349,19 @@ func (w *writer) forget(ctx context.Context, message mail.ID) error {
 	if damaged+former > 0 {
 		return nil
 	}
-	var linked []byte
-	var subject, sender int64
-	// no tenant: a projection is one holder's file
-	if err := w.row(ctx, `DELETE FROM index_head WHERE seq = $1 RETURNING links, subject, sender`, []any{seq}, &linked, &subject, &sender); err != nil {
-		return err
-	}
 	if err := errors.Join(w.release(ctx, subject), w.release(ctx, sender)); err != nil {
 		return err
 	}
 	for _, hash := range linksOf(linked).shared() {
 		// no tenant: a projection is one holder's file
-		if err := w.exec(ctx, `DELETE FROM index_link WHERE hash = $1 AND seq = $2`, hash, seq); err != nil {
+		if err := w.exec(ctx, `DELETE FROM index_link WHERE hash = $1 AND place = $2`, brief(hash), place); err != nil {
 			return err
 		}
 	}
 	// no tenant: a projection is one holder's file
-	if err := w.exec(ctx, `UPDATE index_day SET messages = messages - 1, octets = octets - $1 WHERE day = $2`, size, day(date)); err != nil {
+	if err := w.exec(ctx, `UPDATE index_day SET messages = messages - 1, octets = octets - $1 WHERE day = $2`, size, day(date+w.begins)); err != nil {
 		return err
 	}
 	// no tenant: a projection is one holder's file
-	return w.exec(ctx, `DELETE FROM index_words WHERE rowid = $1`, seq)
+	return w.exec(ctx, `DELETE FROM index_words WHERE rowid = $1`, place)
 }

@@ -14,43 +14,49 @@ import (
 	"time"
 
 	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
 	"siegel/internal/vault/db/sqlite"
 )
 
 // version of the files' tables and of the folding. A file of another version is
 // made again.
-const version = 4
+const version = 5
 
-// The tables. index_doc is narrow, since a search by date reads it for every match;
-// what only the hits of a page need is beside it, and subjects and senders, which come
-// again and again, once for all messages that have them (index_text). index_link names
-// the messages of a conversation by 63 bits of their identifiers' hashes. A batch of
-// records becomes one segment of the full-text index, and segments are merged less often
-// than is usual, since [File.Settle] merges them all. The body is the first column, whose
-// places need no column number in front: that is a third of the file. A page of the
-// full-text index fits into one of the file, of which the cipher takes 32 octets and
-// SQLite some; larger ones waste less.
+// The tables. index_doc has a row for each message. Its place is the message's sequence number
+// less one that all have in common, and its date the time of arrival behind the beginning of
+// the month: smaller numbers take fewer octets, here and in the full-text index. Subjects and senders, which come again
+// and again, are kept once for all messages that have them (index_text). Messages are looked
+// for by the first octets of their ids, and those of a conversation by 23 bits of their
+// identifiers' hashes (index_link); who looks compares the rest. What a message claims of when
+// it was sent is in seconds, as it is in mail. A batch of records becomes one segment of the
+// full-text index, and segments are merged less often than is usual, since [File.Settle] merges
+// them all. The body is the first column, whose places need no column number in front: that is
+// a third of the file. A page of the full-text index fits into one of the file, of which the
+// cipher takes 32 octets and SQLite some; larger ones waste less.
 const schema = `
 CREATE TABLE index_state (version INTEGER NOT NULL, seq INTEGER NOT NULL, messages INTEGER NOT NULL, damaged INTEGER NOT NULL, former INTEGER NOT NULL,
-  second INTEGER NOT NULL, waiting INTEGER NOT NULL, unread INTEGER NOT NULL);
-CREATE TABLE index_doc (seq INTEGER PRIMARY KEY, message BLOB NOT NULL UNIQUE, date INTEGER NOT NULL, sent INTEGER NOT NULL,
+  second INTEGER NOT NULL, waiting INTEGER NOT NULL, unread INTEGER NOT NULL, first INTEGER NOT NULL);
+CREATE TABLE index_doc (place INTEGER PRIMARY KEY, message BLOB NOT NULL, date INTEGER NOT NULL, sent INTEGER NOT NULL,
   size INTEGER NOT NULL, attachment INTEGER NOT NULL, opaque INTEGER NOT NULL, damaged INTEGER NOT NULL, former INTEGER NOT NULL,
-  second INTEGER NOT NULL, waits INTEGER NOT NULL, unread INTEGER NOT NULL);
+  second INTEGER NOT NULL, waits INTEGER NOT NULL, unread INTEGER NOT NULL, subject INTEGER NOT NULL, sender INTEGER NOT NULL, links BLOB NOT NULL);
+CREATE INDEX index_doc_message ON index_doc (substr(message, 1, 3));
 CREATE INDEX index_doc_sent ON index_doc (sent);
-CREATE INDEX index_doc_waits ON index_doc (waits, seq) WHERE waits > 0;
-CREATE INDEX index_doc_former ON index_doc (former, seq) WHERE former > 0;
-CREATE TABLE index_head (seq INTEGER PRIMARY KEY, subject INTEGER NOT NULL, sender INTEGER NOT NULL, links BLOB NOT NULL);
+CREATE INDEX index_doc_waits ON index_doc (waits, place) WHERE waits > 0;
+CREATE INDEX index_doc_former ON index_doc (former, place) WHERE former > 0;
 CREATE TABLE index_text (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, uses INTEGER NOT NULL, text TEXT NOT NULL);
 CREATE INDEX index_text_hash ON index_text (hash);
-CREATE TABLE index_link (hash INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (hash, seq)) WITHOUT ROWID;
+CREATE TABLE index_link (hash INTEGER NOT NULL, place INTEGER NOT NULL, PRIMARY KEY (hash, place)) WITHOUT ROWID;
 CREATE TABLE index_day (day INTEGER PRIMARY KEY, messages INTEGER NOT NULL, octets INTEGER NOT NULL);
 CREATE VIRTUAL TABLE index_words USING fts5(body, subject, sender, recipient, copy, attached, filename,
-  subject_alt, sender_alt, recipient_alt, copy_alt, body_alt, attached_alt, filename_alt,
-  content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 0');
+  content='', contentless_delete=1, tokenize='spellings');
 INSERT INTO index_words (index_words, rank) VALUES ('hashsize', 33554432);
 INSERT INTO index_words (index_words, rank) VALUES ('automerge', 8);
-INSERT INTO index_words (index_words, rank) VALUES ('pgsz', 8100);
+INSERT INTO index_words (index_words, rank) VALUES ('pgsz', 16292);
 `
+
+// first is what all sequence numbers have in common. A reader asks for it in the statement
+// that needs it, since the first batch sets it.
+const first = `(SELECT first FROM index_state)`
 
 // File is an open projection. Use it from many goroutines.
 type File struct {
@@ -96,6 +102,11 @@ func (s *State) places() []any {
 
 // Month is the month of arrival, year * 100 + month, UTC.
 func (f *File) Month() int { return f.key.Month }
+
+// begins is when the month begins, in microseconds.
+func (f *File) begins() int64 {
+	return mail.Micros(time.Date(f.key.Month/100, time.Month(f.key.Month%100), 1, 0, 0, 0, 0, time.UTC))
+}
 
 // State returns how far the projection is.
 func (f *File) State() State {
@@ -178,7 +189,7 @@ func (h *Shelf) begin(ctx context.Context, s Keys, k Key, row Row) (_ *File, err
 	if err != nil {
 		return nil, err
 	}
-	_, err = f.sql.Write.ExecContext(ctx, schema+fmt.Sprintf("INSERT INTO index_state (version, "+stateColumns+") VALUES (%d, 0, 0, 0, 0, 0, 0, 0);", version))
+	_, err = f.sql.Write.ExecContext(ctx, schema+fmt.Sprintf("INSERT INTO index_state (version, "+stateColumns+", first) VALUES (%d, 0, 0, 0, 0, 0, 0, 0, 0);", version))
 	if err != nil {
 		return nil, errors.Join(err, f.close())
 	}
@@ -210,15 +221,15 @@ func (f *File) Again(ctx context.Context, terms []int) (err error) {
 		return nil
 	}
 	for _, term := range terms {
-		var first int64
+		var lowest, common int64
 		// no tenant: a projection is one holder's file
-		err := f.sql.Read.QueryRowContext(ctx, `SELECT COALESCE(MIN(seq), 0) FROM index_doc WHERE former > 0 AND former = $1`, term).Scan(&first)
+		err := f.sql.Read.QueryRowContext(ctx, `SELECT COALESCE(MIN(place), 0), `+first+` FROM index_doc WHERE former > 0 AND former = $1`, term).Scan(&lowest, &common)
 		if err != nil {
 			return err
 		}
-		if first > 0 {
+		if lowest > 0 {
 			f.mu.Lock()
-			f.state.Seq = min(f.state.Seq, first-1)
+			f.state.Seq = min(f.state.Seq, common+lowest-1)
 			f.mu.Unlock()
 		}
 	}

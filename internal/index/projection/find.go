@@ -18,7 +18,7 @@ type Doc struct {
 	Message mail.ID
 	Seq     int64
 	Date    int64 // of arrival, in microseconds
-	Sent    int64 // as it claims and not later than it arrived, in microseconds
+	Sent    int64 // as it claims and not later than it arrived, in microseconds of a whole second
 	Size    int64
 	Opaque  bool
 	Files   bool // it has an attachment
@@ -27,11 +27,11 @@ type Doc struct {
 }
 
 // docColumns are those of index_doc that a Doc is made of, and places are where a row of
-// them is scanned to; id is the message's.
-const docColumns = `message, d.seq, date, sent, size, opaque, attachment, waits > 0, unread`
+// them is scanned to; id is the message's. The date is behind the beginning of the month.
+const docColumns = `message, date, sent * 1000000, size, opaque, attachment, waits > 0, unread, d.place + ` + first
 
 func (d *Doc) places(id *[]byte) []any {
-	return []any{id, &d.Seq, &d.Date, &d.Sent, &d.Size, &d.Opaque, &d.Files, &d.Waits, &d.Unread}
+	return []any{id, &d.Date, &d.Sent, &d.Size, &d.Opaque, &d.Files, &d.Waits, &d.Unread, &d.Seq}
 }
 
 // Place is where a message stands in a list by date. No two have the same.
@@ -57,7 +57,7 @@ func (f *File) Count(ctx context.Context, q *query.Query) (n int, err error) {
 	c := conditions(q, q.Match)
 	if q.Match != "" {
 		// no tenant: a projection is one holder's file
-		err = f.sql.Read.QueryRowContext(ctx, `SELECT COUNT(*) FROM index_words JOIN index_doc ON seq = index_words.rowid WHERE `+c.text(), c.args...).Scan(&n)
+		err = f.sql.Read.QueryRowContext(ctx, `SELECT COUNT(*) FROM index_words JOIN index_doc ON place = index_words.rowid WHERE `+c.text(), c.args...).Scan(&n)
 		return n, err
 	}
 	// no tenant: a projection is one holder's file
@@ -69,23 +69,23 @@ func (f *File) Count(ctx context.Context, q *query.Query) (n int, err error) {
 func (f *File) Find(ctx context.Context, a Ask) (list []Doc, err error) {
 	defer f.note(&err)
 	c := conditions(a.Query, a.Match)
-	order := ` ORDER BY sent DESC, seq DESC LIMIT `
+	order := ` ORDER BY sent DESC, place DESC LIMIT `
 	if a.Oldest {
-		order = ` ORDER BY sent, seq LIMIT `
+		order = ` ORDER BY sent, place LIMIT `
 	}
 	if a.After != nil {
-		compare := "(sent, seq) < ("
+		compare := "(sent, place) < ("
 		if a.Oldest {
-			compare = "(sent, seq) > ("
+			compare = "(sent, place) > ("
 		}
-		c.list = append(c.list, compare+c.put(a.After.Sent)+", "+c.put(a.After.Seq)+")")
+		c.list = append(c.list, compare+c.put(mail.FromMicros(a.After.Sent).Unix())+", "+c.put(a.After.Seq)+" - "+first+")")
 	}
 	end := c.text() + order + strconv.Itoa(a.Limit)
 	var rows *sql.Rows
 	if a.Match != "" {
 		// no tenant: a projection is one holder's file
 		rows, err = f.sql.Read.QueryContext(ctx, `SELECT `+docColumns+` FROM index_words
-			JOIN index_doc d ON d.seq = index_words.rowid WHERE `+end, c.args...)
+			JOIN index_doc d ON d.place = index_words.rowid WHERE `+end, c.args...)
 	} else {
 		// no tenant: a projection is one holder's file
 		rows, err = f.sql.Read.QueryContext(ctx, `SELECT `+docColumns+` FROM index_doc d WHERE `+end, c.args...)
@@ -93,10 +93,10 @@ func (f *File) Find(ctx context.Context, a Ask) (list []Doc, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return docs(rows)
+	return f.docs(rows)
 }
 
-func docs(rows *sql.Rows) (list []Doc, err error) {
+func (f *File) docs(rows *sql.Rows) (list []Doc, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var d Doc
@@ -104,6 +104,7 @@ func docs(rows *sql.Rows) (list []Doc, err error) {
 		if err := rows.Scan(d.places(&id)...); err != nil {
 			return nil, err
 		}
+		d.Date += f.begins()
 		if d.Message, err = mail.IDFrom(id); err != nil {
 			return nil, err
 		}
@@ -116,8 +117,8 @@ func docs(rows *sql.Rows) (list []Doc, err error) {
 func (f *File) Head(ctx context.Context, seq int64) (subject, sender string, err error) {
 	defer f.note(&err)
 	// no tenant: a projection is one holder's file
-	err = f.sql.Read.QueryRowContext(ctx, `SELECT s.text, f.text FROM index_head h JOIN index_text s ON s.id = h.subject JOIN index_text f ON f.id = h.sender
-		WHERE h.seq = $1`, seq).Scan(&subject, &sender)
+	err = f.sql.Read.QueryRowContext(ctx, `SELECT s.text, f.text FROM index_doc d JOIN index_text s ON s.id = d.subject JOIN index_text f ON f.id = d.sender
+		WHERE d.place = $1 - `+first, seq).Scan(&subject, &sender)
 	return subject, sender, err
 }
 
@@ -126,7 +127,7 @@ func (f *File) Head(ctx context.Context, seq int64) (subject, sender string, err
 func (f *File) Bounds(ctx context.Context) (first, last int64, err error) {
 	defer f.note(&err)
 	// no tenant: a projection is one holder's file
-	err = f.sql.Read.QueryRowContext(ctx, `SELECT (SELECT MIN(sent) FROM index_doc), (SELECT MAX(sent) FROM index_doc)`).
+	err = f.sql.Read.QueryRowContext(ctx, `SELECT (SELECT MIN(sent) * 1000000 FROM index_doc), (SELECT MAX(sent) * 1000000 FROM index_doc)`).
 		Scan(&first, &last)
 	return first, last, err
 }
@@ -137,22 +138,22 @@ type Range struct {
 	Before time.Time
 }
 
-func (r Range) conditions() clause {
+func (f *File) conditions(r Range) clause {
 	c := clause{list: []string{"former = 0"}}
 	if r.Query != nil {
 		c = conditions(r.Query, "")
 		if m := r.Query.Match; m != "" {
-			c.list = append(c.list, "seq IN (SELECT rowid FROM index_words WHERE index_words MATCH "+c.put(m)+")")
+			c.list = append(c.list, "place IN (SELECT rowid FROM index_words WHERE index_words MATCH "+c.put(m)+")")
 		}
 	}
-	c.list = append(c.list, "date < "+c.put(mail.Micros(r.Before)))
+	c.list = append(c.list, "date < "+c.put(mail.Micros(r.Before)-f.begins()))
 	return c
 }
 
 // Measure counts a range and its octets.
 func (f *File) Measure(ctx context.Context, r Range) (messages, octets int64, err error) {
 	defer f.note(&err)
-	c := r.conditions()
+	c := f.conditions(r)
 	// no tenant: a projection is one holder's file
 	err = f.sql.Read.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(SUM(size), 0) FROM index_doc WHERE `+c.text(), c.args...).Scan(&messages, &octets)
 	return messages, octets, err
@@ -162,15 +163,15 @@ func (f *File) Measure(ctx context.Context, r Range) (messages, octets int64, er
 // order, at most limit.
 func (f *File) Walk(ctx context.Context, r Range, after int64, limit int) (list []Doc, err error) {
 	defer f.note(&err)
-	c := r.conditions()
-	c.list = append(c.list, "seq > "+c.put(after))
+	c := f.conditions(r)
+	c.list = append(c.list, "place > "+c.put(after)+" - "+first)
 	// no tenant: a projection is one holder's file
 	rows, err := f.sql.Read.QueryContext(ctx, `SELECT `+docColumns+` FROM index_doc d WHERE `+c.text()+
-		` ORDER BY seq LIMIT `+strconv.Itoa(limit), c.args...)
+		` ORDER BY place LIMIT `+strconv.Itoa(limit), c.args...)
 	if err != nil {
 		return nil, err
 	}
-	return docs(rows)
+	return f.docs(rows)
 }
 
 // clause is a condition with its arguments.
@@ -192,6 +193,10 @@ func plain(q *query.Query) bool {
 	return q.Since.IsZero() && q.Until.IsZero() && len(q.Except) == 0 && q.Least == 0 && q.Below == math.MaxInt64 && !q.Attachment && !q.Bare
 }
 
+// seconds is the first whole second that is not before t: what is kept in whole seconds is
+// before t where it is before that.
+func seconds(t time.Time) int64 { return t.Add(time.Second - 1).Unix() }
+
 // conditions returns what a search asks of messages that have a record.
 func conditions(q *query.Query, match string) (c clause) {
 	if match != "" {
@@ -199,16 +204,16 @@ func conditions(q *query.Query, match string) (c clause) {
 	}
 	c.list = append(c.list, "damaged = 0", "former = 0")
 	if q.Unmatch != "" {
-		c.list = append(c.list, "seq NOT IN (SELECT rowid FROM index_words WHERE index_words MATCH "+c.put(q.Unmatch)+")")
+		c.list = append(c.list, "place NOT IN (SELECT rowid FROM index_words WHERE index_words MATCH "+c.put(q.Unmatch)+")")
 	}
 	if !q.Since.IsZero() {
-		c.list = append(c.list, "sent >= "+c.put(mail.Micros(q.Since)))
+		c.list = append(c.list, "sent >= "+c.put(seconds(q.Since)))
 	}
 	if !q.Until.IsZero() {
-		c.list = append(c.list, "sent < "+c.put(mail.Micros(q.Until)))
+		c.list = append(c.list, "sent < "+c.put(seconds(q.Until)))
 	}
 	for _, p := range q.Except {
-		c.list = append(c.list, "NOT (sent >= "+c.put(mail.Micros(p.Since))+" AND sent < "+c.put(mail.Micros(p.Until))+")")
+		c.list = append(c.list, "NOT (sent >= "+c.put(seconds(p.Since))+" AND sent < "+c.put(seconds(p.Until))+")")
 	}
 	if q.Least > 0 {
 		c.list = append(c.list, "size >= "+c.put(q.Least))

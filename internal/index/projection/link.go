@@ -24,10 +24,14 @@ func hash(id string) int64 {
 	return int64(binary.BigEndian.Uint64(sum[:])>>1) | 1
 }
 
-// links returns those of a record. RFC 5322 section 3.6.4: the last of References is
+// brief is what of a hash index_link has: it takes three octets, and of 10,000 messages none
+// or one more is found than has the whole.
+func brief(hash int64) int64 { return hash & (1<<23 - 1) }
+
+// linksTo returns those of a record. RFC 5322 section 3.6.4: the last of References is
 // the parent, which In-Reply-To names too; where References are missing it names it
 // alone.
-func links(r record.Record) Links {
+func linksTo(r record.Record) Links {
 	if r.ID == "" && len(r.References)+len(r.Reply) == 0 {
 		return nil
 	}
@@ -97,13 +101,13 @@ type Linked struct {
 func (f *File) One(ctx context.Context, message mail.ID) (l Linked, ok bool, err error) {
 	defer f.note(&err)
 	// no tenant: a projection is one holder's file
-	rows, err := f.sql.Read.QueryContext(ctx, `SELECT `+docColumns+`, s.text, f.text, links
-		FROM index_doc d JOIN index_head h ON h.seq = d.seq JOIN index_text s ON s.id = h.subject JOIN index_text f ON f.id = h.sender
-		WHERE message = $1`, message.Bytes())
+	rows, err := f.sql.Read.QueryContext(ctx, `SELECT s.text, f.text, links, `+docColumns+`
+		FROM index_doc d JOIN index_text s ON s.id = d.subject JOIN index_text f ON f.id = d.sender
+		WHERE substr(message, 1, 3) = substr($1, 1, 3) AND message = $1`, message.Bytes())
 	if err != nil {
 		return l, false, err
 	}
-	list, err := linked(rows)
+	list, err := f.linked(rows)
 	if err != nil || len(list) == 0 {
 		return l, false, err
 	}
@@ -118,38 +122,43 @@ const linkBatch = 200
 func (f *File) With(ctx context.Context, links Links, limit int) (all []Linked, err error) {
 	defer f.note(&err)
 	links = slices.DeleteFunc(slices.Clone(links), func(h int64) bool { return h == 0 })
+	wanted := make(map[int64]bool)
 	for len(links) > 0 {
 		n := min(linkBatch, len(links))
 		var args []any
 		for _, h := range links[:n] {
-			args = append(args, h)
+			args = append(args, brief(h))
+			wanted[h] = true
 		}
 		links = links[n:]
 		args = append(args, limit)
 		// no tenant: a projection is one holder's file
-		rows, err := f.sql.Read.QueryContext(ctx, `SELECT `+docColumns+`, s.text, f.text, links
-			FROM index_doc d JOIN index_head h ON h.seq = d.seq JOIN index_text s ON s.id = h.subject JOIN index_text f ON f.id = h.sender
-			WHERE d.seq IN (SELECT seq FROM index_link WHERE hash IN (`+placeholders(1, n)+`) LIMIT `+placeholders(n+1, 1)+`)`, args...)
+		rows, err := f.sql.Read.QueryContext(ctx, `SELECT s.text, f.text, links, `+docColumns+`
+			FROM index_doc d JOIN index_text s ON s.id = d.subject JOIN index_text f ON f.id = d.sender
+			WHERE d.place IN (SELECT place FROM index_link WHERE hash IN (`+placeholders(1, n)+`) LIMIT `+placeholders(n+1, 1)+`)`, args...)
 		if err != nil {
 			return nil, err
 		}
-		list, err := linked(rows)
+		list, err := f.linked(rows)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, list...)
+		all = append(all, slices.DeleteFunc(list, func(l Linked) bool {
+			return !slices.ContainsFunc(l.Links, func(h int64) bool { return wanted[h] })
+		})...)
 	}
 	return all, nil
 }
 
-func linked(rows *sql.Rows) (list []Linked, err error) {
+func (f *File) linked(rows *sql.Rows) (list []Linked, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var l Linked
 		var id, octets []byte
-		if err := rows.Scan(append(l.places(&id), &l.Subject, &l.Sender, &octets)...); err != nil {
+		if err := rows.Scan(append([]any{&l.Subject, &l.Sender, &octets}, l.places(&id)...)...); err != nil {
 			return nil, err
 		}
+		l.Date += f.begins()
 		if l.Message, err = mail.IDFrom(id); err != nil {
 			return nil, err
 		}

@@ -283,7 +283,7 @@ func TestAddAgain(t *testing.T) {
 			t.Errorf("%s: %v, %v, want %v", text, got, err, want)
 		}
 	}
-	linked, err := f.With(t.Context(), links(first.Record), 10)
+	linked, err := f.With(t.Context(), linksTo(first.Record), 10)
 	if err != nil || len(linked) != 1 || linked[0].Seq != 4 {
 		t.Errorf("%+v, %v", linked, err)
 	}

@@ -14,7 +14,7 @@ import (
 func (f *File) Waiting(ctx context.Context, waits, limit int) (list []mail.ID, err error) {
 	defer f.note(&err)
 	// no tenant: a projection is one holder's file
-	rows, err := f.sql.Read.QueryContext(ctx, `SELECT message FROM index_doc WHERE waits > 0 AND waits = $1 ORDER BY seq DESC LIMIT $2`, waits, limit)
+	rows, err := f.sql.Read.QueryContext(ctx, `SELECT message FROM index_doc WHERE waits > 0 AND waits = $1 ORDER BY place DESC LIMIT $2`, waits, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (f *File) Behind(ctx context.Context, list []attached.Row) (seqs []int64, e
 	for _, r := range list {
 		var seq int64
 		// no tenant: a projection is one holder's file
-		err := f.sql.Read.QueryRowContext(ctx, `SELECT seq FROM index_doc WHERE message = $1 AND second < $2 AND damaged = 0 AND former = 0`,
+		err := f.sql.Read.QueryRowContext(ctx, `SELECT place + `+first+` FROM index_doc WHERE substr(message, 1, 3) = substr($1, 1, 3) AND message = $1 AND second < $2 AND damaged = 0 AND former = 0`,
 			r.Message.Bytes(), r.Seq).Scan(&seq)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue

@@ -8,8 +8,7 @@ import (
 	"siegel/internal/proto/textfold"
 )
 
-// Columns are those of the FTS5 table. Behind them each has a twin, whose name
-// ends in _alt, for the other spelling of umlauts (package textfold).
+// Columns are those of the FTS5 table.
 func Columns() []string {
 	return []string{"subject", "sender", "recipient", "copy", "body", "attached", "filename"}
 }
@@ -46,16 +45,12 @@ func (t Term) In(column string) bool {
 	return ok && (names == nil || slices.Contains(names, column))
 }
 
-// filter returns a search within columns and their twins, or everywhere.
+// filter returns a search within columns, or everywhere.
 func filter(names []string, match string) string {
 	if names == nil {
 		return "(" + match + ")"
 	}
-	var all []string
-	for _, n := range names {
-		all = append(all, n, n+"_alt")
-	}
-	return "({" + strings.Join(all, " ") + "} : " + match + ")"
+	return "({" + strings.Join(names, " ") + "} : " + match + ")"
 }
 
 // clauses are the words that a search asks for and leaves out.

@@ -139,7 +139,7 @@ func (w words) found(phrases []phrase) (places []textfold.Span) {
 	for i := 0; i < len(w.main); i++ {
 		n := 0
 		for _, p := range phrases {
-			if p.at(w.main, i) || p.at(w.alt, i) {
+			if p.at(w, i) {
 				n = max(n, len(p.words))
 			}
 		}
@@ -156,17 +156,23 @@ func (w words) found(phrases []phrase) (places []textfold.Span) {
 	return places
 }
 
-func (p phrase) at(list []string, i int) bool {
-	if i+len(p.words) > len(list) {
+// at reports whether the phrase begins with word i, each word in one of its spellings.
+func (p phrase) at(in words, i int) bool {
+	if i+len(p.words) > len(in.main) {
 		return false
 	}
 	last := len(p.words) - 1
 	for k, w := range p.words {
-		if list[i+k] != w && (k != last || !p.star || !strings.HasPrefix(list[i+k], w)) {
+		star := p.star && k == last
+		if !is(in.main[i+k], w, star) && !is(in.alt[i+k], w, star) {
 			return false
 		}
 	}
 	return true
+}
+
+func is(word, wanted string, beginning bool) bool {
+	return word == wanted || beginning && strings.HasPrefix(word, wanted)
 }
 
 // window returns from where to where a snippet goes whose first place is given.

@@ -41,6 +41,7 @@ func TestCut(t *testing.T) {
 		found             bool
 	}{
 		{"strasse", "In der\r\n Straße  nach Köln", "In der [Straße] nach Köln", true},
+		{`"koeln grusst"`, "Köln grüßt: Köln gruesst", "[Köln grüßt]: Köln gruesst", true},
 		{"koln OR koeln", "nach Ko\u0308ln, Köln", "nach [Ko\u0308ln], [Köln]", true},
 		{`"b c"`, "b a b c c b", "b a [b c] c b", true},
 		{"au*", "das Auto <b>auch</b>", "das [Auto] <b>[auch]</b>", true},

@@ -5,8 +5,7 @@
 // # What comes out
 //
 // [Words] returns words of letters and digits only, joined by single spaces:
-// fit for SQLite FTS5 with its unicode61 or ascii tokenizer, or for a plain
-// index, without further folding. A text has two forms:
+// fit for an index without further folding. A text has two forms:
 //
 //   - main: ä ö ü å are written ae oe ue aa (æ ø œ are ae oe oe, ß is ss);
 //   - alt: ä ö ü å ø are written a o u a o (æ, œ and ß as in main).
@@ -31,29 +30,24 @@
 //
 // # How index and query combine
 //
-// Index: main of a text goes into one column (or field), alt, unless empty,
-// into a second one.
+// Index: [Spellings] has a text's words in their order, each in both spellings where they
+// differ, which go to the same place of the index. That takes the room of the words that
+// differ, not of the text: nearly every German message has an umlaut.
 //
-// Query: each word or quoted phrase goes through [Query], which returns the
-// same two forms. A query matches a text if
+// Query: each word or quoted phrase goes through [Query], which returns the same two
+// forms. A query matches a text if the text has the words of main(query) one behind the
+// other, each in one of its spellings; for a prefix query (`auto*`, fold without the star)
+// the last of them as a beginning. A query can fold to several words even if it was one, so
+// it is always asked as a phrase; if it folds to nothing it matches nothing. Several words
+// in one query are combined with AND. In FTS5:
 //
-//	main column contains the phrase main(query), or
-//	alt  column contains the phrase main(query).
+//	"p1 p2"        for a word or phrase
+//	"p1 p2" *      for a prefix
 //
-// Contains means: as consecutive words; for a prefix query (`auto*`, fold
-// without the star) the last of them as a beginning. A query can fold to several
-// words even if it was one, so it is always asked as a phrase; if it folds to
-// nothing it matches nothing. Several words in one query are combined with
-// AND, each word by itself on either column. In FTS5:
-//
-//	{main alt} : "p1 p2"        for a word or phrase
-//	{main alt} : "p1 p2" *      for a prefix
-//
-// That keeps the promise: a text with ü is found by ü and ue (main column) and
-// by u (alt column); one with ß by ß and ss; a text with ue by ue and ü.
-// A text that says "schon" is not found by "schön", which is another word.
-// Inside one phrase all umlauts have to be spelled one way.
+// That keeps the promise: a text with ü is found by ü, ue and u; one with ß by ß and ss; a
+// text with ue by ue and ü. A text that says "schon" is not found by "schön", which is
+// another word.
 //
 // Who prefers to find more than was asked for (names: "Müller" is to find
-// "Muller" too) also asks for alt(query), if it is not empty, on both columns.
+// "Muller" too) also asks for alt(query), if it is not empty.
 package textfold

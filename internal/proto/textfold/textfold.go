@@ -1,6 +1,7 @@
 package textfold
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -22,6 +23,35 @@ func Words(text string) (main, alt string) {
 		return string(f.main.b), ""
 	}
 	return string(f.main.b), string(f.alt.b)
+}
+
+// Spelling stands between the two spellings of a word in what [Spellings] returns.
+const Spelling = '\x1f'
+
+// Spellings folds text as [Words] does and returns its words, joined by single spaces,
+// each in both spellings where they differ: for an index that can have several words at
+// one place. So in a phrase each word may be spelled in its own way.
+func Spellings(text string) string {
+	main, alt := Words(text)
+	if alt == "" {
+		return main
+	}
+	var b strings.Builder
+	b.Grow(len(main) + len(alt)/8)
+	for main != "" {
+		var m, a string
+		m, main, _ = strings.Cut(main, " ")
+		a, alt, _ = strings.Cut(alt, " ")
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(m)
+		if a != m {
+			b.WriteByte(Spelling)
+			b.WriteString(a)
+		}
+	}
+	return b.String()
 }
 
 // Span is where in a text a word stands, in octets.

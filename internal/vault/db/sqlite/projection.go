@@ -28,8 +28,8 @@ type Projection struct {
 // caught-up batch writes most pages once, so the WAL is written back after 16 MiB;
 // there is a reader for each of a holder's months, so each has a small cache.
 const (
-	projecting = "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL; " + walMode + "; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -8192"
-	projected  = walMode + "; PRAGMA cache_size = -1024"
+	projecting = useSpellings + "; PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; " + walMode + "; PRAGMA wal_autocheckpoint = 1000; PRAGMA cache_size = -8192"
+	projected  = useSpellings + "; " + walMode + "; PRAGMA cache_size = -1024"
 )
 
 // OpenProjection opens the file at path and makes it where it is missing. The key
@@ -37,7 +37,7 @@ const (
 // is not ours. Close wipes what was kept of the key.
 func OpenProjection(ctx context.Context, path string, key secret.Key) (_ *Projection, err error) {
 	defer fault.Wrap(&err, "projection")
-	if err := private(path); err != nil {
+	if err := errors.Join(offerSpellings(), private(path)); err != nil {
 		return nil, err
 	}
 	p := &Projection{key: key.Copy()}

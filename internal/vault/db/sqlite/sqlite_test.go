@@ -295,8 +295,8 @@ func TestPageSize(t *testing.T) {
 	if err := errors.Join(err, old.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if n := size(path, key.Copy()); n != 8192 {
-		t.Errorf("pages of %d octets where the file had 8192", n)
+	if n := size(path, key.Copy()); n != 16384 {
+		t.Errorf("pages of %d octets where the file had 16384", n)
 	}
 	d := open(t, path, key)
 	put(t, d.Tenant(mail.NewID()), 1, "x")
