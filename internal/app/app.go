@@ -210,7 +210,7 @@ func (a *App) buildRooms(ctx context.Context) error {
 		Identity: a.Identity, Trail: a.Trail, Most: a.Config.Sessions.Browsers,
 		Tickets: ticket.New(ticket.Deps{DB: a.DB, Keys: a.Master, Now: a.Now}), Brake: brake.New(brake.Deps{DB: a.DB, MAC: a.Master, Now: a.Now}),
 	})
-	a.Ceremony = ceremony.New(ceremony.Deps{DB: a.DB, Identity: a.Identity, Now: a.Now})
+	a.Ceremony = ceremony.New(ceremony.Deps{DB: a.DB, Identity: a.Identity, Locks: a.Vault, Keys: a.Master, Now: a.Now})
 	a.closers = append(a.closers, a.Visits)
 	a.Replays = replay.New(replay.Deps{DB: a.DB, MAC: a.Master, Now: a.Now})
 	if err := a.openEvidence(ctx); err != nil {

@@ -49,7 +49,7 @@ func (a *App) openWeb() (*web.Door, error) {
 		Visits: a.Visits, Log: a.Log,
 		Reading:  reading.Deps{Cases: a.Cases, Archive: a.Archive, Index: a.Index, Saved: a.saved(), State: a.state(), History: a.history(), Prove: a.Proof, Now: a.Now},
 		Jobs:     jobs.Deps{Jobs: a.Jobs},
-		Founding: founding.Deps{Identity: a.Identity, Ceremony: a.Ceremony, URL: c.URL},
+		Founding: founding.Deps{Ceremony: a.Ceremony, URL: c.URL},
 		Office:   office.Deps{Cases: a.Cases, Trail: a.trail(), Identity: a.Identity, Archive: a.Archive, Counts: a.Tally.Of, Whole: a.Whole, URL: c.URL, Now: a.Now},
 		API:      a.api,
 	})
@@ -81,7 +81,7 @@ func (a *App) api(c front.Callers) (http.Handler, error) {
 		Office:   programs.Deps{Identity: a.Identity, Trail: a.trail(), Tally: a.Tally, Cases: a.Cases, Whole: a.Whole, Now: a.Now},
 		Reading:  records.Deps{Archive: a.Archive, Index: a.Index, Saved: a.saved(), Cases: a.Cases, State: a.state(), History: a.history(), Prove: a.Proof},
 		Jobs:     orders.Deps{Jobs: a.Jobs},
-		Founding: ceremonies.Deps{Identity: a.Identity, Ceremony: a.Ceremony},
+		Founding: ceremonies.Deps{Ceremony: a.Ceremony},
 	})
 }
 
