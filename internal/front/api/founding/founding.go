@@ -90,7 +90,7 @@ type foundOut struct {
 type invited struct {
 	Email string `json:"email" maxLength:"998" doc:"The address by which the person signs in."`
 	Role  string `json:"role" enum:"administrator,compliance,auditor,reader" doc:"What she may do."`
-	Code  string `json:"code" maxLength:"200" doc:"With it the person sets her password. It is shown this once: give it to her in a way that nobody else reads."`
+	Code  string `json:"code" maxLength:"200" doc:"With it the person sets her password. Give it to her in a way that nobody else reads."`
 }
 
 // Mount adds the operations.
