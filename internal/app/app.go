@@ -65,6 +65,9 @@ type Options struct {
 	// Extractor is the command that reads documents: [ExtractCommand]. Without one
 	// attachments wait to be read.
 	Extractor []string
+	// JobTimes are how long work on jobs takes, and how large parts are; zero for what is right
+	// outside of tests.
+	JobTimes job.Times
 	// Adopt makes the PostgreSQL database that is configured the one that counts,
 	// whatever was before: see [node.Adopt].
 	Adopt bool
@@ -210,7 +213,7 @@ func (a *App) buildRooms(ctx context.Context) error {
 		Identity: a.Identity, Trail: a.Trail, Most: a.Config.Sessions.Browsers,
 		Tickets: ticket.New(ticket.Deps{DB: a.DB, Keys: a.Master, Now: a.Now}), Brake: brake.New(brake.Deps{DB: a.DB, MAC: a.Master, Now: a.Now}),
 	})
-	a.Ceremony = ceremony.New(ceremony.Deps{DB: a.DB, Identity: a.Identity, Now: a.Now})
+	a.Ceremony = ceremony.New(ceremony.Deps{DB: a.DB, Identity: a.Identity, Locks: a.Vault, Keys: a.Master, Now: a.Now})
 	a.closers = append(a.closers, a.Visits)
 	a.Replays = replay.New(replay.Deps{DB: a.DB, MAC: a.Master, Now: a.Now})
 	if err := a.openEvidence(ctx); err != nil {
@@ -247,7 +250,7 @@ func (a *App) buildRooms(ctx context.Context) error {
 	})
 	a.Jobs = job.New(job.Deps{
 		DB: a.DB, Vault: a.Vault, Store: a.Store, Trail: a.Trail, Identity: a.Identity, Archive: a.Archive, Exports: a.Exports, Guests: a.Visits,
-		Find: a.Find, Now: a.Now, Log: a.Log, TempDir: a.path(place.DirTemp), Home: a.home,
+		Find: a.Find, Now: a.Now, Log: a.Log, TempDir: a.path(place.DirTemp), Home: a.home, Times: a.JobTimes,
 	})
 	return nil
 }

@@ -262,6 +262,9 @@ func (s *Server) expire(ctx context.Context) error {
 		if err := s.Visits.Expire(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Warn("sessions that have expired were not deleted; the next try is in an hour", "error", err)
 		}
+		if err := s.Ceremony.Expire(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Warn("what foundings have left was not deleted; the next try is in an hour", "error", err)
+		}
 		tenants, err := s.Identity.Tenants(ctx)
 		if err == nil {
 			for _, t := range tenants {

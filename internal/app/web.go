@@ -14,10 +14,12 @@ import (
 	"siegel/internal/front"
 	"siegel/internal/front/api"
 	ceremonies "siegel/internal/front/api/founding"
+	orders "siegel/internal/front/api/jobs"
 	programs "siegel/internal/front/api/office"
 	records "siegel/internal/front/api/reading"
 	"siegel/internal/front/history"
 	"siegel/internal/front/state"
+	"siegel/internal/front/trail"
 	"siegel/internal/front/web"
 	"siegel/internal/front/web/founding"
 	"siegel/internal/front/web/jobs"
@@ -47,8 +49,8 @@ func (a *App) openWeb() (*web.Door, error) {
 		Visits: a.Visits, Log: a.Log,
 		Reading:  reading.Deps{Cases: a.Cases, Archive: a.Archive, Index: a.Index, Saved: a.saved(), State: a.state(), History: a.history(), Prove: a.Proof, Now: a.Now},
 		Jobs:     jobs.Deps{Jobs: a.Jobs},
-		Founding: founding.Deps{Identity: a.Identity, Ceremony: a.Ceremony, URL: c.URL},
-		Office:   office.Deps{Cases: a.Cases, Trail: a.Trail, Identity: a.Identity, Archive: a.Archive, Counts: a.Tally.Of, Whole: a.Whole, URL: c.URL, Now: a.Now},
+		Founding: founding.Deps{Ceremony: a.Ceremony, URL: c.URL},
+		Office:   office.Deps{Cases: a.Cases, Trail: a.trail(), Identity: a.Identity, Archive: a.Archive, Counts: a.Tally.Of, Whole: a.Whole, URL: c.URL, Now: a.Now},
 		API:      a.api,
 	})
 	return d, fault.Because(fault.Invalid, "the door for browsers cannot be opened", err)
@@ -69,13 +71,17 @@ func (a *App) history() history.Deps {
 	return history.Deps{Archive: a.Archive, Identity: a.Identity, Cases: a.Cases}
 }
 
+// trail is what shows who did what.
+func (a *App) trail() trail.Deps { return trail.Deps{Identity: a.Identity, Trail: a.Trail} }
+
 // api makes the door for programs, which is behind the one for browsers.
 func (a *App) api(c front.Callers) (http.Handler, error) {
 	return api.New(api.Deps{
 		Callers: c, Replays: a.Replays, Log: a.Log,
-		Office:   programs.Deps{Identity: a.Identity, Tally: a.Tally, Cases: a.Cases, Whole: a.Whole, Now: a.Now},
+		Office:   programs.Deps{Identity: a.Identity, Trail: a.trail(), Tally: a.Tally, Cases: a.Cases, Whole: a.Whole, Now: a.Now},
 		Reading:  records.Deps{Archive: a.Archive, Index: a.Index, Saved: a.saved(), Cases: a.Cases, State: a.state(), History: a.history(), Prove: a.Proof},
-		Founding: ceremonies.Deps{Identity: a.Identity, Ceremony: a.Ceremony},
+		Jobs:     orders.Deps{Jobs: a.Jobs},
+		Founding: ceremonies.Deps{Ceremony: a.Ceremony},
 	})
 }
 

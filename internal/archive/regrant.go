@@ -11,6 +11,7 @@ import (
 	"siegel/internal/proto/entry"
 	"siegel/internal/proto/mime"
 	"siegel/internal/vault/blob"
+	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
 	"siegel/internal/vault/seal/sequence"
 )
@@ -26,6 +27,13 @@ const maxHeader = 1 << 20
 // left out. progress hears how many of the archive's messages were looked at.
 // It returns how many she gained.
 func (a *Archive) Regrant(ctx context.Context, s Reader, to mail.Owner, progress func(done, total int64)) (gained int64, err error) {
+	return a.RegrantWithin(ctx, s, to, nil, progress)
+}
+
+// RegrantWithin does what Regrant does. within, which may be nil, ends each transaction in
+// which she gains messages, and is told how many: where it fails, she gains none of them and
+// giving ends with its error.
+func (a *Archive) RegrantWithin(ctx context.Context, s Reader, to mail.Owner, within func(tx *db.Tx, n int) error, progress func(done, total int64)) (gained int64, err error) {
 	defer fault.Wrap(&err, "regrant")
 	if !s.Unlocked().Holds(s.Archive()) {
 		return 0, fault.New(fault.Denied, "only who holds the archive can give older mail")
@@ -48,7 +56,7 @@ func (a *Archive) Regrant(ctx context.Context, s Reader, to mail.Owner, progress
 			if err != nil || len(wraps) == 0 {
 				return gained, err
 			}
-			n, err := a.regrantBatch(ctx, s, to, wraps)
+			n, err := a.regrantBatch(ctx, s, to, wraps, within)
 			if err != nil {
 				return gained, err
 			}
@@ -61,7 +69,7 @@ func (a *Archive) Regrant(ctx context.Context, s Reader, to mail.Owner, progress
 	return gained, nil
 }
 
-func (a *Archive) regrantBatch(ctx context.Context, s Reader, to mail.Owner, wraps []seal.Wrap) (int, error) {
+func (a *Archive) regrantBatch(ctx context.Context, s Reader, to mail.Owner, wraps []seal.Wrap, within func(tx *db.Tx, n int) error) (int, error) {
 	give := make(map[*seal.Opened]seal.Regranted)
 	defer func() {
 		for o := range give {
@@ -84,7 +92,7 @@ func (a *Archive) regrantBatch(ctx context.Context, s Reader, to mail.Owner, wra
 			give[key] = seal.Regranted{Month: w.Month, Extra: extra}
 		}
 	}
-	return s.Unlocked().Regrant(ctx, to.Holder, give, nil)
+	return s.Unlocked().Regrant(ctx, to.Holder, give, within)
 }
 
 // bears reports whether a message bears one of a person's addresses, and

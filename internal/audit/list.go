@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -46,20 +47,38 @@ const page = 1000
 // maxNamed is how many damaged events an error names.
 const maxNamed = 100
 
-// ErrEnough is what the caller of [Trail.List] returns to end the list.
+// ErrEnough is what the caller of [Trail.Below] returns to end the list.
 var ErrEnough = errors.New("audit: enough")
 
-// List calls f with the tenant's events from the newest to the oldest, at most
-// limit of them, with notes where o (which may be nil) can open them. The list is
+// List calls f with the tenant's events from the newest to the oldest, at most limit of
+// them, as [Trail.Below] does.
+func (a *Trail) List(ctx context.Context, t db.Tenant, o Opener, limit int, f func(Entry) error) error {
+	if limit <= 0 {
+		return nil
+	}
+	return a.Below(ctx, t, o, math.MaxInt64, func(e Entry) error {
+		limit--
+		if err := f(e); err != nil || limit > 0 {
+			return err
+		}
+		return ErrEnough
+	})
+}
+
+// Below calls f with the tenant's events below an index of the audit log, from the newest
+// to the oldest; [math.MaxInt64] means all. It calls it until that returns an error, with
+// notes where o (which may be nil) can open them. The list is
 // that of the audit log, not of the rows: an event whose payload is gone, or is
 // not the one that was entered (EV-06), and an entry that is missing or was
 // changed, are left out, and after the rest was listed the error, of kind Damaged,
 // names their indexes.
-func (a *Trail) List(ctx context.Context, t db.Tenant, o Opener, limit int, f func(Entry) error) (err error) {
+func (a *Trail) Below(ctx context.Context, t db.Tenant, o Opener, before int64, f func(Entry) error) (err error) {
 	defer fault.Wrap(&err, "audit")
 	var bad []error
-	before := int64(-1)
-	for limit > 0 && before != 0 {
+	if before == math.MaxInt64 {
+		before = -1 // the end of the log as it is now
+	}
+	for before != 0 {
 		entries, err := a.ledger.Recent(ctx, t, "audit", before, page)
 		if err != nil {
 			return errors.Join(append(bad, err)...)
@@ -73,9 +92,6 @@ func (a *Trail) List(ctx context.Context, t db.Tenant, o Opener, limit int, f fu
 			return err
 		}
 		for _, e := range entries {
-			if limit == 0 {
-				break
-			}
 			r, err := a.event(t, o, e.Entry, rows[e.Index])
 			if e.Err != nil {
 				r, err = nil, e.Err
@@ -88,7 +104,6 @@ func (a *Trail) List(ctx context.Context, t db.Tenant, o Opener, limit int, f fu
 			case err != nil:
 				return errors.Join(append(bad, err)...)
 			case r != nil:
-				limit--
 				if err := f(*r); errors.Is(err, ErrEnough) {
 					return errors.Join(bad...)
 				} else if err != nil {

@@ -31,6 +31,9 @@ const (
 	cookieDevice   = "siegel-device"
 	securePrefix   = "__Host-"
 
+	// HeaderPoll is what a page says when it asks by itself how something is.
+	HeaderPoll = "Siegel-Poll"
+
 	// Lasting is how long browsers keep what is no session.
 	Lasting = 180 * 24 * time.Hour
 )
@@ -99,7 +102,7 @@ func (c Callers) Zone(r *http.Request) *time.Location {
 // Visitor says who comes. Addresses of the machine itself are those of a proxy that nobody
 // named, or of a person at it: nothing is counted against them.
 func (c Callers) Visitor(r *http.Request) visit.Visitor {
-	v := visit.Visitor{Agent: r.UserAgent(), Device: c.Cookie(r, cookieDevice)}
+	v := visit.Visitor{Agent: r.UserAgent(), Device: c.Cookie(r, cookieDevice), Poll: r.Method == http.MethodGet && r.Header.Get(HeaderPoll) != ""}
 	if a := c.peer(r); a.IsValid() && !a.IsLoopback() {
 		v.Peer = a
 	}

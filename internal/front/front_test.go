@@ -109,3 +109,18 @@ func FuzzInside(f *testing.F) {
 		}
 	})
 }
+
+// AU-07: what a page asks by itself is told from what somebody does.
+func TestPoll(t *testing.T) {
+	t.Parallel()
+	for _, one := range []struct {
+		method, said string
+		want         bool
+	}{{http.MethodGet, "1", true}, {http.MethodGet, "", false}, {http.MethodPost, "1", false}} {
+		r := httptest.NewRequestWithContext(t.Context(), one.method, "/", nil)
+		r.Header.Set(front.HeaderPoll, one.said)
+		if got := (front.Callers{}).Visitor(r).Poll; got != one.want {
+			t.Errorf("%s %q: %v", one.method, one.said, got)
+		}
+	}
+}

@@ -197,9 +197,9 @@ func (i *Identity) Names(ctx context.Context, s *Session) (account.Names, error)
 	return names, err
 }
 
-// Audit lists the tenant's audit trail, newest first: administrators see
+// Audit lists the tenant's audit trail as [audit.Trail.Below] does: administrators see
 // events, those who hold the archive also the notes.
-func (i *Identity) Audit(ctx context.Context, s *Session, limit int, f func(audit.Entry) error) error {
+func (i *Identity) Audit(ctx context.Context, s *Session, before int64, f func(audit.Entry) error) error {
 	if err := i.must(ctx, s, Administrator, Keeper, Auditor); err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (i *Identity) Audit(ctx context.Context, s *Session, limit int, f func(audi
 	if err := i.attempts.SettleTenant(ctx, s.tenant.ID()); err != nil {
 		return err
 	}
-	return i.Trail.List(ctx, s.tenant, s.unlocked, limit, f)
+	return i.Trail.Below(ctx, s.tenant, s.unlocked, before, f)
 }
 
 // Choose chooses a setting of the person's tenant, which takes an administrator, as

@@ -50,7 +50,7 @@ func CheckPassword(p string) error { return credential.CheckPassword([]byte(p)) 
 
 // PutKit remembers a kit whose words are known, without making its file.
 func (i *Identity) PutKit(id mail.ID, made time.Time) {
-	i.kits.Put(id, &recovery.Held{Words: []string{"a", "b"}, Asked: []int{1, 2}, Until: made.Add(recovery.For)})
+	i.kits.Put(id, &recovery.Held{Asked: recovery.Asked{At: []int{1, 2}, Words: []string{"a", "b"}}, Until: made.Add(recovery.For)})
 }
 
 // HasKit reports whether a kit is remembered.

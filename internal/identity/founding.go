@@ -39,10 +39,8 @@ type Kit = recovery.Kit
 // it; the code inside opens the recovery holder's lock.
 func (i *Identity) NewKit(ctx context.Context) (Kit, error) { return i.kits.Make(ctx) }
 
-// Found makes a tenant: domains, an administrator who holds nothing, one or two
-// keepers, and the recovery kit. Whom it invites is exempt from the cooling-off
-// of requests.
-func (i *Identity) Found(ctx context.Context, f Founding) (_ *Founded, err error) {
+// Found makes a tenant as FoundBy does, with a kit of NewKit.
+func (i *Identity) Found(ctx context.Context, f Founding) (*Founded, error) {
 	if err := f.Check(); err != nil {
 		return nil, err
 	}
@@ -50,13 +48,32 @@ func (i *Identity) Found(ctx context.Context, f Founding) (_ *Founded, err error
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		// The kit serves another try, but not where a tenant may have it.
-		if err != nil && !errors.Is(err, db.ErrUnknown) {
-			i.kits.Put(f.Kit, k)
-		}
-	}()
+	nothing := func(context.Context, *db.Batch, *Founded) error { return nil }
+	out, err := i.FoundBy(ctx, Rite{Founding: f, Lock: k.Lock, Also: nothing})
+	// The kit serves another try, but not where a tenant may have it.
+	if err != nil && !errors.Is(err, db.ErrUnknown) {
+		i.kits.Put(f.Kit, k)
+	}
+	return out, err
+}
+
+// Rite is by what a tenant is founded: the lock of a recovery kit that was confirmed, and
+// what belongs to the founding and is written in its transaction.
+type Rite struct {
+	Founding
+	Lock seal.Lock
+	Also func(ctx context.Context, b *db.Batch, out *Founded) error
+}
+
+// FoundBy makes a tenant: domains, an administrator who holds nothing, one or two
+// keepers, and the recovery kit. Whom it invites is exempt from the cooling-off
+// of requests.
+func (i *Identity) FoundBy(ctx context.Context, f Rite) (*Founded, error) {
+	if err := f.Check(); err != nil {
+		return nil, err
+	}
 	var people []invited
+	out := &Founded{Tenant: Tenant{ID: mail.NewID(), Name: f.Name, Domains: f.Domains}}
 	for _, group := range []struct {
 		role Role
 		list []mail.Address
@@ -66,36 +83,28 @@ func (i *Identity) Found(ctx context.Context, f Founding) (_ *Founded, err error
 			if err != nil {
 				return nil, err
 			}
-			people = append(people, invited{Invitation{email, group.role, code}, lock})
+			one := invited{Invitation{email, group.role, code}, lock}
+			people, out.Invitations = append(people, one), append(out.Invitations, one.Invitation)
 		}
 	}
 	if err := i.routes.Whole(ctx); err != nil {
 		return nil, err
 	}
-	out := &Founded{Tenant: Tenant{ID: mail.NewID(), Name: f.Name, Domains: f.Domains}}
-	err = i.update(ctx, func(b *db.Batch) error { return i.found(ctx, b, out, f, k, people) })
+	err := i.update(ctx, func(b *db.Batch) error { return i.found(ctx, b, out, f, people) })
 	if errors.Is(err, db.ErrUnknown) {
 		err = i.founded(context.WithoutCancel(ctx), out.Tenant.ID, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range people {
-		out.Invitations = append(out.Invitations, p.Invitation)
-	}
 	return out, nil
 }
 
-// How often, and how long apart, is looked for a tenant whose founding got no
-// answer.
-const (
-	foundTries = 20
-	foundPause = 250 * time.Millisecond
-)
+// How often, and how far apart, a tenant is looked for whose founding got no answer.
+const foundTries, foundPause = 20, 250 * time.Millisecond
 
-// founded finds out whether a tenant was founded where the answer to the commit
-// got lost: its people's codes are known here and nowhere else. It returns nil
-// where it was, and an error that is [db.ErrUnknown] where nobody can say.
+// founded finds out whether a tenant was founded where the answer to the commit got
+// lost. It returns nil where it was, and an error that is [db.ErrUnknown] where nobody can say.
 func (i *Identity) founded(ctx context.Context, id mail.TenantID, lost error) error {
 	for range foundTries {
 		switch _, err := i.routes.One(ctx, id); {
@@ -115,7 +124,7 @@ type invited struct {
 	lock seal.Lock
 }
 
-func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Founding, k *recovery.Held, people []invited) error {
+func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Rite, people []invited) error {
 	t := &out.Tenant
 	tx := b.Tenant(t.ID)
 	for _, log := range []string{"message", seal.AuditLog} {
@@ -134,7 +143,7 @@ func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Found
 	}
 	defer recovery.Wipe()
 	t.Archive, t.Recovery = archive.Holder, recovery.Holder
-	if err := i.Vault.Put(ctx, tx, k.Lock, recovery); err != nil {
+	if err := i.Vault.Put(ctx, tx, f.Lock, recovery); err != nil {
 		return err
 	}
 	give := func(to mail.HolderID) error {
@@ -145,6 +154,9 @@ func (i *Identity) found(ctx context.Context, b *db.Batch, out *Founded, f Found
 		return err
 	}
 	if err := i.routes.Found(ctx, b, t); err != nil {
+		return err
+	}
+	if err := f.Also(ctx, b, out); err != nil {
 		return err
 	}
 	for _, one := range people {
@@ -183,7 +195,7 @@ func (i *Identity) Recover(ctx context.Context, tenant string, id mail.ID, file 
 	if err == nil || errors.Is(err, credential.ErrNoWords) {
 		return err
 	}
-	event := kitUse(id, outcome(err))
+	event := kitUse(id, recovery.Outcome(err))
 	event.Detail["kind"] = fault.Of(err).String()
 	if r, of := i.requestByID(ctx, handle, id); of == nil {
 		event.Object = r.Person.String()
@@ -197,18 +209,6 @@ func (i *Identity) Recover(ctx context.Context, tenant string, id mail.ID, file 
 // kitUse is the event of a use of the recovery kit.
 func kitUse(request mail.ID, outcome string) audit.Event {
 	return audit.Event{What: "recovery.use", Who: audit.Operator, New: outcome, Detail: map[string]any{"request": request.String()}}
-}
-
-// outcome says what became of a use that is not known to have succeeded.
-func outcome(err error) string {
-	switch kind := fault.Of(err); {
-	case errors.Is(err, db.ErrUnknown):
-		return "unknown"
-	case kind == fault.Denied || kind == fault.Conflict || kind == fault.Invalid || kind == fault.NotFound:
-		return "refused"
-	default:
-		return "failed"
-	}
 }
 
 func (i *Identity) recover(ctx context.Context, handle db.Tenant, t Tenant, id mail.ID, file []byte, words string) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -256,7 +257,7 @@ func (h *house) tamper(query string, args ...any) {
 // events returns what a session reads of the audit trail, oldest first.
 func (h *house) events(s *identity.Session) (list []audit.Entry) {
 	h.Helper()
-	h.ok(h.id.Audit(context.Background(), s, 10_000, func(e audit.Entry) error { list = append([]audit.Entry{e}, list...); return nil }))
+	h.ok(h.id.Audit(context.Background(), s, math.MaxInt64, func(e audit.Entry) error { list = append([]audit.Entry{e}, list...); return nil }))
 	return list
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -193,7 +194,7 @@ func TestSearchIsForOwners(t *testing.T) {
 		t.Errorf("the administrator finds %q", got)
 	}
 	notes := func() (searches int, words []string) {
-		err := a.Identity.Audit(t.Context(), s, 1000, func(e audit.Entry) error {
+		err := a.Identity.Audit(t.Context(), s, math.MaxInt64, func(e audit.Entry) error {
 			if e.What == "search" {
 				searches++
 				words = append(words, e.Note)

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"siegel/internal/app"
+	"siegel/internal/archive/job"
 	"siegel/internal/kit/fault"
 	"siegel/test/stand"
 )
@@ -53,7 +54,10 @@ func serve(dir string) error {
 		return err
 	}
 	k := &killer{step: os.Getenv(envStep), nth: nth}
-	return stand.Serve(ctx, app.Options{Dir: dir, Log: stand.Log(), Watch: k.watch}, func(s *app.Server) {
+	// Jobs say often how far they are, have parts that are soon made, and last long enough
+	// to be killed in the middle.
+	small := job.Times{Beat: 20 * time.Millisecond, Part: 20, Pause: 250 * time.Millisecond}
+	return stand.Serve(ctx, app.Options{Dir: dir, Log: stand.Log(), Watch: k.watch, JobTimes: small}, func(s *app.Server) {
 		steps := s.Steps()
 		k.steps.Store(&steps)
 		named := func(at net.Addr) string {

@@ -137,6 +137,7 @@ func (c *carried) try(ctx context.Context) error {
 	c.done.Store(j.done)
 	c.octets.Store(j.octets)
 	c.problems.Store(j.problems)
+	c.gained.Store(j.gained)
 	if j.kind == Regrant {
 		return c.regrant(ctx, what)
 	}
@@ -273,22 +274,37 @@ func (c *carried) end(ctx context.Context, tx *db.Tx, state State, problem strin
 	if state == Parked {
 		over, until = 0, 0
 	}
-	_, err := tx.Exec(ctx, `UPDATE archive_job SET tenant = $1, state = $2, problem = $3, gained = gained + $4, ended = $5, until = $6 WHERE tenant = $1 AND id = $7`,
-		string(state), problem, c.gained.Load(), over, until, c.id.Bytes())
+	_, err := tx.Exec(ctx, `UPDATE archive_job SET tenant = $1, state = $2, problem = $3, ended = $4, until = $5 WHERE tenant = $1 AND id = $6`,
+		string(state), problem, over, until, c.id.Bytes())
 	return err
 }
 
 // regrant gives older mail to somebody. What she has already is left out, so it begins
-// anew where it was interrupted.
+// anew where it was interrupted. What she gains is counted in the transaction in which she
+// gains it: a process that is killed loses no count, and one that comes back late gives
+// nothing.
 func (c *carried) regrant(ctx context.Context, what ordered) error {
 	owner, err := c.room.Identity.Owner(ctx, c.s, what.Person)
 	if err != nil {
 		return err
 	}
 	c.done.Store(0)
-	gained, err := c.room.Archive.Regrant(ctx, c.s, owner, func(done, total int64) {
+	within := func(tx *db.Tx, n int) error {
+		if err := c.mine(ctx, tx, `state = state`); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `UPDATE archive_job SET tenant = $1, gained = gained + $2 WHERE tenant = $1 AND id = $3`, n, c.id.Bytes())
+		return err
+	}
+	gained, err := c.room.Archive.RegrantWithin(ctx, c.s, owner, within, func(done, total int64) {
 		c.done.Store(done)
 		c.total(ctx, total)
+		if pause := c.room.Times.Pause; pause > 0 {
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+		}
 	})
 	c.gained.Add(gained)
 	return err

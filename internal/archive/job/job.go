@@ -169,6 +169,7 @@ type Times struct {
 	Again  []time.Duration // before each further try of what may pass
 	Stall  time.Duration   // that the store may take no octet
 	Part   int             // messages of a part
+	Pause  time.Duration   // after each transaction in which older mail is given; none outside of tests
 }
 
 func (t Times) complete() Times {

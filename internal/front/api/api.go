@@ -14,6 +14,7 @@ import (
 
 	"siegel/internal/front"
 	"siegel/internal/front/api/founding"
+	"siegel/internal/front/api/jobs"
 	"siegel/internal/front/api/office"
 	"siegel/internal/front/api/operation"
 	"siegel/internal/front/api/own"
@@ -27,6 +28,7 @@ type Deps struct {
 	Replays  *replay.Shelf
 	Reading  reading.Deps
 	Office   office.Deps
+	Jobs     jobs.Deps
 	Founding founding.Deps
 	Log      *slog.Logger
 }
@@ -38,6 +40,7 @@ func New(d Deps) (http.Handler, error) {
 	own.Mount(door, own.Deps{Identity: d.Office.Identity})
 	reading.Mount(door, d.Reading)
 	office.Mount(door, d.Office)
+	jobs.Mount(door, d.Jobs)
 	founding.Mount(door, d.Founding)
 	return door.Handler()
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // EX-18: a tenant is founded with the operator's code, which serves once, by a kit whose
-// words come back; what is a secret is said once, whatever key a request has.
+// words come back; where the answer got lost the same request gets it once more, and no
+// other does.
 func TestFounding(t *testing.T) {
 	s := newSite(t)
 	invited, err := s.app.Ceremony.Invite(s.Context())
@@ -61,7 +62,15 @@ func TestFounding(t *testing.T) {
 	if len(people) != 4 || done.str("name") != "Praxis" {
 		t.Fatal(done.text)
 	}
-	c.is("once more", c.direct().post("/foundings", plan("kit", id, "words", words), key), http.StatusForbidden, "denied")
+	c.is("the same once more, through Prism", c.post("/foundings", plan("kit", id, "words", words)), http.StatusCreated, "")
+	again := c.direct().post("/foundings", plan("kit", id, "words", words), key)
+	c.is("the same once more", again, http.StatusCreated, "")
+	if again.text != done.text || again.Header.Get("Idempotency-Replayed") != "" {
+		t.Errorf("the answer is another one: %s %s", done.text, again.text)
+	}
+	c.is("with another word", c.post("/foundings", plan("kit", id, "words", []string{"wrong", words[1]})), http.StatusForbidden, "denied")
+	c.is("with another kit", c.post("/foundings", plan("kit", strings.Repeat("0", 32), "words", words)), http.StatusForbidden, "denied")
+	c.is("of another name", c.post("/foundings", plan("kit", id, "words", words, "name", "Kanzlei")), http.StatusForbidden, "denied")
 	c.is("a kit with the used code", c.post("/foundings/kit", plan()), http.StatusForbidden, "denied")
 	for _, one := range people {
 		p, _ := one.(map[string]any)

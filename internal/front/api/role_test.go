@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"siegel/internal/archive/casefile"
+	"siegel/internal/archive/job"
 	"siegel/internal/identity"
 	"siegel/internal/index/saved"
 	"siegel/internal/mail"
@@ -56,6 +57,7 @@ func TestRoles(t *testing.T) {
 		"/cases":                                  {200, 200, 200},
 		"/cases/" + dossier:                       {404, 200, 200},
 		"/messages?q=canary&case=" + dossier:      {403, 404, 401},
+		"/jobs":                                   {200, 200, 200},
 		"/people":                                 {200, 200, 403},
 		"/people/" + person:                       {200, 200, 403},
 		"/requests":                               {200, 200, 403},
@@ -110,6 +112,12 @@ func TestRoles(t *testing.T) {
 	auditor.is("an auditor's settings", auditor.do(http.MethodPut, "/settings", object{"session_idle_minutes": 10}, with("If-Match", tag)), http.StatusForbidden, "denied")
 }
 
+// staying is a visit that is not counted.
+type staying struct{}
+
+// Hold implements [job.Visitor].
+func (staying) Hold() func() { return func() {} }
+
 // foreign asks for things of another tenant, for things that are not there, and for what is
 // no id.
 func (s *site) foreign(a, k, r *client) {
@@ -137,6 +145,8 @@ func (s *site) foreign(a, k, r *client) {
 	s.ok(err)
 	kept, err := saved.New(saved.Deps{Vault: s.app.Vault, Trail: s.app.Trail, Now: time.Now}).Keep(s.Context(), keeper, saved.Search{Text: "canary"})
 	s.ok(err)
+	ordered, err := s.app.Jobs.Start(s.Context(), keeper, staying{}, job.Order{Kind: job.Regrant, Person: "reader@other.example"})
+	s.ok(err)
 	for what, call := range map[string]func(id string) answer{
 		"message":      func(id string) answer { return r.get("/messages/" + id) },
 		"conversation": func(id string) answer { return r.get("/messages/" + id + "/conversation") },
@@ -152,6 +162,10 @@ func (s *site) foreign(a, k, r *client) {
 		"fill":         func(id string) answer { return k.post("/cases/"+id+"/fill", nil) },
 		"end":          func(id string) answer { return k.do(http.MethodDelete, "/cases/"+id, nil) },
 		"saved search": func(id string) answer { return r.do(http.MethodDelete, "/saved_searches/"+id, nil) },
+		"job":          func(id string) answer { return k.get("/jobs/" + id) },
+		"part":         func(id string) answer { return k.get("/jobs/" + id + "/parts/1") },
+		"cancel":       func(id string) answer { return k.post("/jobs/"+id+"/cancel", nil) },
+		"delete job":   func(id string) answer { return k.do(http.MethodDelete, "/jobs/"+id, nil) },
 		"person":       func(id string) answer { return a.get("/people/" + id) },
 		"role": func(id string) answer {
 			return a.do(http.MethodPut, "/people/"+id+"/role", object{"role": "reader"}, match)
@@ -177,7 +191,7 @@ func (s *site) foreign(a, k, r *client) {
 		"session":    func(id string) answer { return r.do(http.MethodDelete, "/sessions/"+id, nil) },
 	} {
 		var texts []string
-		for _, id := range []string{theirs.String(), q.ID.String(), given.ID.String(), kept.ID.String(), strings.Repeat("0", 32), "x"} {
+		for _, id := range []string{theirs.String(), q.ID.String(), given.ID.String(), kept.ID.String(), ordered.ID.String(), strings.Repeat("0", 32), "x"} {
 			got := call(id)
 			a.is(what+" "+id, got, http.StatusNotFound, "not-found")
 			texts = append(texts, got.text)

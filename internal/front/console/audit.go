@@ -58,7 +58,7 @@ func (c *Console) events(ctx context.Context, s *identity.Session, r Audit) (Eve
 	}
 	person := mail.NewAddress(r.Person)
 	list := Events{}
-	err = c.Identity.Audit(ctx, s, math.MaxInt, func(e audit.Entry) error {
+	err = c.Identity.Audit(ctx, s, math.MaxInt64, func(e audit.Entry) error {
 		if e.Time.Before(r.Since) {
 			return audit.ErrEnough
 		}

@@ -166,3 +166,55 @@ func FuzzName(f *testing.F) {
 		}
 	})
 }
+
+// breaking is a file whose second half cannot be read.
+type breaking struct{ *strings.Reader }
+
+// Read implements [io.Reader].
+func (b breaking) Read(p []byte) (int, error) {
+	if b.Len() <= 5 {
+		return 0, errDiffers
+	}
+	return b.Reader.Read(p[:min(len(p), b.Len()-5)])
+}
+
+// A file that stays as it is comes as a whole, in pieces or not at all; what is refused
+// leaves the head to the door, and what goes wrong on the way is said.
+func TestServe(t *testing.T) {
+	for what, c := range map[string]struct {
+		name, value string // of a header
+		broken      bool
+		status      int // of the answer, or of what is refused
+		text        string
+		refused     bool
+	}{
+		"all":            {status: 200, text: "0123456789"},
+		"a piece":        {name: "Range", value: "bytes=3-5", status: 206, text: "345"},
+		"the same":       {name: "If-None-Match", value: `"tag"`, status: 304},
+		"another":        {name: "If-Match", value: `"other"`, status: 412, refused: true},
+		"beyond the end": {name: "Range", value: "bytes=99-", status: 416, refused: true},
+		"no range":       {name: "Range", value: "bytes=x", status: 416, refused: true},
+		"broken":         {broken: true, status: 200, text: "01234"},
+	} {
+		w := httptest.NewRecorder()
+		w.Header().Set("Cache-Control", "no-store")
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		if c.name != "" {
+			r.Header.Set(c.name, c.value)
+		}
+		k := file.Kept{Name: "a.zip", Kind: "application/zip", Tag: "tag", Octets: strings.NewReader("0123456789")}
+		if c.broken {
+			k.Octets = breaking{strings.NewReader("0123456789")}
+		}
+		err := file.Serve(w, r, k)
+		refused, ok := errors.AsType[*file.Refused](err)
+		switch {
+		case ok != c.refused || ok && refused.Status != c.status:
+			t.Errorf("%s: %v", what, err)
+		case ok && (w.Body.Len() != 0 || w.Header().Get("Content-Type") != "" || w.Header().Get("Cache-Control") != "no-store"):
+			t.Errorf("%s: something was sent: %v %q", what, w.Header(), w.Body)
+		case !ok && (w.Code != c.status || w.Body.String() != c.text || (err != nil) != c.broken || c.broken && !errors.Is(err, errDiffers)):
+			t.Errorf("%s: %d %q %v", what, w.Code, w.Body, err)
+		}
+	}
+}

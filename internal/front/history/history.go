@@ -121,7 +121,7 @@ func (d Deps) Of(ctx context.Context, s *identity.Session, id mail.ID) (out Hist
 // seen fills in who has seen a message.
 func (d Deps) seen(ctx context.Context, s *identity.Session, id mail.ID, people account.Names, out *History) error {
 	until, n, object := time.Now().Add(lookFor), 0, id.String()
-	err := d.Identity.Audit(ctx, s, math.MaxInt, func(e audit.Entry) error {
+	err := d.Identity.Audit(ctx, s, math.MaxInt64, func(e audit.Entry) error {
 		out.Since = e.Time
 		if n++; len(out.Seen) == MaxSeen || n%lookStep == 0 && time.Now().After(until) {
 			out.Part = true

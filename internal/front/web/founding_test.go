@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -88,6 +89,12 @@ func TestFounding(t *testing.T) {
 	next.Set("first", at(0))
 	done := b.do(http.MethodPost, "/found", next)
 	b.wants("founded", done, http.StatusOK, "The tenant is founded", "it@praxis.example", "k2@praxis.example", "r2@praxis.example", "tenant=Praxis#")
+	if reloaded := b.do(http.MethodPost, "/found", next); reloaded.StatusCode != http.StatusOK || reloaded.main() != done.main() {
+		t.Errorf("reloaded, because the answer got lost: %d %s", reloaded.StatusCode, reloaded.main())
+	}
+	wrong := maps.Clone(next)
+	wrong.Set("first", "wrong")
+	b.wants("another word", b.do(http.MethodPost, "/found", wrong), http.StatusForbidden, "has been used")
 	b.wants("the code once more", b.do(http.MethodPost, "/found", form), http.StatusForbidden, "has been used")
 	// A keeper of the new tenant takes the link.
 	m := regexp.MustCompile(`invitation\?email=k1%40praxis.example&amp;tenant=Praxis#([a-z0-9-]+)<`).FindStringSubmatch(done.text)

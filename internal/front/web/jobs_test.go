@@ -5,11 +5,14 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"siegel/internal/front"
 	"siegel/test/stand"
 )
 
@@ -150,4 +153,29 @@ func TestRegrant(t *testing.T) {
 	k.wants("given", k.done(job), http.StatusOK, "Older mail for <bdi>"+stand.Reader, "0 messages can be read now")
 	b.wants("a reader", b.do(http.MethodPost, "/jobs/regrant", form), http.StatusForbidden, "role")
 	k.wants("nobody", k.do(http.MethodPost, "/jobs/regrant", url.Values{"person": {"nobody@" + stand.Domain}}), http.StatusNotFound, "")
+}
+
+// AU-07: what asks by itself, again and again, says so: a session rests also where a page
+// stays open.
+func TestPollsSaySo(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*/templates/*.html")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d templates: %v", len(files), err)
+	}
+	polls := 0
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tag := range regexp.MustCompile(`<[a-z]+ [^>]*hx-trigger="[^"]*every [^>]*>`).FindAllString(string(b), -1) {
+			if polls++; !strings.Contains(tag, `hx-headers='{"`+front.HeaderPoll+`": "1"}'`) || !strings.Contains(tag, `hx-disinherit="hx-headers"`) {
+				t.Errorf("%s: %s", file, tag)
+			}
+		}
+	}
+	if polls != 2 {
+		t.Errorf("%d things ask by themselves", polls)
+	}
 }

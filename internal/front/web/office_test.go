@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"encoding/csv"
+	"fmt"
 	"html"
 	"net/http"
 	"net/url"
@@ -226,4 +227,26 @@ func TestTrailExport(t *testing.T) {
 	}
 	b.wants("a reader's", b.do(http.MethodPost, "/trail/export", nil), http.StatusForbidden)
 	k.wants("as text", k.do(http.MethodPost, message+"/source", url.Values{"reason": {"audit 19"}}), http.StatusOK, "From: Anna", "Subject: <script>")
+}
+
+// EV-06, EV-09: an event that was changed in the database is named beside the others, on the
+// page and in the table.
+func TestTrailDamaged(t *testing.T) {
+	s := newSite(t)
+	k := s.browser()
+	k.signIn(stand.Keeper, stand.Password)
+	message := link.FindString(k.get("/search?q=canary").text)
+	k.wants("opened", k.do(http.MethodPost, message, url.Values{"reason": {"audit 17"}}), http.StatusOK)
+	index, err := stand.Damage(t.Context(), s.app, "message.open")
+	s.ok(err)
+	page := k.get("/trail")
+	k.wants("the page", page, http.StatusOK, fmt.Sprintf("event %d of the audit log is missing or not what was recorded", index), "<code>sign-in", `class="note bad lines"`)
+	if strings.Contains(page.text, "audit 17") {
+		t.Error("the event is shown all the same")
+	}
+	out := k.do(http.MethodPost, "/trail/export", nil)
+	lines, err := csv.NewReader(strings.NewReader(out.text)).ReadAll()
+	if err != nil || len(lines) < 4 || lines[1][3] != "audit.export" || lines[len(lines)-1][3] != "damaged" || !strings.Contains(lines[len(lines)-1][7], fmt.Sprintf("event %d ", index)) {
+		t.Errorf("the table: %v %q", err, lines)
+	}
 }

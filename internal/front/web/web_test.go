@@ -23,6 +23,7 @@ type site struct {
 	*testing.T
 	url string
 	dir string
+	app *app.App
 }
 
 const evil = "<script>alert(1)</script> & \"quotes\" canary"
@@ -36,6 +37,7 @@ func newSite(t *testing.T) *site {
 	ready, done := make(chan string, 1), make(chan error, 1)
 	go func() {
 		done <- stand.Serve(ctx, app.Options{Dir: s.dir, Log: stand.Log(), Change: func(c *config.Config) { c.Web.Listen = "127.0.0.1:0" }}, func(srv *app.Server) {
+			s.app = srv.App
 			ready <- "http://" + srv.WebAddr().String()
 		})
 	}()

@@ -1,5 +1,11 @@
 // Package ceremony lets whom the operator invites found a tenant in a browser: with a
 // code that serves once, within a day. The table has the code's hash only.
+//
+// Every node can go on with a ceremony. What it keeps for an hour, the recovery kit until
+// its words come back and the answer to the founding in case it gets lost, opens only with
+// the code, the id of the kit, which nobody has but whom it was shown to, and the master key
+// together: the operator has made the code and has the key, and must not come to the
+// archive by them.
 package ceremony
 
 import (
@@ -11,7 +17,9 @@ import (
 
 	"siegel/internal/identity"
 	"siegel/internal/identity/credential"
+	"siegel/internal/identity/recovery"
 	"siegel/internal/kit/fault"
+	"siegel/internal/kit/secret"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
@@ -23,10 +31,17 @@ const For = 24 * time.Hour
 // maxOpen is how many codes may wait at once.
 const maxOpen = 100
 
+// Keys makes the keys of what is kept: seal/master.
+type Keys interface {
+	CeremonyKey(code, kit secret.Key, name [32]byte) secret.Key
+}
+
 // Deps is what the room works with.
 type Deps struct {
 	DB       *db.DB
 	Identity *identity.Identity
+	Locks    recovery.Locker
+	Keys     Keys
 	Now      func() time.Time
 }
 
@@ -49,7 +64,7 @@ func (r *Room) Invite(ctx context.Context) (Invitation, error) {
 	out := Invitation{Code: credential.FormatCode(raw), Until: r.Now().Add(For).UTC().Truncate(time.Second)}
 	name := sha256.Sum256(raw)
 	err := r.DB.Instance().Update(ctx, func(tx *db.Tx) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM identity_ceremony WHERE tenant = $1 AND until < $2`, mail.Micros(r.Now())); err != nil {
+		if err := r.expireIn(ctx, tx); err != nil {
 			return err
 		}
 		var n int
@@ -70,8 +85,8 @@ func errCode() error {
 	return fault.New(fault.Denied, "this code is wrong, has been used or has ended; the operator makes a new one with siegel tenant ceremony")
 }
 
-// Admits fails with kind Denied where a code does not serve.
-func (r *Room) Admits(ctx context.Context, code string) error {
+// admits fails with kind Denied where a code does not serve.
+func (r *Room) admits(ctx context.Context, code string) error {
 	name, err := nameOf(code)
 	if err != nil {
 		return err
@@ -96,10 +111,7 @@ func nameOf(code string) ([]byte, error) {
 
 // Check fails where a founding would be refused, before there is a kit.
 func (r *Room) Check(ctx context.Context, f identity.Founding) error {
-	// A kit that nobody made is the last thing that Found looks at before it
-	// changes anything: what else is wrong comes first.
-	f.Kit, f.Words = mail.NewID(), nil
-	if _, err := r.Identity.Found(ctx, f); fault.Of(err) != fault.NotFound {
+	if err := f.Check(); err != nil {
 		return err
 	}
 	list, err := r.Identity.Tenants(ctx)
@@ -119,43 +131,57 @@ func (r *Room) Check(ctx context.Context, f identity.Founding) error {
 	return nil
 }
 
-// Found founds a tenant with a code, which serves once: of two who come with it one
-// founds, and where it is refused the code serves again. It fails with kind Denied where the
-// code does not serve, and otherwise as [identity.Identity.Found] does.
+// Found founds a tenant with a code and a kit that Kit has made: of two who come with the
+// code one founds, and where it is refused code and kit serve again. Who asks for the same
+// once more within an hour, because the answer got lost, gets the same answer.
+//
+// It fails with kind Denied where the code does not serve, with kind NotFound where no such
+// kit waits, as [recovery.ErrWords] where the words are others, as Check does, and otherwise
+// as [identity.Identity.FoundBy] does.
 func (r *Room) Found(ctx context.Context, code string, f identity.Founding) (*identity.Founded, error) {
-	name, err := nameOf(code)
+	t, err := r.token(code, f.Kit)
 	if err != nil {
 		return nil, err
 	}
-	var until int64
-	err = r.DB.Instance().Update(ctx, func(tx *db.Tx) error {
-		err := tx.QueryRow(ctx, `SELECT until FROM identity_ceremony WHERE tenant = $1 AND name = $2`, name).Scan(&until)
-		if errors.Is(err, db.ErrNoRows) || err == nil && r.Now().After(mail.FromMicros(until)) {
-			return errCode()
-		}
-		if err != nil {
-			return err
-		}
-		done, err := tx.Exec(ctx, `DELETE FROM identity_ceremony WHERE tenant = $1 AND name = $2`, name)
-		if err != nil {
-			return err
-		}
-		if n, err := done.RowsAffected(); err != nil || n != 1 {
-			return errors.Join(errCode(), err)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
+	defer t.key.Wipe()
+	if out, err := r.again(ctx, t, f); out != nil || err != nil {
+		return out, err
 	}
-	// Who goes away now has his code used up all the same, so the tenant is founded.
-	out, err := r.Identity.Found(context.WithoutCancel(ctx), f)
-	if err != nil && !errors.Is(err, db.ErrUnknown) { // nothing was founded
-		back := r.DB.Instance().Update(context.WithoutCancel(ctx), func(tx *db.Tx) error {
-			_, err := tx.Exec(ctx, `INSERT INTO identity_ceremony (tenant, name, until) VALUES ($1, $2, $3)`, name, until)
-			return err
-		})
-		return nil, errors.Join(err, back)
+	out, err := r.found(ctx, code, t, f)
+	if err != nil {
+		// The same may have been asked for twice at once.
+		if out, bad := r.again(ctx, t, f); out != nil && bad == nil {
+			return out, nil
+		}
 	}
 	return out, err
+}
+
+func (r *Room) found(ctx context.Context, code string, t token, f identity.Founding) (*identity.Founded, error) {
+	if err := r.admits(ctx, code); err != nil {
+		return nil, err
+	}
+	if err := r.Check(ctx, f); err != nil {
+		return nil, err
+	}
+	raw, err := r.confirmed(ctx, t, f.Words)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(raw)
+	lock, err := r.Locks.PrepareLock(ctx, seal.ByRecovery, raw)
+	if err != nil {
+		return nil, err
+	}
+	form, err := formOf(f)
+	if err != nil {
+		return nil, err
+	}
+	// Who goes away now finds the tenant founded, and asks for the answer again.
+	return r.Identity.FoundBy(context.WithoutCancel(ctx), identity.Rite{
+		Founding: f, Lock: lock,
+		Also: func(ctx context.Context, b *db.Batch, out *identity.Founded) error {
+			return r.settle(ctx, b.Tenant(mail.TenantID{}), t, answered{form, *out})
+		},
+	})
 }

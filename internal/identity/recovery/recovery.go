@@ -13,6 +13,7 @@ import (
 	"siegel/internal/identity/credential"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
 )
 
@@ -27,9 +28,36 @@ type Kit struct {
 // Held is a recovery kit that waits to be confirmed.
 type Held struct {
 	Lock  seal.Lock // of the recovery holder, which the code in the kit opens
-	Words []string
-	Asked []int
+	Asked Asked
 	Until time.Time
+}
+
+// Asked is what of a kit's words is asked for.
+type Asked struct {
+	At    []int    `json:"at"` // positions, from 1
+	Words []string `json:"words"`
+}
+
+// ErrWords says that the words that were typed back are not those of the kit.
+var ErrWords = errors.New("recovery: the words are others")
+
+// Confirm fails with kind Invalid, and as ErrWords, where what was typed is not what is
+// asked for.
+func (a Asked) Confirm(typed []string) error {
+	if len(typed) != len(a.At) {
+		return fault.Because(fault.Invalid, "type back the words of the recovery kit that are asked for", ErrWords)
+	}
+	for n, at := range a.At {
+		if !strings.EqualFold(strings.TrimSpace(typed[n]), a.Words[n]) {
+			return &fault.Error{Kind: fault.Invalid, Public: "word %d of the recovery kit is another one", Args: []any{at}, Cause: ErrWords}
+		}
+	}
+	return nil
+}
+
+// ErrGone says that no such kit waits.
+func ErrGone() error {
+	return fault.New(fault.NotFound, "this recovery kit is not known any more; begin again")
 }
 
 // Times and bounds.
@@ -60,28 +88,47 @@ func New(l Locker, now func() time.Time) *Shelf {
 
 // Make makes a kit, which waits for an hour.
 func (s *Shelf) Make(ctx context.Context) (Kit, error) {
-	raw := credential.Random(seal.CodeSize)
-	defer clear(raw)
-	words := credential.Proquints(credential.Random(2 * kitWords))
-	lock, err := s.locker.PrepareLock(ctx, seal.ByRecovery, raw)
+	k, code, err := Fresh()
 	if err != nil {
 		return Kit{}, err
 	}
-	k := Kit{ID: mail.NewID(), Words: words, WordsAsked: AskFor(len(words))}
-	if k.File, err = credential.KitFile(words, credential.FormatCode(raw)); err != nil {
+	defer clear(code)
+	lock, err := s.locker.PrepareLock(ctx, seal.ByRecovery, code)
+	if err != nil {
 		return Kit{}, err
+	}
+	s.Put(k.ID, &Held{Lock: lock, Asked: k.Asks(), Until: s.now().Add(For)})
+	return k, nil
+}
+
+// Fresh makes a kit, and returns the code in it: what a lock of the recovery holder is made
+// from. Nobody remembers it.
+func Fresh() (k Kit, code []byte, err error) {
+	code = credential.Random(seal.CodeSize)
+	words := credential.Proquints(credential.Random(2 * kitWords))
+	k = Kit{ID: mail.NewID(), Words: words, WordsAsked: AskFor(len(words))}
+	if k.File, err = credential.KitFile(words, credential.FormatCode(code)); err != nil {
+		return Kit{}, nil, err
 	}
 	// A kit that does not open is found out now, not on the day it is needed.
 	got, err := credential.OpenKit(k.File, strings.Join(words, " "))
 	if err != nil {
-		return Kit{}, err
+		return Kit{}, nil, err
 	}
-	if !bytes.Equal(got, raw) {
-		return Kit{}, errors.New("recovery: the new recovery kit holds another code")
+	defer clear(got)
+	if !bytes.Equal(got, code) {
+		return Kit{}, nil, errors.New("recovery: the new recovery kit holds another code")
 	}
-	clear(got)
-	s.Put(k.ID, &Held{Lock: lock, Words: words, Asked: k.WordsAsked, Until: s.now().Add(For)})
-	return k, nil
+	return k, code, nil
+}
+
+// Asks returns what of the kit's words is asked for.
+func (k Kit) Asks() Asked {
+	a := Asked{At: k.WordsAsked}
+	for _, at := range k.WordsAsked {
+		a.Words = append(a.Words, k.Words[at-1])
+	}
+	return a
 }
 
 // Put remembers a kit: a new one, or one that serves another try. It forgets
@@ -119,16 +166,23 @@ func (s *Shelf) Take(id mail.ID, typed []string) (*Held, error) {
 	defer s.mu.Unlock()
 	k := s.kits[id]
 	if k == nil || s.now().After(k.Until) {
-		return nil, fault.New(fault.NotFound, "this recovery kit is not known any more; begin again")
+		return nil, ErrGone()
 	}
-	if len(typed) != len(k.Asked) {
-		return nil, fault.New(fault.Invalid, "type back the words of the recovery kit that are asked for")
-	}
-	for n, at := range k.Asked {
-		if !strings.EqualFold(strings.TrimSpace(typed[n]), k.Words[at-1]) {
-			return nil, fault.Newf(fault.Invalid, "word %d of the recovery kit is another one", at)
-		}
+	if err := k.Asked.Confirm(typed); err != nil {
+		return nil, err
 	}
 	delete(s.kits, id)
 	return k, nil
+}
+
+// Outcome says what became of a use of a kit that is not known to have succeeded.
+func Outcome(err error) string {
+	switch kind := fault.Of(err); {
+	case errors.Is(err, db.ErrUnknown):
+		return "unknown"
+	case kind == fault.Denied || kind == fault.Conflict || kind == fault.Invalid || kind == fault.NotFound:
+		return "refused"
+	default:
+		return "failed"
+	}
 }

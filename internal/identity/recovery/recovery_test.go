@@ -72,7 +72,7 @@ func TestMakeAndTake(t *testing.T) {
 	}
 	// Mistakes did not cost the kit.
 	held, err := s.Take(k.ID, []string{" " + strings.ToUpper(right[0]), right[1] + "\n"})
-	if err != nil || !slices.Equal(held.Words, k.Words) {
+	if err != nil || !slices.Equal(held.Asked.Words, right) {
 		t.Fatal(err)
 	}
 	if _, err := s.Take(k.ID, right); fault.Of(err) != fault.NotFound {
@@ -93,7 +93,7 @@ func TestBounds(t *testing.T) {
 	s, _, at := shelf()
 	put := func() mail.ID {
 		id := mail.NewID()
-		s.Put(id, &recovery.Held{Words: []string{"a", "b"}, Asked: []int{1, 2}, Until: at.Add(recovery.For)})
+		s.Put(id, &recovery.Held{Asked: recovery.Asked{At: []int{1, 2}, Words: []string{"a", "b"}}, Until: at.Add(recovery.For)})
 		return id
 	}
 	take := func(id mail.ID) fault.Kind {

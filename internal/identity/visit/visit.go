@@ -61,6 +61,7 @@ type Visitor struct {
 	Peer   netip.Addr // where from
 	Agent  string     // what the browser says that it is
 	Device string     // cookie of the device, empty where it has none
+	Poll   bool       // an open page asks by itself, which is no use of a session
 }
 
 func (v Visitor) visit() ticket.Visit { return ticket.Visit{Device: v.Agent, Peer: v.Peer.String()} }
@@ -162,7 +163,8 @@ type Visit struct {
 // its person signs out, its ticket ends, her account changes.
 func (v *Visit) Hold() (release func()) { return v.hold() }
 
-// Return opens the session of a cookie. It fails with kind Locked where there is none, or
+// Return opens the session of a cookie, which is a use of it unless a page asks by itself
+// (AU-07): a session rests also where a page stays open. It fails with kind Locked where there is none, or
 // none any more.
 func (r *Room) Return(ctx context.Context, v Visitor, cookie string) (*Visit, error) {
 	t, err := r.Tickets.Find(ctx, cookie, func(owner mail.TenantID) (time.Duration, error) { return r.Idle(ctx, owner) })
@@ -176,7 +178,10 @@ func (r *Room) Return(ctx context.Context, v Visitor, cookie string) (*Visit, er
 		}
 		s, release = r.put(t.Name, s)
 	}
-	if err := r.Tickets.Note(ctx, t, v.visit()); err != nil {
+	if !v.Poll {
+		err = r.Tickets.Note(ctx, t, v.visit())
+	}
+	if err != nil {
 		release()
 		return nil, err
 	}

@@ -172,6 +172,36 @@ func TestForged(t *testing.T) {
 	h.stays("the right one", e.Cookie)
 }
 
+// AU-07: a page that asks by itself does not make a session last; whoever uses it does.
+func TestPollsAreNoUse(t *testing.T) {
+	h := newHouse(t)
+	e, err := h.signIn(here, stand.Reader, stand.Password)
+	h.ok(err)
+	asks := here
+	asks.Poll = true
+	poll := func() error {
+		v, err := h.Visits.Return(t.Context(), asks, e.Cookie)
+		if err == nil {
+			v.Release()
+		}
+		return err
+	}
+	for range 23 {
+		h.wait(time.Hour)
+		h.ok(poll())
+	}
+	h.stays("after 23 hours", e.Cookie) // this is a use
+	for range 23 {
+		h.wait(time.Hour)
+		h.ok(poll())
+	}
+	h.wait(time.Hour + time.Minute)
+	if err := poll(); fault.Of(err) != fault.Locked {
+		t.Errorf("after 24:01 with polls only: %v", err)
+	}
+	h.gone("the session", e.Cookie)
+}
+
 // AU-07, AU-08: a session that rests for longer than the tenant's limit ends, using it
 // makes it last, and no session lasts longer than 30 days.
 func TestIdle(t *testing.T) {

@@ -256,7 +256,7 @@ func (l *Ledger) Recent(ctx context.Context, t db.Tenant, log string, before int
 	h := l.head(t.ID(), log)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if before < 0 || !h.looked {
+	if before < 0 || before > h.size || !h.looked {
 		if err := l.grow(ctx, t, log, h); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 // Package founding has the operations of the founding ceremony, for whom the operator has
-// given a code. What they answer has secrets and is shown once: nothing of it is kept for
-// requests that come again, and the code serves once.
+// given a code, which serves once. What they answer has secrets: what is kept of it opens
+// only with the code and the kit together, and the same request gets the same answer for an
+// hour.
 package founding
 
 import (
@@ -13,13 +14,11 @@ import (
 	"siegel/internal/front/api/operation"
 	"siegel/internal/identity"
 	"siegel/internal/identity/ceremony"
-	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
 
 // Deps are the rooms that these operations reach.
 type Deps struct {
-	Identity *identity.Identity
 	Ceremony *ceremony.Room
 }
 
@@ -62,7 +61,7 @@ type kitIn struct {
 
 type kitOut struct {
 	Body struct {
-		ID    string   `json:"id" minLength:"32" maxLength:"32" doc:"By this the founding names the kit. It is remembered for an hour."`
+		ID    string   `json:"id" minLength:"32" maxLength:"32" doc:"By this the founding names the kit, which waits for an hour. It is a secret: with the code it opens what the server keeps of the kit."`
 		File  string   `json:"file" contentEncoding:"base64" maxLength:"20000" doc:"The file of the kit, in base64: keep it as recovery.age. It is shown this once."`
 		Words []string `json:"words" maxItems:"100" doc:"The words that open the file, joined by single spaces. They are shown this once: keep them apart from the file."`
 		Asked []int    `json:"asked" maxItems:"10" doc:"Which of the words the founding wants back, counted from 1."`
@@ -91,7 +90,7 @@ type foundOut struct {
 type invited struct {
 	Email string `json:"email" maxLength:"998" doc:"The address by which the person signs in."`
 	Role  string `json:"role" enum:"administrator,compliance,auditor,reader" doc:"What she may do."`
-	Code  string `json:"code" maxLength:"200" doc:"With it the person sets her password. It is shown this once: give it to her in a way that nobody else reads."`
+	Code  string `json:"code" maxLength:"200" doc:"With it the person sets her password. Give it to her in a way that nobody else reads."`
 }
 
 // Mount adds the operations.
@@ -100,29 +99,17 @@ func Mount(door *operation.Door, d Deps) {
 	kind := operation.Kind{Open: true, Errors: []int{http.StatusConflict}}
 	operation.Register(r.Door, huma.Operation{
 		OperationID: "make-kit", Method: http.MethodPost, Path: "/foundings/kit", Tags: []string{"foundings"}, DefaultStatus: http.StatusCreated, Summary: operation.Tell("Make a recovery kit"),
-		Description: operation.Tell("The first step: it checks that the tenant can be founded, and makes the kit that opens its archive when nobody else can. The server keeps neither file nor words."),
+		Description: operation.Tell("The first step: it checks that the tenant can be founded, and makes the kit that opens its archive when nobody else can. The server keeps neither file nor words: what it keeps for an hour, at every node, opens only with the code and the kit's id."),
 	}, kind, r.kit)
 	kind.Errors = append(kind.Errors, http.StatusNotFound)
 	operation.Register(r.Door, huma.Operation{
 		OperationID: "found-tenant", Method: http.MethodPost, Path: "/foundings", Tags: []string{"foundings"}, DefaultStatus: http.StatusCreated, Summary: operation.Tell("Found a tenant"),
-		Description: operation.Tell("The second step. Where it is refused the code and the kit serve again. Its answer is given once and not kept: where it is lost, nobody can sign in to the new tenant."),
+		Description: operation.Tell("The second step. Where it is refused the code and the kit serve again. Where its answer gets lost, the same asked for once more gets the same answer, for an hour."),
 	}, kind, r.found)
 }
 
-// admitted checks the code and what shall be founded.
-func (r *room) admitted(ctx context.Context, p Plan) (identity.Founding, error) {
-	f := p.founding()
-	if err := r.Ceremony.Admits(ctx, p.Code); err != nil {
-		return f, err
-	}
-	return f, r.Ceremony.Check(ctx, f)
-}
-
 func (r *room) kit(ctx context.Context, _ *operation.Call, in *kitIn) (*kitOut, error) {
-	if _, err := r.admitted(ctx, in.Body); err != nil {
-		return nil, err
-	}
-	k, err := r.Identity.NewKit(ctx)
+	k, err := r.Ceremony.Kit(ctx, in.Body.Code, in.Body.founding())
 	if err != nil {
 		return nil, err
 	}
@@ -133,13 +120,8 @@ func (r *room) kit(ctx context.Context, _ *operation.Call, in *kitIn) (*kitOut, 
 }
 
 func (r *room) found(ctx context.Context, _ *operation.Call, in *foundIn) (*foundOut, error) {
-	f, err := r.admitted(ctx, in.Body.Plan)
-	if err != nil {
-		return nil, err
-	}
-	if f.Kit, err = (operation.Named{ID: in.Body.Kit}).Thing(fault.New(fault.NotFound, "this recovery kit is not known any more; begin again")); err != nil {
-		return nil, err
-	}
+	f := in.Body.founding()
+	f.Kit, _ = mail.ParseID(in.Body.Kit) // what is no id is that of no kit
 	f.Words = in.Body.Words
 	done, err := r.Ceremony.Found(ctx, in.Body.Code, f)
 	if err != nil {

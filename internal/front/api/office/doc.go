@@ -9,6 +9,7 @@ import (
 	"siegel/internal/archive/casefile"
 	"siegel/internal/flow/tally"
 	"siegel/internal/front/api/operation"
+	"siegel/internal/front/trail"
 	"siegel/internal/identity"
 	"siegel/internal/mail"
 )
@@ -16,6 +17,7 @@ import (
 // Deps are the rooms that these operations reach.
 type Deps struct {
 	Identity *identity.Identity
+	Trail    trail.Deps
 	Tally    *tally.Room
 	Cases    *casefile.Room
 	// Whole says whether what came in by each way is what the log has.

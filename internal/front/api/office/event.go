@@ -3,15 +3,15 @@ package office
 import (
 	"context"
 	"encoding/binary"
-	"math"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"siegel/internal/audit"
 	"siegel/internal/front/api/operation"
+	"siegel/internal/front/file"
+	"siegel/internal/front/trail"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
@@ -43,24 +43,43 @@ type event struct {
 
 type eventsOut struct {
 	Body struct {
-		Items      []event `json:"items" maxItems:"1000" doc:"The events of this page, newest first."`
-		NextCursor string  `json:"next_cursor,omitempty" maxLength:"40" doc:"Where the next page begins; missing where this is the last."`
+		Items      []event    `json:"items" maxItems:"1000" doc:"The events of this page, newest first."`
+		NextCursor string     `json:"next_cursor,omitempty" maxLength:"40" doc:"Where the next page begins; missing where this is the last."`
+		Damaged    []string   `json:"damaged,omitempty" maxItems:"100" doc:"What is wrong with events that are not as they were entered, and are left out, a sentence each; missing for nothing."`
+		Cut        bool       `json:"cut" doc:"The time was over: it was looked back to looked_since, and next_cursor goes on from there, also where items is empty."`
+		Since      *time.Time `json:"looked_since,omitempty" doc:"How far back it was looked, where that is not all."`
 	}
+}
+
+// tableIn says which events a table has.
+type tableIn struct {
+	Body struct {
+		What   string    `json:"what,omitempty" maxLength:"100" example:"person." doc:"How the names of the events begin."`
+		Person string    `json:"person,omitempty" maxLength:"998" example:"anna@a.example" doc:"Sign-in address of who did it or to whom it was done."`
+		Since  time.Time `json:"since,omitzero" example:"2026-11-01T00:00:00Z" doc:"The earliest time."`
+		Until  time.Time `json:"until,omitzero" example:"2026-12-01T00:00:00Z" doc:"Before when."`
+	}
+}
+
+type tableOut struct {
+	Body func(huma.Context) `media:"text/csv"`
 }
 
 func (r *room) events() {
 	operation.Register(r.Door, huma.Operation{
 		OperationID: "list-events", Method: http.MethodGet, Path: "/events", Tags: []string{"events"}, Summary: operation.Tell("List who did what"),
-		Description: operation.Tell("For administrators, keepers and auditors. Reasons and searches are only for who holds the archive."),
+		Description: operation.Tell("For administrators, keepers and auditors. Reasons and searches are only for who holds the archive. It looks for some seconds at most: cut says that it stopped before the end, and next_cursor goes on from there."),
 	}, operation.Kind{}, r.listEvents)
+	operation.Register(r.Door, huma.Operation{
+		OperationID: "export-events", Method: http.MethodPost, Path: "/events/export", Tags: []string{"events"}, Summary: operation.Tell("Get who did what as a table"),
+		Description: operation.Tell("CSV (RFC 4180), newest first. For administrators, keepers and auditors; that it was done is an event itself. Events that are not as they were entered have a line each at the end, whose field what is damaged."),
+	}, operation.Kind{}, r.exportEvents)
 }
 
 func (r *room) listEvents(ctx context.Context, c *operation.Call, in *eventsIn) (*eventsOut, error) {
-	if !in.Until.IsZero() && !in.Until.After(in.Since) {
-		return nil, fault.New(fault.Invalid, "until is before since: exchange them")
-	}
+	f := trail.Filter{What: in.What, Person: mail.NewAddress(strings.TrimSpace(in.Person)), Since: in.Since, Until: in.Until}
 	list := c.List("events", in.What, in.Person, in.Since.UTC().String(), in.Until.UTC().String())
-	before := int64(math.MaxInt64)
+	before := int64(trail.Begin)
 	if in.Cursor != "" {
 		place, err := list.Place(in.Cursor)
 		if err != nil {
@@ -68,34 +87,45 @@ func (r *room) listEvents(ctx context.Context, c *operation.Call, in *eventsIn) 
 		}
 		before = int64(binary.BigEndian.Uint64(place[:8]))
 	}
-	names, err := r.Identity.Names(ctx, c.Session)
+	page, err := r.Trail.Look(ctx, c.Session, f, before, in.Limit)
 	if err != nil {
 		return nil, err
 	}
-	person := mail.NewAddress(strings.TrimSpace(in.Person))
 	out := new(eventsOut)
-	out.Body.Items = []event{}
-	err = r.Identity.Audit(ctx, c.Session, math.MaxInt, func(e audit.Entry) error {
-		if e.Time.Before(in.Since) {
-			return audit.ErrEnough
-		}
-		who, object := names.Of(e.Who), names.Of(e.Object)
-		switch {
-		case e.Index >= before, !strings.HasPrefix(e.What, in.What), !in.Until.IsZero() && !e.Time.Before(in.Until):
-			return nil
-		case person != "" && who != person && object != person:
-			return nil
-		case len(out.Body.Items) == in.Limit:
-			var place [16]byte
-			binary.BigEndian.PutUint64(place[:], uint64(out.Body.Items[in.Limit-1].Index))
-			out.Body.NextCursor = list.Behind(place)
-			return audit.ErrEnough
-		}
+	out.Body.Items, out.Body.Cut = []event{}, page.Part
+	for _, e := range page.Events {
 		out.Body.Items = append(out.Body.Items, event{
-			ID: e.ID.String(), Index: e.Index, Time: e.Time, What: e.What, Who: e.Who, WhoEmail: who.String(), Object: e.Object, ObjectEmail: object.String(),
+			ID: e.ID.String(), Index: e.Index, Time: e.Time, What: e.What, Who: e.Who, WhoEmail: e.WhoEmail.String(), Object: e.Object, ObjectEmail: e.ObjectEmail.String(),
 			Old: e.Old, New: e.New, Detail: e.Detail, Note: e.Note,
 		})
-		return nil
-	})
-	return out, err
+	}
+	if page.Next > 0 {
+		var place [16]byte
+		binary.BigEndian.PutUint64(place[:], uint64(page.Next))
+		out.Body.NextCursor = list.Behind(place)
+	}
+	if page.Part {
+		out.Body.Since = &page.Since
+	}
+	if page.Damaged != nil {
+		for _, one := range fault.Each(page.Damaged) {
+			sentence, args := fault.Sentence(one)
+			out.Body.Damaged = append(out.Body.Damaged, r.Say(c.Lang, sentence, args...))
+		}
+	}
+	return out, nil
+}
+
+// exportEvents sends the events of a filter as a table.
+func (r *room) exportEvents(ctx context.Context, c *operation.Call, in *tableIn) (*tableOut, error) {
+	b := in.Body
+	to := &file.Late{W: c.W, Name: trail.TableName(r.Now()), Kind: trail.TableKind}
+	err := r.Trail.Table(ctx, c.Session, trail.Filter{What: b.What, Person: mail.NewAddress(strings.TrimSpace(b.Person)), Since: b.Since, Until: b.Until}, to)
+	if err != nil && to.Sent() {
+		r.Broke("an export of the audit trail broke off", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &tableOut{Body: func(huma.Context) {}}, nil
 }

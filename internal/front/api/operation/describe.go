@@ -26,7 +26,8 @@ func (d *Door) outline() *huma.OpenAPI {
 		},
 		Tags: []*huma.Tag{
 			tag("sessions", Tell("Signing in and out, and what is one's own.")), tag("messages", Tell("Finding, reading and proving mail.")),
-			tag("people", Tell("Who belongs to the tenant, and who may do what.")), tag("cases", Tell("Parts of the archive that somebody is given for a time.")), tag("requests", Tell("What administrators ask of keepers.")),
+			tag("people", Tell("Who belongs to the tenant, and who may do what.")), tag("cases", Tell("Parts of the archive that somebody is given for a time.")), tag("jobs", Tell("Long work of your own: exports, and giving older mail.")),
+			tag("requests", Tell("What administrators ask of keepers.")),
 			tag("sources", Tell("Who hands in mail, and for which domains.")), tag("settings", Tell("What the tenant has chosen.")),
 			tag("foundings", Tell("New tenants, for whom the operator has given a code.")), tag("events", Tell("Who did what.")), tag("state", Tell("How the archive is.")),
 		},
@@ -50,6 +51,8 @@ func statusText(status int) string {
 		return Tell("It was requested: a keeper decides.")
 	case http.StatusNoContent:
 		return Tell("It was done.")
+	case http.StatusPartialContent:
+		return Tell("Here are the octets that were asked for.")
 	case http.StatusNotModified:
 		return Tell("You have it already.")
 	}
@@ -58,9 +61,9 @@ func statusText(status int) string {
 
 // describe says in the document what the operation's types do not: problems, tags, keys.
 func (d *Door) describe(op *huma.Operation, k Kind, in, out reflect.Type) {
-	header := func(name, about string, required bool) {
+	header := func(name, about string) {
 		op.Parameters = append(op.Parameters, &huma.Param{
-			Name: name, In: "header", Description: about, Required: required, Schema: &huma.Schema{Type: huma.TypeString, MaxLength: Ptr(1000)},
+			Name: name, In: "header", Description: about, Schema: &huma.Schema{Type: huma.TypeString, MaxLength: Ptr(1000)},
 		})
 	}
 	success := &huma.Response{Description: statusText(op.DefaultStatus), Headers: map[string]*huma.Param{}}
@@ -82,12 +85,20 @@ func (d *Door) describe(op *huma.Operation, k Kind, in, out reflect.Type) {
 	if k.Tagged {
 		success.Headers["ETag"] = &huma.Param{Description: Tell("It changes whenever the answer does."), Schema: &huma.Schema{Type: huma.TypeString, MaxLength: Ptr(64)}}
 		if op.Method == http.MethodGet {
-			header("If-None-Match", Tell("An ETag that you have: where it is still the same, the answer is 304 without a body."), false)
+			header("If-None-Match", Tell("An ETag that you have: where it is still the same, the answer is 304 without a body."))
 			op.Responses["304"] = &huma.Response{Description: statusText(http.StatusNotModified)}
 		}
 	}
+	if k.Pieces {
+		success.Headers["ETag"] = &huma.Param{Description: Tell("It is the same for the same octets."), Schema: &huma.Schema{Type: huma.TypeString, MaxLength: Ptr(64)}}
+		header("Range", Tell("Which octets are wanted, such as bytes=1048576- (RFC 9110 section 14.2); all where it is missing."))
+		header("If-Range", Tell("The ETag of what you have the beginning of: where the file is another one, all of it comes."))
+		header("If-None-Match", Tell("An ETag that you have: where it is still the same, the answer is 304 without a body."))
+		op.Responses["304"] = &huma.Response{Description: statusText(http.StatusNotModified)}
+		errs = append(errs, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable)
+	}
 	if k.Match {
-		header("If-Match", Tell("The ETag of what you have read. Where somebody else has changed it since, nothing is done. It is needed: without it the answer is 428."), false)
+		header("If-Match", Tell("The ETag of what you have read. Where somebody else has changed it since, nothing is done. It is needed: without it the answer is 428."))
 		errs = append(errs, http.StatusPreconditionFailed, http.StatusPreconditionRequired)
 	}
 	if k.Once {
@@ -95,7 +106,7 @@ func (d *Door) describe(op *huma.Operation, k Kind, in, out reflect.Type) {
 		if k.Secret {
 			about = Tell("A name of your own for this request, such as a UUID. Where it comes again within 24 hours, nothing is done twice. The answer has a secret and is not kept: the second time it is 409.")
 		}
-		header("Idempotency-Key", about, false)
+		header("Idempotency-Key", about)
 		success.Headers["Idempotency-Replayed"] = &huma.Param{Description: Tell("The word true where this answer was given before."), Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"true"}}}
 		errs = append(errs, http.StatusConflict, http.StatusBadRequest, http.StatusRequestEntityTooLarge)
 	}

@@ -64,9 +64,14 @@ func (d *Door) Handler() (http.Handler, error) {
 	d.mux.HandleFunc("GET "+Root+"/{$}", func(w http.ResponseWriter, q *http.Request) { page.Serve(w, d.Lang(q)) })
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		d.fail(w, q, &problem.Error{Name: "foreign", Public: fault.New(fault.Denied, "this came from another site, so nothing was done")})
+		d.fail(w, q, Foreign())
 	}))
 	return origin.Handler(http.HandlerFunc(d.serve)), nil
+}
+
+// Foreign says that a browser sent something from a page of another origin.
+func Foreign() error {
+	return &problem.Error{Name: "foreign", Public: fault.New(fault.Denied, "this came from another site, so nothing was done")}
 }
 
 // serve answers, also where nothing is: the mux would do that in words of its own.

@@ -48,6 +48,7 @@ type Kind struct {
 	Match  bool  // it needs If-Match
 	Once   bool  // it takes an idempotency key
 	Secret bool  // its answer has a secret
+	Pieces bool  // its answer is a file that can be had in pieces
 	Also   []int // statuses of success beside the first, with the same answer
 	Errors []int // statuses of problems beside those that every operation has
 }
@@ -57,6 +58,9 @@ func Register[I, O any](d *Door, op huma.Operation, k Kind, h func(context.Conte
 	op.MaxBodyBytes, op.BodyReadTimeout = maxBody, -1 // it has been read by then
 	if op.DefaultStatus == 0 {
 		op.DefaultStatus = http.StatusOK
+	}
+	if k.Pieces {
+		k.Also = append(k.Also, http.StatusPartialContent)
 	}
 	d.describe(&op, k, reflect.TypeFor[I](), reflect.TypeFor[O]())
 	op.Middlewares = append(op.Middlewares, d.enter(k))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"embed"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
 	"siegel/internal/identity/ceremony"
+	"siegel/internal/identity/recovery"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
@@ -23,7 +25,6 @@ var templates embed.FS
 
 // Deps are the rooms that these pages reach.
 type Deps struct {
-	Identity *identity.Identity
 	Ceremony *ceremony.Room
 	URL      string // how people reach the pages from outside; empty for the address itself
 }
@@ -110,13 +111,6 @@ func (r *room) step(ctx context.Context, c *page.Call) error {
 		return err
 	}
 	p := read(c)
-	err := r.Ceremony.Admits(ctx, p.Code)
-	if err == nil {
-		err = r.Ceremony.Check(ctx, p.founding())
-	}
-	if err != nil {
-		return r.again(c, "plan", p, err)
-	}
 	if c.Field("kit") != "" {
 		return r.found(ctx, c, p)
 	}
@@ -140,24 +134,21 @@ func (r *room) again(c *page.Call, step string, p plan, err error) error {
 // offer makes a recovery kit and shows it, once.
 func (r *room) offer(ctx context.Context, c *page.Call, p plan) error {
 	var err error
-	if p.Kit, err = r.Identity.NewKit(ctx); err != nil {
+	if p.Kit, err = r.Ceremony.Kit(ctx, p.Code, p.founding()); err != nil {
 		return r.again(c, "plan", p, err)
 	}
 	p.File, p.Words = base64.StdEncoding.EncodeToString(p.Kit.File), strings.Join(p.Kit.Words, " ")
 	return r.pages.Show(c, http.StatusOK, "kit", c.Say("The recovery kit"), p)
 }
 
-// found founds the tenant. Where the words are wrong the kit is asked for once more,
+// found founds the tenant, or says again how it was founded. Where the words are wrong the kit is asked for once more,
 // without its words: who did not keep them begins with a new kit.
 func (r *room) found(ctx context.Context, c *page.Call, p plan) error {
 	f := p.founding()
-	id, err := mail.ParseID(c.Field("kit"))
-	if err != nil {
-		return r.again(c, "plan", p, fault.New(fault.NotFound, "this recovery kit is not known any more; begin again"))
-	}
+	id, _ := mail.ParseID(c.Field("kit")) // what is no id is that of no kit
 	f.Kit, f.Words = id, []string{c.Field("first"), c.Field("second")}
 	out, err := r.Ceremony.Found(ctx, p.Code, f)
-	if fault.Of(err) == fault.Invalid && err != nil {
+	if errors.Is(err, recovery.ErrWords) {
 		p.Kit.ID, p.File = id, c.Field("file")
 		for _, at := range words(c.Field("asked")) {
 			p.Kit.WordsAsked = append(p.Kit.WordsAsked, number(at))

@@ -7,11 +7,8 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"strconv"
-	"time"
 
 	"siegel/internal/archive/export"
 	"siegel/internal/archive/job"
@@ -207,39 +204,14 @@ func (r *room) part(ctx context.Context, c *page.Call) error {
 	if err != nil {
 		return err
 	}
-	read := &noted{File: f}
 	defer func() { _ = f.Close() }() // reading has said what there is to say
-	h := c.Header()
-	h.Set("Content-Type", "application/zip")
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.Name}))
-	h.Set("Content-Security-Policy", "sandbox")
-	h.Set("ETag", strconv.Quote(f.Tag))
-	http.ServeContent(stepping{c.ResponseWriter, file.Steps(c.ResponseWriter)}, c.R, "", time.Time{}, read)
-	if read.err != nil {
-		r.Broke("a part of an export broke off", read.err)
+	err = file.Serve(c.ResponseWriter, c.R, file.Kept{Name: f.Name, Kind: "application/zip", Tag: f.Tag, Octets: f})
+	if refused, ok := errors.AsType[*file.Refused](err); ok {
+		c.WriteHeader(refused.Status) // a browser asks so, and nobody reads the answer
+		return nil
+	}
+	if err != nil {
+		r.Broke("a part of an export broke off", err)
 	}
 	return nil
 }
-
-// noted remembers why reading failed: ServeContent tells nobody.
-type noted struct {
-	*job.File
-	err error
-}
-
-func (n *noted) Read(b []byte) (int, error) {
-	got, err := n.File.Read(b)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
-		n.err = err
-	}
-	return got, err
-}
-
-// stepping writes the octets of a file step by step: a part may be large, and a client slow.
-type stepping struct {
-	http.ResponseWriter
-	steps io.Writer
-}
-
-// Write implements [io.Writer].
-func (s stepping) Write(b []byte) (int, error) { return s.steps.Write(b) }

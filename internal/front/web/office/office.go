@@ -11,8 +11,8 @@ import (
 
 	"siegel/internal/archive"
 	"siegel/internal/archive/casefile"
-	"siegel/internal/audit"
 	"siegel/internal/flow/tally"
+	"siegel/internal/front/trail"
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
@@ -27,7 +27,7 @@ type Deps struct {
 	Identity *identity.Identity
 	Archive  *archive.Archive
 	Cases    *casefile.Room
-	Trail    *audit.Trail
+	Trail    trail.Deps
 	// Counts says what came in by each way, and Whole whether that is what the log has.
 	Counts func(ctx context.Context, tenant mail.TenantID) ([]tally.State, error)
 	Whole  func(ctx context.Context, tenant mail.TenantID) (tally.Whole, error)

@@ -1,18 +1,14 @@
 package office
 
 import (
-	"cmp"
 	"context"
-	"encoding/csv"
-	"math"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
-	"siegel/internal/audit"
 	"siegel/internal/front/file"
+	"siegel/internal/front/trail"
 	"siegel/internal/front/web/page"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
@@ -23,55 +19,11 @@ const trailPage = 100
 
 // trailed is what the page of the audit trail shows.
 type trailed struct {
+	trail.Page
+
 	What, Person string // what it is filtered by
-	Events       []event
 	Older        string // address of the next page, empty for none
 	Damaged      string // what is wrong with events that are left out; empty for nothing
-	Part         bool   // it was not looked further back than Since
-	Since        time.Time
-}
-
-// lookFor is how long a page looks for events. How far it came is said, and the next page goes
-// on from there.
-const lookFor = 3 * time.Second
-
-type event struct {
-	Time           time.Time
-	Who, What      string
-	Object         string
-	Old, New, Note string
-}
-
-// filter is which events are asked for.
-type filter struct {
-	what   string // how the kind begins
-	person mail.Address
-	before int64 // index in the log
-	// passed, which may be nil, hears of every event that was looked at.
-	passed func(at time.Time, index int64) error
-}
-
-// events calls f with the events of a filter, newest first, with addresses for ids.
-func (r *room) events(ctx context.Context, c *page.Call, by filter, f func(e event, index int64) error) error {
-	names, err := r.Identity.Names(ctx, c.Who.Session)
-	if err != nil {
-		return err
-	}
-	return r.Identity.Audit(ctx, c.Who.Session, math.MaxInt, func(e audit.Entry) error {
-		who, object := names.Called(e.Who), names.Called(e.Object)
-		if by.passed != nil && e.Index < by.before {
-			if err := by.passed(e.Time, e.Index); err != nil {
-				return err
-			}
-		}
-		switch {
-		case e.Index >= by.before, !strings.HasPrefix(e.What, by.what):
-			return nil
-		case by.person != "" && who != by.person.String() && object != by.person.String():
-			return nil
-		}
-		return f(event{Time: e.Time, Who: who, What: e.What, Object: object, Old: e.Old, New: e.New, Note: e.Note}, e.Index)
-	})
 }
 
 // trail shows who did what, newest first (EV-09): for administrators the events, for who
@@ -79,84 +31,36 @@ func (r *room) events(ctx context.Context, c *page.Call, by filter, f func(e eve
 func (r *room) trail(ctx context.Context, c *page.Call) error {
 	q := c.R.URL.Query()
 	out := trailed{What: strings.TrimSpace(q.Get("what")), Person: strings.TrimSpace(q.Get("person"))}
-	by := filter{what: out.What, person: mail.NewAddress(out.Person), before: math.MaxInt64}
+	before := int64(trail.Begin)
 	if s := q.Get("before"); s != "" {
 		var err error
-		if by.before, err = strconv.ParseInt(s, 10, 64); err != nil {
+		if before, err = strconv.ParseInt(s, 10, 64); err != nil || before < 0 {
 			return fault.Because(fault.Invalid, "this is no place in a list", err)
 		}
 	}
-	last, until := int64(-1), time.Now().Add(lookFor)
-	by.passed = func(at time.Time, index int64) error {
-		if out.Part = time.Now().After(until); !out.Part {
-			return nil
-		}
-		out.Since, last = at, index
-		return audit.ErrEnough
-	}
-	more := false
-	err := r.events(ctx, c, by, func(e event, index int64) error {
-		if more = len(out.Events) == trailPage; more {
-			return audit.ErrEnough
-		}
-		last = index
-		out.Events = append(out.Events, e)
-		return nil
-	})
-	if more || out.Part {
-		out.Older = "/trail?" + url.Values{"what": {out.What}, "person": {out.Person}, "before": {strconv.FormatInt(last, 10)}}.Encode()
-	}
-	// What is damaged must not hide the rest: that is when it is needed.
-	if fault.Of(err) == fault.Damaged && err != nil {
-		out.Damaged, err = r.Explain(c.Lang, err), nil
-	}
+	var err error
+	out.Page, err = r.Trail.Look(ctx, c.Who.Session, trail.Filter{What: out.What, Person: mail.NewAddress(out.Person)}, before, trailPage)
 	if err != nil {
 		return err
+	}
+	if out.Next > 0 {
+		out.Older = "/trail?" + url.Values{"what": {out.What}, "person": {out.Person}, "before": {strconv.FormatInt(out.Next, 10)}}.Encode()
+	}
+	if out.Page.Damaged != nil {
+		out.Damaged = r.Explain(c.Lang, out.Page.Damaged)
 	}
 	return r.pages.Show(c, http.StatusOK, "trail", c.Say("Audit trail"), out)
 }
 
-// exportTrail sends the events of a filter as a table (CSV, RFC 4180). That it was done is
-// an event before the first line leaves.
+// exportTrail sends the events of a filter as a table.
 func (r *room) exportTrail(ctx context.Context, c *page.Call) error {
 	if _, err := c.Form(); err != nil {
 		return err
 	}
-	by := filter{what: c.Field("what"), person: mail.NewAddress(c.Field("person")), before: math.MaxInt64}
-	if _, err := r.Identity.Names(ctx, c.Who.Session); err != nil { // who may not read the trail
-		return err
-	}
-	done := audit.Event{What: "audit.export", Who: c.Who.Person().String(), Detail: map[string]any{"what": by.what, "person": by.person.String()}}
-	if err := r.Trail.Record(ctx, c.Who.Tenant(), mail.HolderID{}, done); err != nil {
-		return err
-	}
-	h := c.Header()
-	h.Set("Content-Type", "text/csv; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="audit-`+r.Now().UTC().Format(time.DateOnly)+`.csv"`)
-	h.Set("Content-Security-Policy", "sandbox")
-	w := csv.NewWriter(file.Steps(c.ResponseWriter))
-	w.UseCRLF = true
-	err := w.Write([]string{"index", "time", "who", "what", "object", "old", "new", "note"})
-	if err == nil {
-		err = r.events(ctx, c, by, func(e event, index int64) error {
-			line := []string{strconv.FormatInt(index, 10), e.Time.UTC().Format(time.RFC3339), e.Who, e.What, e.Object, e.Old, e.New, e.Note}
-			for i := 2; i < len(line); i++ {
-				line[i] = plain(line[i])
-			}
-			return w.Write(line)
-		})
-	}
-	w.Flush()
-	if err = cmp.Or(err, w.Error()); err != nil {
+	to := &file.Late{W: c.ResponseWriter, Name: trail.TableName(r.Now()), Kind: trail.TableKind}
+	err := r.Trail.Table(ctx, c.Who.Session, trail.Filter{What: c.Field("what"), Person: mail.NewAddress(c.Field("person"))}, to)
+	if err != nil && to.Sent() {
 		r.Broke("an export of the audit trail broke off", err)
 	}
-	return nil
-}
-
-// plain keeps a spreadsheet from taking what somebody wrote for a formula.
-func plain(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
+	return err
 }

@@ -31,6 +31,8 @@ const (
 	purposeImport  secret.Purpose = "siegel/v1 import"
 	purposeTickets secret.Purpose = "siegel/v1 tickets"
 	purposeTicket  secret.Purpose = "siegel/v1 ticket"
+	purposeRites   secret.Purpose = "siegel/v1 ceremonies"
+	purposeRite    secret.Purpose = "siegel/v1 ceremony"
 )
 
 // Key is the master key, in locked memory. Use it from many goroutines.
@@ -128,6 +130,20 @@ func (m *Key) TicketKey(cookie secret.Key, name [32]byte) secret.Key {
 	defer salt.Wipe()
 	var k secret.Key
 	salt.Use(func(raw []byte) { k = cookie.Derive(purposeTicket, raw, name[:]) })
+	return k
+}
+
+// CeremonyKey is the key of what a founding ceremony keeps: it takes the code of the
+// operator, the kit that was shown to the person, and the secret of the nodes. name is that
+// of what is kept. Wipe it afterwards.
+func (m *Key) CeremonyKey(code, kit secret.Key, name [32]byte) (k secret.Key) {
+	salt := m.key.Derive(purposeRites, nil)
+	defer salt.Wipe()
+	salt.Use(func(raw []byte) {
+		own := code.Derive(purposeRite, raw, name[:])
+		defer own.Wipe()
+		own.Use(func(raw []byte) { k = kit.Derive(purposeRite, raw, name[:]) })
+	})
 	return k
 }
 
