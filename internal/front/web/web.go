@@ -89,11 +89,11 @@ func (d *Door) Run(ctx context.Context) error {
 
 // pages returns all pages, with what protects them.
 func (d *Door) pages(callers front.Callers, deps Deps) (http.Handler, error) {
-	frame, err := page.New(callers, deps.Log)
+	mux := http.NewServeMux()
+	frame, err := page.New(callers, deps.Log, mux)
 	if err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
 	mux.HandleFunc("GET /static/{file}", frame.Static)
 	mux.HandleFunc("GET /.well-known/security.txt", d.securityText)
 	if err := own.Mount(mux, frame); err != nil {

@@ -133,6 +133,7 @@ func (r *room) again(c *page.Call, step string, p plan, err error) error {
 	title := c.Say("Found a tenant")
 	if step == "kit" {
 		title = c.Say("The recovery kit")
+		c.Once = true // the kit is in this page alone
 	}
 	return r.pages.Show(c, status, step, title, p)
 }
@@ -144,6 +145,7 @@ func (r *room) offer(ctx context.Context, c *page.Call, p plan) error {
 		return r.again(c, "plan", p, err)
 	}
 	p.File, p.Words = base64.StdEncoding.EncodeToString(p.Kit.File), strings.Join(p.Kit.Words, " ")
+	c.Once = true
 	return r.pages.Show(c, http.StatusOK, "kit", c.Say("The recovery kit"), p)
 }
 
@@ -171,6 +173,7 @@ func (r *room) found(ctx context.Context, c *page.Call, p plan) error {
 		v := url.Values{"email": {i.Email.String()}, "tenant": {p.Name}}
 		p.Invitations = append(p.Invitations, invited{i, r.Base(c, r.URL) + "/invitation?" + v.Encode() + "#" + i.Code})
 	}
+	c.Once = true
 	return r.pages.Show(c, http.StatusOK, "founded", c.Say("The tenant is founded"), p)
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -129,6 +130,7 @@ func (r *room) export(ctx context.Context, c *page.Call) error {
 		return err
 	}
 	o := ordered{Query: c.Field("q"), Format: c.Field("format"), Reason: c.Field("reason"), Plain: c.Field("plain") != ""}
+	c.Again = "/jobs/export?" + url.Values{"q": {o.Query}}.Encode()
 	once, err := mail.ParseID(c.Field("once"))
 	if err != nil {
 		once = mail.NewID()
@@ -148,6 +150,7 @@ func (r *room) export(ctx context.Context, c *page.Call) error {
 }
 
 func (r *room) regrant(ctx context.Context, c *page.Call) error {
+	c.Again = "/jobs"
 	if _, err := c.Form(); err != nil {
 		return err
 	}

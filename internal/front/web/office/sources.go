@@ -61,6 +61,7 @@ func (r *room) sourced(ctx context.Context, c *page.Call, out sourced) error {
 func (r *room) tried(ctx context.Context, c *page.Call, out sourced, err error) error {
 	switch kind := fault.Of(err); {
 	case err == nil:
+		c.Once = out.Made.Secret != ""
 		return r.sourced(ctx, c, out)
 	case kind == fault.Invalid || kind == fault.Conflict || kind == fault.NotFound:
 		out.Problem, out.Made = r.Explain(c.Lang, err), nil
