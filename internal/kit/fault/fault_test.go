@@ -75,6 +75,9 @@ func TestSentence(t *testing.T) {
 	if got := err.Error(); got != "room: it failed: "+cause.Error() {
 		t.Errorf("for the log: %s", got)
 	}
+	if got := fault.Newf(fault.Denied, "%s", role("auditor")).Error(); got != "auditor" {
+		t.Errorf("a word of ours is logged as %q", got)
+	}
 	if got := fault.Newf(fault.Invalid, "%d %s", 1, fault.Word("x")).Error(); got != "1 x" {
 		t.Errorf("formatted: %s", got)
 	}
@@ -166,3 +169,8 @@ func TestWrap(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// role is a word of ours that users read in their language.
+type role string
+
+func (r role) Spoken() string { return string(r) }

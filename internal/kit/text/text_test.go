@@ -49,6 +49,23 @@ func TestSay(t *testing.T) {
 	}
 }
 
+// role is a word of ours that a sentence takes as an argument.
+type role string
+
+func (r role) Spoken() string { return string(r) }
+
+// EX-17: a word of ours in a sentence is said in the language of the sentence.
+func TestWordsInSentences(t *testing.T) {
+	c := text.New()
+	const sentence = "this needs the role %s or %s; you have the role %s"
+	if got, want := c.Say(text.German, sentence, role("auditor"), role("compliance"), role("reader")), "dies braucht die Rolle Prüfer oder Compliance; Sie haben die Rolle Leser"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := c.Say(text.English, sentence, role("auditor"), role("compliance"), role("reader")), "this needs the role auditor or compliance; you have the role reader"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestSize(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 999_960: "1.0 MB", 1_500_000: "1.5 MB", 2_000_000_000_000: "2.0 TB"} {
 		if got := text.Size(n).In(text.English); got != want {
