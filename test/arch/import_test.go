@@ -22,7 +22,7 @@ func floors() []floor {
 		{[]string{"cmd/*"}, "a command is an end, nobody builds on it"},
 		{[]string{"app"}, "only app knows every room; who imports it would know the configuration"},
 		{[]string{"front/console", "front/web", "front/api", "front/health"}, "doors have no rules of their own, so nobody can need one, least of all another door"},
-		{[]string{"front/file", "front/history", "front/state"}, "what doors of HTTP say in the same way has no pages and no documents"},
+		{[]string{"front/file", "front/history", "front/state", "front/trail"}, "what doors of HTTP say in the same way has no pages and no documents"},
 		{[]string{"front"}, "how doors of HTTP recognise who calls has no pages and no documents"},
 		{
 			[]string{"archive", "index", "mailbox", "desk", "portal", "ops", "flow/*"},

@@ -203,6 +203,34 @@ func TestPassword(t *testing.T) {
 	b.wants("help", s.browser().get("/help"), http.StatusOK, "Help", "<kbd>j</kbd>")
 }
 
+// EV-09, EX-17: the trail says in the reader's language what happened, to whom, by addresses;
+// code words are a detail, and what one filters by are the names.
+func TestTrailIsTold(t *testing.T) {
+	s := newSite(t)
+	k := s.browser()
+	k.lang = "de"
+	k.signIn(stand.Keeper, stand.Password)
+	a := s.browser()
+	a.signIn(admin, stand.Password)
+	a.do(http.MethodPost, "/people", url.Values{"email": {fresh}, "role": {"reader"}})
+	all := k.get("/trail")
+	k.wants("the trail", all, http.StatusOK, admin+" hat "+fresh+" eingeladen", "<ins>Leser</ins>", stand.Keeper+" hat sich angemeldet",
+		"Der Betreiber des Servers hat den Mandanten gegründet", `<optgroup label="Personen und Zugriff"><option value="person.invite">Person eingeladen</option>`, "<code>person.invite</code>")
+	if got := regexp.MustCompile(`</time>\s*<div><p>[^<]*[0-9a-f]{32}`).FindString(all.text); got != "" {
+		t.Errorf("an id stands where somebody reads: %s", got)
+	}
+	one := k.get("/trail?what=search&person=")
+	k.wants("one kind", one, http.StatusOK, `<option value="search" selected>Gesucht</option>`)
+	k.get("/search?q=canary")
+	k.do(http.MethodPost, "/search/saved", url.Values{"q": {"canary"}, "name": {"x"}})
+	one = k.get("/trail?what=search")
+	k.wants("one kind", one, http.StatusOK, stand.Keeper+" hat gesucht")
+	if strings.Contains(one.text, "hat eine Suche gespeichert") {
+		t.Error("a kind whose name begins like the one that was chosen is listed")
+	}
+	k.wants("several kinds", k.get("/trail?what=search."), http.StatusOK, "hat eine Suche gespeichert", `<option value="search." selected>`)
+}
+
 // EV-09: the trail is taken out as a table, which is an event itself; nothing in it is a
 // formula.
 func TestTrailExport(t *testing.T) {

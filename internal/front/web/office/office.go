@@ -13,6 +13,7 @@ import (
 	"siegel/internal/archive/casefile"
 	"siegel/internal/audit"
 	"siegel/internal/flow/tally"
+	"siegel/internal/front/trail"
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
@@ -41,6 +42,7 @@ type room struct {
 	Deps
 
 	pages *page.Set
+	kinds *trail.Kinds
 }
 
 // Mount puts the pages in their places.
@@ -49,7 +51,7 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 	if err != nil {
 		return err
 	}
-	r := &room{f, d, pages}
+	r := &room{f, d, pages, trail.New()}
 	for pattern, h := range map[string]page.Handler{
 		"GET /people":                      r.people,
 		"POST /people":                     r.invite,

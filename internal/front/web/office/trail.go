@@ -13,6 +13,7 @@ import (
 
 	"siegel/internal/audit"
 	"siegel/internal/front/file"
+	"siegel/internal/front/trail"
 	"siegel/internal/front/web/page"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
@@ -24,7 +25,9 @@ const trailPage = 100
 // trailed is what the page of the audit trail shows.
 type trailed struct {
 	What, Person string // what it is filtered by
-	Events       []event
+	Kinds        []trail.Group
+	Other        bool // What is how several kinds begin, or none that has words
+	Events       []told
 	Older        string // address of the next page, empty for none
 	Damaged      string // what is wrong with events that are left out; empty for nothing
 	Part         bool   // it was not looked further back than Since
@@ -36,15 +39,39 @@ type trailed struct {
 const lookFor = 3 * time.Second
 
 type event struct {
-	Time           time.Time
-	Who, What      string
-	Object         string
-	Old, New, Note string
+	audit.Entry
+
+	Who, Object string // a person's address for her id
+	Told        trail.Told
+}
+
+// said tells an event in the reader's language.
+func (r *room) said(c *page.Call, e event) told {
+	out := told{event: e, Said: r.Say(c.Lang, e.Told.Said.Text, e.Told.Said.Args...), Old: e.Told.Old, New: e.Told.New}
+	if e.Told.Words {
+		out.Old, out.New = r.Say(c.Lang, out.Old), r.Say(c.Lang, out.New)
+	}
+	return out
+}
+
+// told is an event as the page has it.
+type told struct {
+	event
+
+	Said, Old, New string
+}
+
+// Message is the id of the message that an event is about, empty for none.
+func (e event) Message() string {
+	if strings.HasPrefix(e.What, "message.") || e.What == "conversation" {
+		return e.Entry.Object
+	}
+	return ""
 }
 
 // filter is which events are asked for.
 type filter struct {
-	what   string // how the kind begins
+	what   string // the code of a kind, or how those of several begin
 	person mail.Address
 	before int64 // index in the log
 	// passed, which may be nil, hears of every event that was looked at.
@@ -65,12 +92,12 @@ func (r *room) events(ctx context.Context, c *page.Call, by filter, f func(e eve
 			}
 		}
 		switch {
-		case e.Index >= by.before, !strings.HasPrefix(e.What, by.what):
+		case e.Index >= by.before, !strings.HasPrefix(e.What, by.what), r.kinds.Has(by.what) && e.What != by.what:
 			return nil
 		case by.person != "" && who != by.person.String() && object != by.person.String():
 			return nil
 		}
-		return f(event{Time: e.Time, Who: who, What: e.What, Object: object, Old: e.Old, New: e.New, Note: e.Note}, e.Index)
+		return f(event{e, who, object, r.kinds.Of(e, names)}, e.Index)
 	})
 }
 
@@ -78,7 +105,8 @@ func (r *room) events(ctx context.Context, c *page.Call, by filter, f func(e eve
 // holds the archive the reasons as well.
 func (r *room) trail(ctx context.Context, c *page.Call) error {
 	q := c.R.URL.Query()
-	out := trailed{What: strings.TrimSpace(q.Get("what")), Person: strings.TrimSpace(q.Get("person"))}
+	out := trailed{What: strings.TrimSpace(q.Get("what")), Person: strings.TrimSpace(q.Get("person")), Kinds: r.kinds.Groups}
+	out.Other = out.What != "" && !r.kinds.Has(out.What)
 	by := filter{what: out.What, person: mail.NewAddress(out.Person), before: math.MaxInt64}
 	if s := q.Get("before"); s != "" {
 		var err error
@@ -100,7 +128,7 @@ func (r *room) trail(ctx context.Context, c *page.Call) error {
 			return audit.ErrEnough
 		}
 		last = index
-		out.Events = append(out.Events, e)
+		out.Events = append(out.Events, r.said(c, e))
 		return nil
 	})
 	if more || out.Part {

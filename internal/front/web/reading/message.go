@@ -15,6 +15,7 @@ import (
 	"siegel/internal/archive"
 	"siegel/internal/front/file"
 	record "siegel/internal/front/history"
+	"siegel/internal/front/trail"
 	"siegel/internal/front/web/page"
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
@@ -184,7 +185,8 @@ func view(p *mime.Message, m *archive.Message, reason string, kinds map[string]*
 type history struct {
 	record.History
 
-	ID mail.ID
+	ID    mail.ID
+	Kinds *trail.Kinds
 	// Damaged is what is wrong with events that are left out; empty for nothing.
 	Damaged string
 }
@@ -200,7 +202,7 @@ func (r *room) history(ctx context.Context, c *page.Call) error {
 	if err != nil {
 		return err
 	}
-	out := history{History: h, ID: id}
+	out := history{History: h, ID: id, Kinds: r.kinds}
 	if h.Damaged != nil {
 		out.Damaged = r.Explain(c.Lang, h.Damaged)
 	}

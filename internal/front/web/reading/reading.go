@@ -13,6 +13,7 @@ import (
 	"siegel/internal/archive/casefile"
 	record "siegel/internal/front/history"
 	"siegel/internal/front/state"
+	"siegel/internal/front/trail"
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
 	"siegel/internal/index"
@@ -45,6 +46,7 @@ type room struct {
 	Deps
 
 	pages *page.Set
+	kinds *trail.Kinds
 }
 
 // Mount puts the pages in their places.
@@ -53,7 +55,7 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 	if err != nil {
 		return err
 	}
-	r := &room{f, d, pages}
+	r := &room{f, d, pages, trail.New()}
 	mux.Handle("GET /{$}", f.Signed(r.start))
 	mux.Handle("GET /search", f.Signed(r.search))
 	mux.Handle("POST /search/saved", f.Signed(r.keep))
