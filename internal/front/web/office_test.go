@@ -3,6 +3,7 @@ package web_test
 import (
 	"encoding/csv"
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -41,6 +42,25 @@ func (b *browser) one(p *regexp.Regexp, text string) string {
 		b.Fatalf("nothing like %s in %s", p, text)
 	}
 	return html.UnescapeString(m[1])
+}
+
+// atField checks that a page says what is wrong at a field, which has the focus and is read
+// with it (WCAG 2.2, 3.3.1).
+func (b *browser) atField(a answer, id string) {
+	b.Helper()
+	if a.StatusCode < 400 {
+		b.Errorf("%s was not refused: %d", id, a.StatusCode)
+	}
+	field := regexp.MustCompile(`<(?:input|textarea|select) id="` + regexp.QuoteMeta(id) + `"[^>]*>`).FindString(a.text)
+	if !regexp.MustCompile(`aria-describedby="`+regexp.QuoteMeta(id)+`-problem[" ]`).MatchString(field) || !strings.Contains(field, `aria-invalid="true" autofocus`) {
+		b.Errorf("the field %s is not the wrong one: %s", id, field)
+	}
+	if !regexp.MustCompile(`role="alert" id="` + regexp.QuoteMeta(id) + `-problem"><span[^>]*>■</span> [a-zA-Z"0-9]`).MatchString(html.UnescapeString(a.text)) {
+		b.Errorf("nothing is said at %s: %s", id, a.main())
+	}
+	if n := strings.Count(a.text, "autofocus"); n != 1 || strings.Count(a.text, `role="alert"`) != 1 {
+		b.Errorf("%s: %d fields want the focus: %s", id, n, a.main())
+	}
 }
 
 // D15, AU-02, AU-03: an administrator invites, the person takes the invitation in her
@@ -163,12 +183,28 @@ func TestSources(t *testing.T) {
 	form := url.Values{"name": {"exchange"}, "address": {"journal@" + stand.Domain}, "form": {"reports"}, "networks": {"192.0.2.0/24, 198.51.100.7"}, "sign-in": {"yes"}}
 	bad := url.Values{"name": {"Ex Change"}, "address": {"journal@" + stand.Domain}, "form": {"reports"}}
 	a.wants("a bad name", a.do(http.MethodPost, "/sources", bad), http.StatusUnprocessableEntity, `value="Ex Change"`)
+	for field, value := range map[string]string{
+		"name": "Ex Change", "address": "journal@elsewhere.example", "form": "nonsense", "networks": "0.0.0.0/0", "certificate": "-----BEGIN NOTHING-----",
+	} {
+		wrong := maps.Clone(form)
+		wrong.Set(field, value)
+		got := a.do(http.MethodPost, "/sources", wrong)
+		a.atField(got, field)
+		for other := range form { // what was typed is kept
+			if v := html.EscapeString(wrong.Get(other)); other != "sign-in" && other != "form" && !strings.Contains(got.text, v) {
+				t.Errorf("with a wrong %s the page has lost %s", field, v)
+			}
+		}
+	}
+	a.atField(a.do(http.MethodPost, "/sources", url.Values{"name": {"x"}, "address": {"journal@" + stand.Domain}, "form": {"reports"}}), "networks")
 	made := a.do(http.MethodPost, "/sources", form)
 	a.wants("registered", made, http.StatusOK, "is registered", "shown this once", "exchange@", "198.51.100.7")
 	if strings.Contains(a.get("/sources").text, "shown this once") {
 		t.Error("the secret is shown again")
 	}
 	a.wants("a new secret", a.do(http.MethodPost, "/sources/exchange/secret", nil), http.StatusOK, "shown this once")
+	a.atField(a.do(http.MethodPost, "/sources", form), "name") // it is there already
+	a.atField(a.do(http.MethodPost, "/sources/exchange/remove", url.Values{"typed": {"x"}}), "remove-exchange")
 	a.wants("removed without typing", a.do(http.MethodPost, "/sources/exchange/remove", url.Values{"typed": {"x"}}), http.StatusUnprocessableEntity, "type exchange")
 	if r := a.do(http.MethodPost, "/sources/exchange/remove", url.Values{"typed": {"exchange"}}); r.Header.Get("Location") != "/sources" {
 		t.Errorf("removed: %d %s", r.StatusCode, r.text)

@@ -64,11 +64,11 @@ func TestConversationAndHistory(t *testing.T) {
 		t.Errorf("the sheet's policy is %q", csp)
 	}
 	b.wants("a reader's history", b.get(message+"/history"), http.StatusOK, stand.Reader, "the archive", "as far as you may know")
-	if strings.Contains(b.get(message+"/history").text, "message.open") {
+	if strings.Contains(b.get(message+"/history").text, "Message opened") {
 		t.Error("a reader sees who read")
 	}
 	k.do(http.MethodPost, message, url.Values{"reason": {"audit 18"}})
-	k.wants("a keeper's history", k.get(message+"/history"), http.StatusOK, stand.Reader, stand.Keeper, "message.open", "audit 18")
+	k.wants("a keeper's history", k.get(message+"/history"), http.StatusOK, stand.Reader, stand.Keeper, "Message opened", "audit 18")
 }
 
 // What the first page says of the archive.

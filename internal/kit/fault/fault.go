@@ -169,6 +169,32 @@ func Of(err error) Kind {
 	return Internal
 }
 
+// at is an error about one field of what was given.
+type at struct {
+	field string
+	error
+}
+
+// Unwrap returns the error.
+func (a *at) Unwrap() error { return a.error }
+
+// At says which field of what was given an error is about, so that a form can say it there.
+// It returns nil for a nil error.
+func At(field string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &at{field, err}
+}
+
+// Field returns the field that an error is about, empty where it is about none.
+func Field(err error) string {
+	if a, ok := errors.AsType[*at](err); ok {
+		return a.field
+	}
+	return ""
+}
+
 // Inside is what a user reads of an error that is no fault.
 const Inside = "something failed inside; please try again later"
 

@@ -174,3 +174,20 @@ func TestWrap(t *testing.T) {
 type role string
 
 func (r role) Spoken() string { return string(r) }
+
+// An error at a field stays what it is.
+func TestAt(t *testing.T) {
+	if fault.At("name", nil) != nil {
+		t.Error("nothing became an error")
+	}
+	err := fmt.Errorf("room: %w", fault.At("name", fault.Newf(fault.Conflict, "there is a %q", "x")))
+	if sentence, args := fault.Sentence(err); fault.Of(err) != fault.Conflict || sentence != "there is a %q" || len(args) != 1 {
+		t.Error(err, sentence, args)
+	}
+	if got := fault.Field(err); got != "name" || fault.Field(errors.New("x")) != "" {
+		t.Error(got)
+	}
+	if got := fault.Each(err); len(got) != 1 {
+		t.Error(got)
+	}
+}

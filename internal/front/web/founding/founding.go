@@ -53,7 +53,7 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 type plan struct {
 	Code                                                      string
 	Name, Domains, Administrators, Keepers, Auditors, Readers string
-	Problem                                                   string
+	Problem                                                   page.Problem
 
 	Kit   identity.Kit // of the second step
 	File  string       // of the kit, in base64
@@ -129,10 +129,10 @@ func (r *room) again(c *page.Call, step string, p plan, err error) error {
 	if front.Broken(fault.Of(err)) || status == http.StatusServiceUnavailable {
 		return err
 	}
-	p.Problem = r.Explain(c.Lang, err)
+	p.Problem = r.Problem(c, err, "code", "name", "domains", "administrators", "keepers", "auditors", "readers")
 	title := c.Say("Found a tenant")
 	if step == "kit" {
-		title = c.Say("The recovery kit")
+		title, p.Problem = c.Say("The recovery kit"), p.Problem.On("words")
 		c.Once = true // the kit is in this page alone
 	}
 	return r.pages.Show(c, status, step, title, p)
