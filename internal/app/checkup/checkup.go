@@ -69,6 +69,37 @@ func Disk(dir string) console.Finding {
 	return Check("disk", state, Say("%.1f GiB are free", float64(free)/(1<<30)), remedy)
 }
 
+// Days before the disk is full from which the doctor warns and complains.
+const (
+	fewDays   = 30
+	tinyDays  = 7
+	aLongTime = 3650
+)
+
+// Growth says when the disk will be full, where there is something to judge from.
+func Growth(s console.Space) console.Finding {
+	const name = "disk"
+	none := console.Sentence{}
+	switch {
+	case s.Store:
+		return Check(name, Fine, Say("the objects lie in a bucket: how much it takes, its store decides"), none)
+	case s.Empty:
+		return Check(name, Fine, Say("nothing has arrived yet: how long the disk lasts cannot be told"), none)
+	case s.Young:
+		return Check(name, Fine, Say("less than a day of mail was counted: how long the disk lasts cannot be told yet"), none)
+	case s.Days == nil:
+		return Check(name, Fine, Say("nothing arrived in the last 7 days: how long the disk lasts cannot be told"), none)
+	case *s.Days > aLongTime:
+		return Check(name, Fine, Say("at the rate of the last 7 days the disk lasts for years"), none)
+	case *s.Days < tinyDays:
+		return Check(name, Bad, Say("at the rate of the last 7 days the disk is full in %d {day|days}", *s.Days), Say("make room: a full disk means that mail waits with its senders"))
+	case *s.Days < fewDays:
+		return Check(name, Warn, Say("at the rate of the last 7 days the disk is full in %d {day|days}", *s.Days), Say("plan for more space"))
+	default:
+		return Check(name, Fine, Say("at the rate of the last 7 days the disk is full in %d {day|days}", *s.Days), none)
+	}
+}
+
 // Swap looks whether memory could reach the disk.
 func Swap() console.Finding {
 	b, err := os.ReadFile("/proc/swaps")

@@ -38,6 +38,12 @@ func TestFindings(t *testing.T) {
 		"no pdftotext":     {[]console.Finding{checkup.Attachments(extract.Able{Offline: true, Blind: true}, nil)}, []string{"warn pdftotext is missing"}},
 		"not shut off":     {[]console.Finding{checkup.Attachments(extract.Able{PDF: true, Offline: true}, nil)}, []string{"warn this system takes not all"}},
 		"no child":         {[]console.Finding{checkup.Attachments(extract.Able{}, extract.ErrNone)}, []string{"warn the process that reads attachments cannot be started"}},
+		"nothing came":     {[]console.Finding{checkup.Growth(console.Space{Free: 1 << 40, Empty: true})}, []string{"ok nothing has arrived yet: how long the disk lasts cannot be told"}},
+		"nothing lately":   {[]console.Finding{checkup.Growth(console.Space{Free: 1 << 40})}, []string{"ok nothing arrived in the last 7 days"}},
+		"a young house":    {[]console.Finding{checkup.Growth(console.Space{Free: 1 << 40, PerDay: 1, Young: true})}, []string{"ok less than a day"}},
+		"years":            {[]console.Finding{checkup.Growth(console.Space{PerDay: 1, Days: days(4000)})}, []string{"ok at the rate of the last 7 days the disk lasts for years"}},
+		"weeks":            {[]console.Finding{checkup.Growth(console.Space{PerDay: 1, Days: days(20)})}, []string{"warn at the rate of the last 7 days the disk is full in 20 days"}},
+		"days":             {[]console.Finding{checkup.Growth(console.Space{PerDay: 1, Days: days(1)})}, []string{"bad at the rate of the last 7 days the disk is full in 1 day"}},
 		"packs":            {[]console.Finding{checkup.Packs("firm", archive.Sample{Looked: 40})}, []string{"ok of tenant firm 40 packs were looked for"}},
 		"packs are missed": {[]console.Finding{checkup.Packs("firm", archive.Sample{Looked: 40, Missing: []mail.ID{lost}})}, []string{"bad of tenant firm 40 packs were looked for, and 1 is missing or too short, for example " + lost.String()}},
 	} {
@@ -55,3 +61,5 @@ func TestFindings(t *testing.T) {
 		}
 	}
 }
+
+func days(n int64) *int64 { return &n }

@@ -29,6 +29,14 @@ const evil = "<script>alert(1)</script> & \"quotes\" canary"
 
 func newSite(t *testing.T) *site {
 	t.Helper()
+	s := emptySite(t)
+	s.send("From: Anna <anna@a.example>\r\nTo: " + stand.Reader + "\r\nSubject: " + evil + "\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\n\r\nHello <b>canary</b>\r\n")
+	return s
+}
+
+// emptySite is one that no mail has come to.
+func emptySite(t *testing.T) *site {
+	t.Helper()
 	t.Parallel()
 	s := &site{T: t, dir: t.TempDir()}
 	s.ok(stand.New(t.Context(), s.dir))
@@ -48,7 +56,6 @@ func newSite(t *testing.T) *site {
 	case err := <-done:
 		t.Fatal(err)
 	}
-	s.send("From: Anna <anna@a.example>\r\nTo: " + stand.Reader + "\r\nSubject: " + evil + "\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\n\r\nHello <b>canary</b>\r\n")
 	return s
 }
 
@@ -394,4 +401,24 @@ func TestSlow(t *testing.T) {
 		t.Errorf("it was hung up on after %v", took)
 	}
 	<-done
+}
+
+// Where nothing has arrived nothing is said that only mail could show.
+func TestEmptyStart(t *testing.T) {
+	s := emptySite(t)
+	for _, email := range []string{admin, stand.Keeper} {
+		b := s.browser()
+		b.signIn(email, stand.Password)
+		got := b.get("/")
+		b.wants("the start", got, http.StatusOK, "No mail has arrived yet", "unused</span>", "nothing has come in by it yet", "nothing has arrived yet: how long the disk lasts cannot be told")
+		if strings.Contains(got.text, "for years") {
+			t.Error("a forecast without mail")
+		}
+	}
+	s.send("From: Anna <anna@a.example>\r\nTo: " + stand.Reader + "\r\n\r\nHello\r\n")
+	b := s.browser()
+	b.signIn(admin, stand.Password)
+	if got := b.get("/"); strings.Contains(got.text, "No mail has arrived yet") || strings.Contains(got.text, "unused</span>") {
+		t.Errorf("after the first message: %s", got.main())
+	}
 }
