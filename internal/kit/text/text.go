@@ -90,7 +90,8 @@ func (c *Catalog) All(f func(english, german string)) {
 
 // Say formats a sentence in a language, as kit/plural does. In German, numbers of type
 // float64 and [Decimal] have a comma, and what has a method Spoken, such as a role, is said by
-// the translation of what that returns.
+// the translation of what that returns; so is a sentence in a sentence, which has a method
+// Sentence.
 func (c *Catalog) Say(l Lang, sentence string, args ...any) string {
 	if l == German {
 		if t, ok := c.german[sentence]; ok {
@@ -124,6 +125,9 @@ func (c *Catalog) inGerman(args []any) []any {
 			args[i] = comma(a)
 		case Decimal:
 			args[i] = a.In(German)
+		case interface{ Sentence() (string, []any) }: // as front/console has it
+			inner, of := a.Sentence()
+			args[i] = c.Say(German, inner, of...)
 		case interface{ Spoken() string }: // as kit/fault has it
 			args[i] = c.Say(German, a.Spoken())
 		}

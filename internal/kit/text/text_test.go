@@ -76,3 +76,15 @@ func TestSize(t *testing.T) {
 		t.Errorf("in German %q", got)
 	}
 }
+
+// sentence is one that stands in another.
+type sentence struct{ text string }
+
+func (s sentence) Sentence() (string, []any) { return s.text, []any{1.5} }
+
+// A sentence in a sentence is said in the same language.
+func TestSentencesInSentences(t *testing.T) {
+	if got, want := text.New().Say(text.German, "%s: %s", "disk", sentence{"%.1f GiB are free"}), "disk: 1,5 GiB sind frei"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
