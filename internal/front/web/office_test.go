@@ -291,3 +291,35 @@ func TestTrailExport(t *testing.T) {
 	b.wants("a reader's", b.do(http.MethodPost, "/trail/export", nil), http.StatusForbidden)
 	k.wants("as text", k.do(http.MethodPost, message+"/source", url.Values{"reason": {"audit 19"}}), http.StatusOK, "From: Anna", "Subject: <script>")
 }
+
+// EX-17: who comes to a page that is not for the role reads what is true for that role, in
+// both languages, and where to go on; nothing of what the page says to others.
+func TestElsewhere(t *testing.T) {
+	s := newSite(t)
+	message := "/message/" + strings.Repeat("0", 32)
+	for _, who := range []struct {
+		email, en, de, on string
+		pages             []string
+	}{
+		{admin, "You are an administrator", "Sie sind Administrator", "/people", []string{"/jobs", "/jobs/export", "/search", "/search?q=x", "/cases", message, message + "/history"}},
+		{stand.Reader, "You are a reader", "Sie sind Leser", "/search", []string{"/people", "/people/" + strings.Repeat("0", 32), "/requests", "/settings", "/sources", "/trail"}},
+	} {
+		b := s.browser()
+		b.signIn(who.email, stand.Password)
+		for _, path := range who.pages {
+			for lang, says := range map[string]string{"en": who.en, "de": who.de} {
+				b.lang = lang
+				got := b.get(path)
+				b.wants(who.email+" at "+path, got, http.StatusForbidden, says, `<li><a href="`+who.on+`">`)
+				if strings.Count(got.main(), "<h1>") != 1 || strings.Contains(got.main(), "<form") {
+					t.Errorf("%s at %s also reads what is for others: %s", who.email, path, got.main())
+				}
+			}
+		}
+		b.lang = "en"
+		b.wants("the password", b.get("/password"), http.StatusOK, "All other sessions of yours end.")
+		if got := strings.Contains(b.get("/password").text, "Your sealed mail"); got != (who.email == stand.Reader) {
+			t.Errorf("%s: mail that is sealed to the person: %t", who.email, got)
+		}
+	}
+}

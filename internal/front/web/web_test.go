@@ -257,7 +257,7 @@ func TestRoles(t *testing.T) {
 	admin, keeper := s.browser(), s.browser()
 	admin.signIn("admin@"+stand.Domain, stand.Password)
 	keeper.signIn(stand.Keeper, stand.Password)
-	admin.wants("an administrator searches", admin.get("/search?q=canary"), http.StatusForbidden, "reads nothing")
+	admin.wants("an administrator searches", admin.get("/search?q=canary"), http.StatusForbidden, "read no mail")
 	admin.wants("his start", admin.get("/"), http.StatusOK, "How the archive is", "are free")
 	message := link.FindString(keeper.get("/search?q=canary").text)
 	if message == "" {
@@ -281,10 +281,10 @@ func TestRoles(t *testing.T) {
 	}
 	reader := s.browser()
 	reader.signIn(stand.Reader, stand.Password)
-	reader.wants("a reader's audit trail", reader.get("/trail"), http.StatusForbidden, "needs the role")
+	reader.wants("a reader's audit trail", reader.get("/trail"), http.StatusForbidden, "You are a reader")
 	one := admin.get(message)
 	other := admin.get("/message/" + strings.Repeat("0", 32))
-	if one.StatusCode != http.StatusNotFound || one.text != strings.ReplaceAll(other.text, strings.Repeat("0", 32), strings.TrimPrefix(message, "/message/")) {
+	if one.StatusCode != http.StatusForbidden || one.text != strings.ReplaceAll(other.text, strings.Repeat("0", 32), strings.TrimPrefix(message, "/message/")) {
 		t.Errorf("what is not his: %d, and what is not there: %d", one.StatusCode, other.StatusCode)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"siegel/internal/archive/job"
 	"siegel/internal/front/file"
 	"siegel/internal/front/web/page"
+	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
@@ -45,10 +46,10 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 		return err
 	}
 	r := &room{f, d, pages}
+	mux.Handle("GET /jobs/export", f.For(r.form, identity.Keeper, identity.Auditor, identity.Reader))
+	mux.Handle("POST /jobs/export", f.For(r.export, identity.Keeper, identity.Auditor, identity.Reader))
 	for pattern, h := range map[string]page.Handler{
 		"GET /jobs":                  r.list,
-		"GET /jobs/export":           r.form,
-		"POST /jobs/export":          r.export,
 		"POST /jobs/regrant":         r.regrant,
 		"GET /jobs/{id}":             r.one,
 		"GET /jobs/{id}/part/{part}": r.part,
@@ -70,6 +71,9 @@ func (r *room) list(ctx context.Context, c *page.Call) error {
 	list, err := r.Jobs.List(ctx, c.Who.Session)
 	if err != nil {
 		return err
+	}
+	if len(list) == 0 && c.Role() == identity.Administrator { // who read before may have some
+		return r.Elsewhere(c)
 	}
 	out := listed{Jobs: list}
 	for _, j := range list {

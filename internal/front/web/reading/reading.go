@@ -57,16 +57,20 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 	}
 	r := &room{f, d, pages, trail.New()}
 	mux.Handle("GET /{$}", f.Signed(r.start))
-	mux.Handle("GET /search", f.Signed(r.search))
-	mux.Handle("POST /search/saved", f.Signed(r.keep))
-	mux.Handle("POST /search/saved/{id}/delete", f.Signed(r.forget))
-	mux.Handle("GET /message/{id}", f.Signed(r.message))
-	mux.Handle("POST /message/{id}", f.Signed(r.message)) // with a reason
-	mux.Handle("POST /message/{id}/eml", f.Signed(r.eml))
-	mux.Handle("POST /message/{id}/part", f.Signed(r.part))
-	mux.Handle("POST /message/{id}/sheet", f.Signed(r.sheet))
-	mux.Handle("GET /message/{id}/history", f.Signed(r.history))
-	mux.Handle("POST /message/{id}/source", f.Signed(r.source))
-	mux.Handle("POST /message/{id}/proof", f.Signed(r.proof))
+	for pattern, h := range map[string]page.Handler{
+		"GET /search":                    r.search,
+		"POST /search/saved":             r.keep,
+		"POST /search/saved/{id}/delete": r.forget,
+		"GET /message/{id}":              r.message,
+		"POST /message/{id}":             r.message, // with a reason
+		"POST /message/{id}/eml":         r.eml,
+		"POST /message/{id}/part":        r.part,
+		"POST /message/{id}/sheet":       r.sheet,
+		"GET /message/{id}/history":      r.history,
+		"POST /message/{id}/source":      r.source,
+		"POST /message/{id}/proof":       r.proof,
+	} {
+		mux.Handle(pattern, f.For(h, identity.Keeper, identity.Auditor, identity.Reader))
+	}
 	return nil
 }
