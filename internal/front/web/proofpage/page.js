@@ -234,8 +234,9 @@
     again.id = 'again';
     $('result').append(shown, make('div', 'actions', print, again));
     if (a.letter) $('result').append(letter(a, given));
+    // What is no bundle has no steps beside what was said of it.
+    if (!a.report.foreign) $('result').append(make('h2', '', both('Step by step', 'Schritt für Schritt')), make('ol', 'steps', ...a.account.steps.map(step)));
     $('result').append(
-      make('h2', '', both('Step by step', 'Schritt für Schritt')), make('ol', 'steps', ...a.account.steps.map(step)),
       make('h2', '', a.account.verdict === 'refused' ? both('What this does not mean', 'Was das nicht heißt') : both('What was not checked', 'Was nicht geprüft wurde')),
       make('ul', 'plain', ...a.account.open.map((s) => make('li', '', s))),
       make('h2', '', both('Record of this check', 'Protokoll dieser Prüfung')), record(a, given));
