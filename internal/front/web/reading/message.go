@@ -31,7 +31,7 @@ type read struct {
 	Problem      string
 	Reason       string
 	Subject      string
-	Sent         time.Time
+	Sent         time.Time // by the field Date; zero where there is none that is understood
 	Arrived      time.Time
 	Size         int64
 	SHA256       string
@@ -170,7 +170,7 @@ func view(p *mime.Message, m *archive.Message, reason string, kinds map[string]*
 	}
 	for _, name := range []string{"From", "Sender", "Reply-To", "To", "Cc", "Date"} {
 		for _, f := range p.Fields {
-			if f.Is(name) {
+			if f.Is(name) && (name != "Date" || out.Sent.IsZero()) { // a time that was understood is shown as one
 				out.Fields = append(out.Fields, f)
 			}
 		}
