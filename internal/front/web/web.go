@@ -111,12 +111,13 @@ func (d *Door) pages(callers front.Callers, deps Deps) (http.Handler, error) {
 	if err := founding.Mount(mux, frame, deps.Founding); err != nil {
 		return nil, err
 	}
-	// The page for checking proofs is large; what leads to it is not (docs/proof.md).
+	// The page for checking proofs, its verifier, and both as one file (docs/proof.md).
 	check, err := proofpage.New()
 	if err != nil {
 		return nil, err
 	}
 	mux.Handle("GET /proof/check", check)
+	mux.Handle("GET /proof/"+proofpage.VerifierName, check)
 	mux.Handle("GET /proof/proof.html", check)
 	mux.Handle("/", frame.Open(frame.Nothing))
 	origin := http.NewCrossOriginProtection()

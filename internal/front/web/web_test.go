@@ -362,7 +362,7 @@ func TestProofPage(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
 	b.wants("what leads to it", b.get("/proof"), http.StatusOK, "/proof/check#en", "/proof/proof.html")
-	for path, attached := range map[string]bool{"/proof/check": false, "/proof/proof.html": true} {
+	for path, attached := range map[string]bool{"/proof/check": false, "/proof/verifier.js": false, "/proof/proof.html": true} {
 		a := b.get(path)
 		csp := a.Header.Get("Content-Security-Policy")
 		if a.StatusCode != http.StatusOK || !strings.Contains(csp, "connect-src 'none'") || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe-inline") {
