@@ -145,22 +145,22 @@ func (s *source) follow(dir string, in ast.Decl, v ast.Expr) {
 }
 
 // assigned follows what a variable is set to in a function.
-func (s *source) assigned(dir string, f *ast.FuncDecl, name string) (any bool) {
+func (s *source) assigned(dir string, f *ast.FuncDecl, name string) (some bool) {
 	ast.Inspect(f, func(n ast.Node) bool {
 		a, ok := n.(*ast.AssignStmt)
 		for i := 0; ok && i < len(a.Lhs) && len(a.Lhs) == len(a.Rhs); i++ {
 			if id, ok := a.Lhs[i].(*ast.Ident); ok && id.Name == name {
-				any = true
+				some = true
 				s.follow(dir, f, a.Rhs[i])
 			}
 		}
 		return true
 	})
-	return any
+	return some
 }
 
 // given follows what the calls in the package give for a parameter of a function.
-func (s *source) given(dir string, f *ast.FuncDecl, name string) (any bool) {
+func (s *source) given(dir string, f *ast.FuncDecl, name string) (some bool) {
 	at, n := -1, 0
 	for _, p := range f.Type.Params.List {
 		for _, id := range p.Names {
@@ -177,14 +177,14 @@ func (s *source) given(dir string, f *ast.FuncDecl, name string) (any bool) {
 		for _, d := range file.Decls {
 			ast.Inspect(d, func(n ast.Node) bool {
 				if c, ok := n.(*ast.CallExpr); ok && len(c.Args) > at && called(c) == f.Name.Name {
-					any = true
+					some = true
 					s.follow(dir, d, c.Args[at])
 				}
 				return true
 			})
 		}
 	}
-	return any
+	return some
 }
 
 func called(c *ast.CallExpr) string {
