@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"siegel/internal/front/console"
 	"siegel/internal/kit/fault"
 )
 
@@ -14,8 +13,8 @@ func (c commands) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "doctor", Args: c.Words(), Short: c.Say("say what is wrong and how to mend it"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var list []console.Check
-			if err := c.Call(cmd.Context(), "doctor", struct{}{}, &list, nil); err != nil {
+			list, err := c.Doctor(cmd.Context())
+			if err != nil {
 				return err
 			}
 			problems, space, reach, conf := 0, 0, 0, 0
@@ -32,7 +31,7 @@ func (c commands) doctorCommand() *cobra.Command {
 					}
 				}
 			}
-			err := c.Result(list, func() {
+			err = c.Result(list, func() {
 				state, name := 0, 0 // widths, which differ between languages
 				for _, k := range list {
 					state, name = max(state, utf8.RuneCountInString(c.Say(k.State))), max(name, utf8.RuneCountInString(c.Say(k.Name)))

@@ -41,13 +41,38 @@ func unknown(name string) console.Finding { return checkup.Unknown(name) }
 
 // Doctor implements [console.Evidence].
 func (a *App) Doctor(ctx context.Context) []console.Finding {
-	list := []console.Finding{
-		checkup.Server(a.serves.Load(), a.opened, a.Version), checkup.Configuration(ConfigFile(a.Dir, a.ConfigFile), CheckConfig(a.Dir, ConfigFile(a.Dir, a.ConfigFile))),
-		a.checkModes(), checkup.Disk(a.Dir), a.checkGrowth(ctx), a.checkClock(ctx), a.checkSigning(ctx), a.checkStamps(ctx), checkup.Swap(), checkup.Memory(),
+	file := ConfigFile(a.Dir, a.ConfigFile)
+	list := append([]console.Finding{checkup.Server(a.serves.Load(), a.opened, a.Version)}, checkup.Configuration(file, CheckConfig(a.Dir, file))...)
+	names := []string{".", place.FileMaster, place.FileLedgerKey}
+	if a.Node == nil {
+		names = append(names, place.FileControl)
 	}
+	list = append(list, a.checkModes(names), checkup.Disk(a.Dir), a.checkGrowth(ctx), a.checkClock(ctx), a.checkSigning(ctx), a.checkStamps(ctx), checkup.Swap(), checkup.Memory())
 	list = append(list, a.checkAttachments(ctx)...)
 	list = slices.Concat(list, a.checkObjects(ctx), a.checkDatabase(ctx), a.checkNodes(ctx), a.checkTenants(ctx), a.checkAccess(ctx), a.checkDoors(ctx), a.checkSources(ctx), a.checkPacks(ctx))
 	return append(list, a.checkEnvironment()...)
+}
+
+// DoctorShut is what the doctor finds without the archive, where err, which [Open] has
+// returned, says that the configuration has problems. It returns nothing for every other
+// error.
+func DoctorShut(ctx context.Context, o Options, err error) []console.Finding {
+	if !checkup.HasProblems(err) {
+		return nil
+	}
+	a := &App{Options: o}
+	var failed error
+	if a.Instance, failed = ReadInstance(o.Dir); failed != nil {
+		return nil
+	}
+	names := []string{".", place.FileMaster, place.FileLedgerKey}
+	if _, err := os.Stat(a.path(place.FileControl)); err == nil { // nodes have none
+		names = append(names, place.FileControl)
+	}
+	list := append([]console.Finding{checkup.Server(false, time.Time{}, o.Version)}, checkup.Configuration(ConfigFile(o.Dir, o.ConfigFile), err)...)
+	list = append(list, a.checkModes(names), checkup.Disk(a.Dir), checkup.Swap(), checkup.Memory())
+	list = append(list, a.checkAttachments(ctx)...)
+	return append(append(list, a.checkEnvironment()...), checkup.Skipped())
 }
 
 func (a *App) checkEnvironment() []console.Finding {
@@ -58,11 +83,7 @@ func (a *App) checkEnvironment() []console.Finding {
 		say("for production begin with siegel init --environment production"))}
 }
 
-func (a *App) checkModes() console.Finding {
-	names := []string{".", place.FileMaster, place.FileLedgerKey}
-	if a.Node == nil {
-		names = append(names, place.FileControl)
-	}
+func (a *App) checkModes(names []string) console.Finding {
 	for _, name := range names {
 		info, err := os.Stat(a.path(name))
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"siegel/internal/app/checkup"
 	"siegel/internal/app/place"
 	"siegel/internal/front/console"
 )
@@ -44,7 +45,7 @@ func (a *App) Space(ctx context.Context) (s console.Space, err error) {
 			young += float64(g.Stored) / g.Days
 		}
 	}
-	s.Young = 2*young > perDay
+	s.Empty, s.Young = all == 0, 2*young > perDay
 	if a.Node == nil && all > 0 {
 		perDay += messages * float64(a.databaseSize()) / float64(all)
 	}
@@ -65,32 +66,13 @@ func (a *App) databaseSize() (n int64) {
 	return n
 }
 
-// Days before the disk is full from which the doctor warns and complains.
-const (
-	fewDays   = 30
-	tinyDays  = 7
-	aLongTime = 3650
-)
-
 // checkGrowth says when the disk will be full.
 func (a *App) checkGrowth(ctx context.Context) console.Finding {
 	s, err := a.Space(ctx)
-	switch {
-	case err != nil:
+	if err != nil {
 		return check("disk", bad, say("it cannot be told how the archive grows"), say("run siegel ledger verify"))
-	case s.Store:
-		return check("disk", fine, say("the objects lie in a bucket: how much it takes, its store decides"), Sentence{})
-	case s.Young:
-		return check("disk", fine, say("less than a day of mail was counted: how long the disk lasts cannot be told yet"), Sentence{})
-	case s.Days == nil || *s.Days > aLongTime:
-		return check("disk", fine, say("at the rate of the last 7 days the disk lasts for years"), Sentence{})
-	case *s.Days < tinyDays:
-		return check("disk", bad, say("at the rate of the last 7 days the disk is full in %d {day|days}", *s.Days), say("make room: a full disk means that mail waits with its senders"))
-	case *s.Days < fewDays:
-		return check("disk", warn, say("at the rate of the last 7 days the disk is full in %d {day|days}", *s.Days), say("plan for more space"))
-	default:
-		return check("disk", fine, say("at the rate of the last 7 days the disk is full in %d {day|days}", *s.Days), Sentence{})
 	}
+	return checkup.Growth(s)
 }
 
 // checkSources complains of sources that are silent, and of counts that are not
@@ -100,6 +82,7 @@ func (a *App) checkSources(ctx context.Context) (list []console.Finding) {
 	if err != nil {
 		return nil // checkTenants says it
 	}
+	arrived := false
 	for _, t := range tenants {
 		states, err := a.Tally.Of(ctx, t.ID)
 		if err != nil {
@@ -107,6 +90,7 @@ func (a *App) checkSources(ctx context.Context) (list []console.Finding) {
 			continue
 		}
 		for _, s := range states {
+			arrived = arrived || !s.Last.IsZero()
 			if s.Alarm {
 				list = append(list, check("sources", bad, say("a source of tenant %s (%s) is silent since %s, longer than usual", t.Name, s.Source, s.Last.Format(time.RFC3339)),
 					say("see whether the mail server still sends its copies: siegel source list, docs/journal.md")))
@@ -117,7 +101,11 @@ func (a *App) checkSources(ctx context.Context) (list []console.Finding) {
 				say("run siegel ledger verify, which names the hour")))
 		}
 	}
-	if len(list) == 0 {
+	switch {
+	case len(list) > 0:
+	case !arrived:
+		list = append(list, check("sources", fine, say("nothing has arrived yet, by no way"), Sentence{}))
+	default:
 		list = append(list, check("sources", fine, say("no source is silent for longer than usual, and all that was counted is in the message log"), Sentence{}))
 	}
 	return list

@@ -305,7 +305,7 @@ func (i *Identity) lastOfRole(ctx context.Context, tx *db.Tx, p Person) (left in
 		return 0, err
 	}
 	if left == 0 {
-		return 0, bound.Last(p.Email, string(p.Role), p.Role == Keeper)
+		return 0, bound.Last(p.Email, p.Role, p.Role == Keeper)
 	}
 	return left, nil
 }

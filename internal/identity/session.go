@@ -87,7 +87,7 @@ func (i *Identity) must(ctx context.Context, s *Session, roles ...Role) error {
 func errRole(has Role, needed []Role) error {
 	var args []any
 	for _, r := range append(slices.Clone(needed), has) {
-		args = append(args, fault.Word(r))
+		args = append(args, r)
 	}
 	switch len(needed) {
 	case 1:

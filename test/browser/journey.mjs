@@ -129,7 +129,7 @@ async function use() {
   const k = await tab();
   await signIn(k, given.keeper, given.password);
   await k.goto(site + message + '/history');
-  await says(k, 'history', given.reader, 'message.open', 'message.proof');
+  await says(k, 'history', given.reader, ...(de ? ['Nachricht geöffnet', 'Beweis einer Nachricht geholt'] : ['Message opened', 'Proof of a message taken']));
   await shot(k, 'history');
   await k.goto(site + '/');
   await shot(k, 'start');

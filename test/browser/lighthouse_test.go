@@ -22,7 +22,8 @@ import (
 )
 
 // BenchmarkLighthouse prints what Lighthouse says of each page, of performance (a phone with
-// a slow line, which it simulates) and accessibility: at least 95 is asked for.
+// a slow line, which it simulates) and accessibility: at least 95 is asked for. SIEGEL_LIGHTHOUSE
+// chooses pages, by a pattern for their paths.
 func BenchmarkLighthouse(b *testing.B) {
 	tool, err := filepath.Abs("../../node_modules/.bin/lighthouse")
 	if err != nil {
@@ -62,12 +63,15 @@ func BenchmarkLighthouse(b *testing.B) {
 	check(c.Close())
 	cookie, found := enter(b, site, stand.Reader)
 	keeper, _ := enter(b, site, stand.Keeper)
+	chosen, err := regexp.Compile(os.Getenv("SIEGEL_LIGHTHOUSE"))
+	check(err)
 	for b.Loop() {
 		for _, p := range []struct{ path, cookie string }{
 			{"/sign-in", ""},
 			{"/invitation", ""},
 			{"/found", ""},
 			{"/proof", ""},
+			{"/proof/check", ""},
 			{"/help", ""},
 			{"/api/v1/", ""},
 			{"/", cookie},
@@ -86,6 +90,9 @@ func BenchmarkLighthouse(b *testing.B) {
 			{"/trail", keeper},
 			{"/cases", keeper},
 		} {
+			if !chosen.MatchString(p.path) {
+				continue
+			}
 			lighthouse(b, tool, site+p.path, p.cookie)
 		}
 	}

@@ -89,6 +89,9 @@ for (const s of all ? shapes : [shapes[0], shapes[3]]) {
       await judge(p, name(n));
     }
     if (office.length) {
+      await p.goto(site + '/trail');
+      await p.click('.trail summary >> nth=0');
+      await judge(p, name('trail details'));
       await p.goto(site + '/people');
       await p.click('tbody a >> nth=-1');
       await p.waitForURL(/people\/./);
@@ -100,6 +103,19 @@ for (const s of all ? shapes : [shapes[0], shapes[3]]) {
       await p.click('main button.primary');
       await p.waitForSelector('#link');
       await judge(p, name('code'));
+      // What is wrong is said at its field, which has the focus; what was typed is there.
+      for (const [n, path, fill, field] of [
+        ['source refused', '/sources', { name: 'exchange', address: 'journal@elsewhere.example', networks: '192.0.2.0/24' }, 'address'],
+        ['plan refused', '/found', { code: 'aaaa', name: 'x' }, 'code'],
+      ]) {
+        await p.goto(site + path);
+        for (const [id, value] of Object.entries(fill)) await p.fill('#' + id, value);
+        await Promise.all([p.waitForNavigation(), p.locator(`form[action="${path}"]`).evaluate((f) => { f.noValidate = true; f.requestSubmit(); })]);
+        await judge(p, name(n));
+        const focus = await p.evaluate(() => document.activeElement.id);
+        if (focus !== field) wrong(name(n), `the focus is on ${focus}`);
+        for (const [id, value] of Object.entries(fill)) if (await p.inputValue('#' + id) !== value) wrong(name(n), `${id} is lost`);
+      }
     }
     if (who.role !== 'administrator') { // as one types
       await p.goto(site + '/search');

@@ -21,7 +21,11 @@ async function page(url, options) {
   let here = 'start';
   p.at = (name) => { here = name; };
   p.quiet = false;
-  p.on('request', (r) => { if ((p.quiet || r.url() !== url) && !/^(blob|data):/.test(r.url())) wrong(here, 'asked for ' + r.url().slice(0, 200)); });
+  p.on('request', (r) => {
+    // The page of the server takes its verifier, once.
+    if (url.startsWith(site) && r.url() === site + '/verifier.js' && r.method() === 'GET' && !p.taken) p.taken = true;
+    else if ((p.quiet || r.url() !== url) && !/^(blob|data):/.test(r.url())) wrong(here, 'asked for ' + r.url().slice(0, 200));
+  });
   p.on('dialog', (d) => { wrong(here, 'dialog: ' + d.message()); d.dismiss(); });
   p.on('pageerror', (e) => wrong(here, 'ran: ' + e.message));
   p.on('console', (m) => { if (m.type() !== 'log') wrong(here, m.type() + ': ' + m.text()); });
@@ -60,6 +64,10 @@ async function expect(p, name, verdict, steps = {}) {
   }));
   if (got.verdict !== verdict) wrong(name, `the verdict is ${got.verdict}, want ${verdict}: ${await p.locator('main').innerText()}`);
   for (const [step, outcome] of Object.entries(steps)) if (got.steps[step] !== outcome) wrong(name, `step ${step} is ${got.steps[step]}, want ${outcome}`);
+  if (name.endsWith(': no bundle')) { // one sentence, what a bundle looks like, and no rows of what was not checked
+    const text = await p.locator('#result').innerText();
+    if (Object.keys(got.steps).length || !/Kein Beweispaket|No proof bundle/.test(text) || !/siegel-….zip/.test(text)) wrong(name, text);
+  }
   if (verdict && got.focus !== 'verdict') wrong(name, 'the focus is not on the verdict but on ' + got.focus);
 }
 
@@ -74,7 +82,7 @@ async function cases(p, where, most = 99) {
     ['one bit of the message', { bundle: flipped, key, roots }, 'refused', { message: 'failed', key: 'ok', file: 'ok' }],
     ['one bit of a proof', { bundle: damaged, key, roots }, 'refused', { file: 'failed', message: 'unreached' }],
     ['without the message', { bundle: bare, key, roots }, 'verified', { message: 'note', from: 'note' }],
-    ['no bundle', { bundle: text, key, roots }, 'refused', { file: 'failed' }],
+    ['no bundle', { bundle: text, key, roots }, 'refused', {}],
   ].slice(0, most)) {
     p.at(`${where}: ${name}`);
     await give(p, given);
@@ -91,8 +99,22 @@ async function cases(p, where, most = 99) {
   if (await p.evaluate(() => window.ran || document.querySelector('#result img, #result script, main b'))) wrong(where, 'something of a message or a name is there');
 }
 
-// The page of the server, by keyboard; the message and its octets.
+// Where the verifier does not come that is said, and it is tried again.
 let p = await page(site + '/proof', { locale: 'de-DE' });
+p.removeAllListeners('console');
+p.removeAllListeners('request');
+await p.route('**/verifier.js', (r) => r.abort());
+p.at('no verifier');
+await give(p, { bundle: files.good });
+await check(p);
+if (!(await p.locator('#bundle-wrong').innerText()).includes('ließ sich von diesem Server nicht laden')) wrong('no verifier', await p.locator('main').innerText());
+await p.unroute('**/verifier.js');
+await check(p);
+await expect(p, 'verifier at last', 'consistent');
+await p.context().close();
+
+// The page of the server, by keyboard; the message and its octets.
+p = await page(site + '/proof', { locale: 'de-DE' });
 await cases(p, 'served');
 await give(p, { bundle: files.good, key: files.key, roots: files.roots });
 await p.focus('#check');
@@ -141,11 +163,15 @@ if (!(await p.locator('#bundle-wrong').innerText()).includes('So groß')) wrong(
 // The policy holds: nothing can be fetched, no code be made from text. (What it forbids
 // is said on the console; a test's own calls may make code, so a timer tries.)
 p.removeAllListeners('console');
+p.removeAllListeners('request'); // what is forbidden is asked for all the same, and not sent
+p.on('response', (r) => wrong('policy', 'an answer of ' + r.url()));
 const escaped = await p.evaluate((site) => new Promise((done) => setTimeout(async () => {
   const out = [];
   try { await fetch(site + '/x'); out.push('fetch'); } catch { /* forbidden */ }
   try { document.body.innerHTML = '<p>'; out.push('innerHTML'); } catch { /* forbidden */ }
   try { (0, eval)('1'); out.push('eval'); } catch { /* forbidden */ }
+  // Once the verifier is there the page is shut, to its own server too.
+  try { await import(site + '/verifier.js?again'); out.push('import'); } catch { /* forbidden */ }
   done(out);
 })), site);
 if (escaped.length) wrong('policy', escaped.join(', ') + ' went through');
@@ -158,7 +184,7 @@ p.removeAllListeners('request');
 const [copy] = await Promise.all([p.waitForEvent('download'), p.click('#take a')]);
 if (copy.suggestedFilename() !== 'siegel-proof.html') wrong('copy', copy.suggestedFilename());
 await copy.saveAs(dir + '/copy.html');
-if (!readFileSync(dir + '/copy.html').equals(Buffer.from(await (await fetch(site + '/proof')).arrayBuffer()))) wrong('copy', 'it is another page');
+if (!readFileSync(dir + '/copy.html').equals(Buffer.from(await (await fetch(site + '/proof.html')).arrayBuffer()))) wrong('copy', 'it is another page');
 await give(p, { bundle: files.good });
 await check(p);
 writeFileSync(dir + '/shown.html', await p.content());

@@ -34,7 +34,7 @@ func words() []string {
 	return []string{
 		"administrator", "compliance", "auditor", "reader", "invited", "active", "removed", "damaged", "open", "approved", "rejected", "withdrawn", "role", "address",
 		fault.Inside, "sealed", "opened", "ok", "warn", "bad", "files", "disk", "clock", "ledger", "timestamps", "swap", "memory", "environment", "tenants", "access", "sources",
-		"ready", "idle", "draining", "gone", "database", "server", "objects", "configuration", "doors", "nodes", "packs",
+		"ready", "idle", "draining", "gone", "database", "server", "objects", "configuration", "doors", "nodes", "packs", "skipped", "attachments",
 		"running", "interrupted", "done", "PATH…", "[WORDS…]", "COMMAND", "[COMMAND…]", "ADDRESS", "[FILE]", "FOLDER", "MESSAGE", "NAME", "REQUEST", "ROLE", "WORDS…",
 	}
 }

@@ -46,11 +46,27 @@ type telling struct {
 // Tell tells a report.
 func Tell(r *bundle.Report) *Account {
 	a := &Account{Verdict: r.Verdict}
+	if r.Foreign {
+		return foreign(a, r)
+	}
 	for _, t := range tellings() {
 		a.Steps = append(a.Steps, t.step(r))
 	}
 	a.Word, a.Said = verdict(r, a.Steps)
 	a.Open = open(r)
+	return a
+}
+
+// foreign tells of a file that is no bundle: nothing else could be looked at, so no other step
+// is named, and it is said what a bundle looks like.
+func foreign(a *Account, r *bundle.Report) *Account {
+	s := fileStep().step(r)
+	s.Title = both("This file is no proof bundle.", "Diese Datei ist kein Beweispaket.")
+	s.Meaning = both("A proof bundle is one ZIP file, called siegel-….zip, that the archive gave out for one message; manifest.txt, entry.txt and README.txt are in it. Choose that file, without unpacking it.",
+		"Ein Beweispaket ist eine einzige ZIP-Datei namens siegel-….zip, die das Archiv zu einem Schreiben ausgegeben hat; darin liegen manifest.txt, entry.txt und README.txt. Wählen Sie diese Datei, ohne sie auszupacken.")
+	a.Steps = []Step{s}
+	a.Word, a.Said = both("No proof bundle", "Kein Beweispaket"), []Both{s.Title, s.Meaning}
+	a.Open = []Both{both("Anything about a message: there is none in this file that could be checked.", "Irgendetwas über ein Schreiben: In dieser Datei ist keines, das sich prüfen ließe.")}
 	return a
 }
 

@@ -61,6 +61,9 @@ func TestTell(t *testing.T) {
 		{"wrong roots", report(good, bundle.Trust{Key: &i.Key, Stamps: other.Trust().Stamps}), bundle.Refused, "until", bundle.Failed, "timestamp is not valid", "Zeitstempel gilt nicht"},
 		{"message", report(flip(good, "Hello, this"), i.Trust()), bundle.Refused, "message", bundle.Failed, "not the one that was entered", "nicht das eingetragene"},
 		{"damaged", report(flip(good, "siegel/v1 message"), i.Trust()), bundle.Refused, "file", bundle.Failed, "no unchanged proof bundle", "kein unverändertes Beweispaket"},
+		{"a text", report([]byte("a letter\n"), i.Trust()), bundle.Refused, "file", bundle.Failed, "is no proof bundle.\nA proof bundle is one ZIP file", "kein Beweispaket.\nEin Beweispaket ist eine einzige ZIP-Datei"},
+		{"nothing", report(nil, i.Trust()), bundle.Refused, "file", bundle.Failed, "is no proof bundle.\nA proof bundle is one ZIP file", "kein Beweispaket.\nEin Beweispaket ist eine einzige ZIP-Datei"},
+		{"cut", report(good[:len(good)-100], i.Trust()), bundle.Refused, "file", bundle.Failed, "no unchanged proof bundle", "kein unverändertes Beweispaket"},
 		{"no before", report(verifier.Zip(i.Bundle(verifier.Sample{NoBefore: true})), i.Trust()), bundle.Verified, "from", bundle.Note, "bit for bit", "Bit für Bit"},
 		{"bare", report(verifier.Zip(i.Bundle(verifier.Sample{Bare: true})), i.Trust()), bundle.Verified, "message", bundle.Note, "not in the bundle", "liegt nicht bei"},
 		{"own line", report(verifier.Zip(i.Bundle(verifier.Sample{Own: true})), i.Trust()), bundle.Verified, "envelope", bundle.OK, "bit for bit", "Bit für Bit"},
@@ -91,6 +94,9 @@ func whole(t *testing.T, name string, r *bundle.Report, a *check.Account) {
 	for _, s := range a.Steps {
 		lines += len(s.Lines)
 		texts = append(texts, s.Title, s.Meaning)
+	}
+	if unreached := slices.ContainsFunc(a.Steps, func(s check.Step) bool { return s.Outcome == check.Unreached }); r.Foreign && (unreached || len(a.Steps) != 1) {
+		t.Errorf("%s: steps of what is no bundle: %+v", name, a.Steps)
 	}
 	if lines != len(r.Lines) {
 		t.Errorf("%s: %d lines are told, the report has %d", name, lines, len(r.Lines))

@@ -202,7 +202,7 @@ func (c *CLI) Client(ctx context.Context) (*client.Client, func() error, error) 
 				return nil, nil, &console.Error{Kind: "denied", Text: c.Say("the server of %s runs for another account; give the command as that one", c.Data)}
 			}
 		}
-		a, err := app.Open(ctx, app.Options{Dir: c.Data, ConfigFile: c.Config, Log: c.Log(slog.LevelError, "text"), Now: time.Now, Version: c.version, Extractor: c.Extractor})
+		a, err := app.Open(ctx, c.options())
 		switch {
 		case err == nil:
 			here := client.Local(a.Console(), c.lang)
@@ -217,6 +217,27 @@ func (c *CLI) Client(ctx context.Context) (*client.Client, func() error, error) 
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// options are how this process opens the data directory.
+func (c *CLI) options() app.Options {
+	return app.Options{Dir: c.Data, ConfigFile: c.Config, Log: c.Log(slog.LevelError, "text"), Now: time.Now, Version: c.version, Extractor: c.Extractor}
+}
+
+// Doctor returns what the doctor finds: of the running server, of the data directory opened
+// by this process, or, where its configuration has problems, what can be looked at without it.
+func (c *CLI) Doctor(ctx context.Context) (list []console.Check, err error) {
+	if err = c.Call(ctx, "doctor", struct{}{}, &list, nil); err == nil {
+		return list, nil
+	}
+	shut := app.DoctorShut(ctx, c.options(), err)
+	if shut == nil {
+		return nil, err
+	}
+	for _, f := range shut {
+		list = append(list, console.Check{Name: f.Name, State: f.State, What: c.Say(f.What.Text, f.What.Args...), Remedy: c.Say(f.Remedy.Text, f.Remedy.Args...)})
+	}
+	return list, nil
 }
 
 // Serving returns a client of the running server. It fails where none runs.

@@ -95,6 +95,8 @@ func (c commands) people(out listed) {
 	switch s := out.Space; {
 	case s.Store:
 		c.Print("The objects lie in a bucket: how much it takes, its store decides.")
+	case s.Empty:
+		c.Print("%.1f GiB are free; nothing has arrived yet.", float64(s.Free)/gib)
 	case s.Young:
 		c.Print("%.1f GiB are free; for how long cannot be told yet, after less than a day.", float64(s.Free)/gib)
 	case s.Days == nil:

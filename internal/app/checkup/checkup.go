@@ -69,6 +69,37 @@ func Disk(dir string) console.Finding {
 	return Check("disk", state, Say("%.1f GiB are free", float64(free)/(1<<30)), remedy)
 }
 
+// Days before the disk is full from which the doctor warns and complains.
+const (
+	fewDays   = 30
+	tinyDays  = 7
+	aLongTime = 3650
+)
+
+// Growth says when the disk will be full, where there is something to judge from.
+func Growth(s console.Space) console.Finding {
+	const name = "disk"
+	none := console.Sentence{}
+	switch {
+	case s.Store:
+		return Check(name, Fine, Say("the objects lie in a bucket: how much it takes, its store decides"), none)
+	case s.Empty:
+		return Check(name, Fine, Say("nothing has arrived yet: how long the disk lasts cannot be told"), none)
+	case s.Young:
+		return Check(name, Fine, Say("less than a day of mail was counted: how long the disk lasts cannot be told yet"), none)
+	case s.Days == nil:
+		return Check(name, Fine, Say("nothing arrived in the last 7 days: how long the disk lasts cannot be told"), none)
+	case *s.Days > aLongTime:
+		return Check(name, Fine, Say("at the rate of the last 7 days the disk lasts for years"), none)
+	case *s.Days < tinyDays:
+		return Check(name, Bad, Say("at the rate of the last 7 days the disk is full in %d {day|days}", *s.Days), Say("make room: a full disk means that mail waits with its senders"))
+	case *s.Days < fewDays:
+		return Check(name, Warn, Say("at the rate of the last 7 days the disk is full in %d {day|days}", *s.Days), Say("plan for more space"))
+	default:
+		return Check(name, Fine, Say("at the rate of the last 7 days the disk is full in %d {day|days}", *s.Days), none)
+	}
+}
+
 // Swap looks whether memory could reach the disk.
 func Swap() console.Finding {
 	b, err := os.ReadFile("/proc/swaps")
@@ -120,29 +151,50 @@ func Server(runs bool, since time.Time, version string) console.Finding {
 
 // Configuration says what became of checking a configuration file as it is now,
 // which the next start reads.
-func Configuration(file string, err error) console.Finding {
+func Configuration(file string, err error) []console.Finding {
+	const name = "configuration"
 	if err == nil {
-		return Check("configuration", Fine, Say("%s has no problems", file), console.Sentence{})
+		return []console.Finding{Check(name, Fine, Say("%s has no problems", file), console.Sentence{})}
 	}
-	fields := problems(err)
-	return Check("configuration", Bad, Say("%s has problems, and the next start would fail: %s", file, strings.Join(fields, ", ")),
-		Say("siegel config check says what is wrong with each; then start the server again"))
+	list := problems(err)
+	fields := make([]string, len(list))
+	for i, p := range list {
+		fields[i] = p.Field
+	}
+	out := []console.Finding{Check(name, Bad, Say("%s has problems, and the next start would fail: %s", file, strings.Join(fields, ", ")),
+		Say("mend them, see with siegel config check whether that was all, and start the server again"))}
+	for _, p := range list[:min(len(list), maxProblems)] {
+		out = append(out, Check(name, Bad, Say("%s: %s", p.Field, p.What), p.Remedy))
+	}
+	return out
 }
 
-// problems returns the fields of the problems that an error joins.
-func problems(err error) (fields []string) {
+// maxProblems is how many problems of a configuration are told one by one.
+const maxProblems = 20
+
+// problems returns the problems that an error joins.
+func problems(err error) (list []settings.Problem) {
 	if p, ok := err.(settings.Problem); ok { //nolint:errorlint // what is wrapped comes below, one by one
-		return []string{p.Field}
+		return []settings.Problem{p}
 	}
 	switch e := err.(type) { //nolint:errorlint // the tree is walked
 	case interface{ Unwrap() []error }:
 		for _, one := range e.Unwrap() {
-			fields = append(fields, problems(one)...)
+			list = append(list, problems(one)...)
 		}
 	case interface{ Unwrap() error }:
-		fields = problems(errors.Unwrap(err))
+		list = problems(errors.Unwrap(err))
 	}
-	return fields
+	return list
+}
+
+// HasProblems reports whether an error is one of a configuration.
+func HasProblems(err error) bool { return len(problems(err)) > 0 }
+
+// Skipped says what was not looked at, because the configuration has problems.
+func Skipped() console.Finding {
+	return Check("skipped", Warn, Say("clock, ledger, timestamps, objects, database, nodes, tenants, access, doors, sources and packs were not looked at: the archive opens only with a configuration without problems"),
+		Say("mend the configuration, and ask again"))
 }
 
 // Doors complains where mail servers are registered for a door that is shut. open

@@ -19,7 +19,8 @@ import (
 func TestFindings(t *testing.T) {
 	seen := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	broken := fault.Because(fault.Invalid, "the configuration has problems", errors.Join(
-		errors.Join(settings.Problem{Field: "lmtp.listen"}), errors.Join(settings.Problem{Field: "log.level"})))
+		errors.Join(settings.Problem{Field: "lmtp.listen", What: checkup.Say("line %d", 3), Remedy: checkup.Say("x")}),
+		errors.Join(settings.Problem{Field: "log.level", What: checkup.Say("line %d", 4), Remedy: checkup.Say("x")})))
 	lost := mail.NewID()
 	nodes := []console.Node{{Name: "a", State: "ready"}, {Name: "b", State: "gone", Seen: seen}, {Name: "c", State: "idle"}}
 	for name, tt := range map[string]struct {
@@ -28,8 +29,8 @@ func TestFindings(t *testing.T) {
 	}{
 		"a server":         {[]console.Finding{checkup.Server(true, seen, "v1")}, []string{"ok a server runs since 2026-01-02T03:04:05Z (v1)"}},
 		"no server":        {[]console.Finding{checkup.Server(false, seen, "v1")}, []string{"ok no server runs"}},
-		"a configuration":  {[]console.Finding{checkup.Configuration("f.yaml", nil)}, []string{"ok f.yaml has no problems"}},
-		"a broken one":     {[]console.Finding{checkup.Configuration("f.yaml", broken)}, []string{"bad f.yaml has problems, and the next start would fail: lmtp.listen, log.level"}},
+		"a configuration":  {checkup.Configuration("f.yaml", nil), []string{"ok f.yaml has no problems"}},
+		"a broken one":     {checkup.Configuration("f.yaml", broken), []string{"bad f.yaml has problems, and the next start would fail: lmtp.listen, log.level", "bad lmtp.listen: line 3", "bad log.level: line 4"}},
 		"an open door":     {checkup.Doors(true, "firm", 2), nil},
 		"nobody knocks":    {checkup.Doors(false, "firm", 0), nil},
 		"a shut door":      {checkup.Doors(false, "firm", 1), []string{"warn tenant firm has 1 registered source, and the journal door is shut"}},
@@ -38,6 +39,12 @@ func TestFindings(t *testing.T) {
 		"no pdftotext":     {[]console.Finding{checkup.Attachments(extract.Able{Offline: true, Blind: true}, nil)}, []string{"warn pdftotext is missing"}},
 		"not shut off":     {[]console.Finding{checkup.Attachments(extract.Able{PDF: true, Offline: true}, nil)}, []string{"warn this system takes not all"}},
 		"no child":         {[]console.Finding{checkup.Attachments(extract.Able{}, extract.ErrNone)}, []string{"warn the process that reads attachments cannot be started"}},
+		"nothing came":     {[]console.Finding{checkup.Growth(console.Space{Free: 1 << 40, Empty: true})}, []string{"ok nothing has arrived yet: how long the disk lasts cannot be told"}},
+		"nothing lately":   {[]console.Finding{checkup.Growth(console.Space{Free: 1 << 40})}, []string{"ok nothing arrived in the last 7 days"}},
+		"a young house":    {[]console.Finding{checkup.Growth(console.Space{Free: 1 << 40, PerDay: 1, Young: true})}, []string{"ok less than a day"}},
+		"years":            {[]console.Finding{checkup.Growth(console.Space{PerDay: 1, Days: days(4000)})}, []string{"ok at the rate of the last 7 days the disk lasts for years"}},
+		"weeks":            {[]console.Finding{checkup.Growth(console.Space{PerDay: 1, Days: days(20)})}, []string{"warn at the rate of the last 7 days the disk is full in 20 days"}},
+		"days":             {[]console.Finding{checkup.Growth(console.Space{PerDay: 1, Days: days(1)})}, []string{"bad at the rate of the last 7 days the disk is full in 1 day"}},
 		"packs":            {[]console.Finding{checkup.Packs("firm", archive.Sample{Looked: 40})}, []string{"ok of tenant firm 40 packs were looked for"}},
 		"packs are missed": {[]console.Finding{checkup.Packs("firm", archive.Sample{Looked: 40, Missing: []mail.ID{lost}})}, []string{"bad of tenant firm 40 packs were looked for, and 1 is missing or too short, for example " + lost.String()}},
 	} {
@@ -55,3 +62,5 @@ func TestFindings(t *testing.T) {
 		}
 	}
 }
+
+func days(n int64) *int64 { return &n }

@@ -65,8 +65,11 @@ func Load(path string, into any) error {
 	}
 	// The decoder stops at the first problem, and knows its place only.
 	file, broken := parser.ParseBytes(b, 0)
-	if broken != nil {
-		return notYAML(name, broken)
+	if broken != nil { // a field that stands twice is told as such, with its lines
+		if file, err = parser.ParseBytes(b, 0, parser.AllowDuplicateMapKey()); err != nil {
+			return notYAML(name, broken)
+		}
+		err = broken
 	}
 	var r reader
 	for _, doc := range file.Docs {
@@ -145,6 +148,7 @@ func (r *reader) fields(path string, line int, node ast.Node, into reflect.Value
 		r.problem(path, say("line %d has a value of another kind", line), say("write its fields below it; siegel config shows them"))
 		return
 	}
+	seen := make(map[string]int) // lines of the fields
 	for _, one := range list {
 		at, key := one.Key.GetToken().Position.Line, one.Key.GetToken().Value
 		name := plain(key)
@@ -152,7 +156,11 @@ func (r *reader) fields(path string, line int, node ast.Node, into reflect.Value
 			name = path + "." + name
 		}
 		field, there := lookUp(into, key)
+		first, twice := seen[key]
+		seen[key] = at
 		switch {
+		case twice:
+			r.problem(name, say("line %d has this field a second time, after line %d", at, first), say("keep one of the two, with all that belongs to it"))
 		case !there:
 			r.problem(name, say("there is no such field (line %d)", at), say("siegel config shows all that there are"))
 		case field.Kind() == reflect.Struct:

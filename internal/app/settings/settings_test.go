@@ -46,6 +46,20 @@ func TestEveryProblem(t *testing.T) {
 	}
 }
 
+// A field that stands twice is named with both lines, and hides no other problem.
+func TestTwice(t *testing.T) {
+	_, err := load(t, "door:\n  most: 1\n  most: 2\nopen: perhaps\ndoor:\n  listen: [a]\n")
+	want := []string{"door.most: line 3 has this field a second time, after line 2;", "open: line 4", "door: line 5 has this field a second time, after line 1;"}
+	if err == nil || len(strings.Split(err.Error(), "\n")) != len(want) {
+		t.Fatalf("problems %v", err)
+	}
+	for _, w := range want {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("no %q in %v", w, err)
+		}
+	}
+}
+
 // What is no configuration is not quoted.
 func TestNoConfiguration(t *testing.T) {
 	for _, text := range []string{"secret\xff", "secret\x00", "a: secret\x1b[2J", strings.Repeat("# secret\n", 1<<17), "secret", "- secret", "door: [secret"} {
@@ -56,7 +70,7 @@ func TestNoConfiguration(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	for _, text := range []string{"", "door:\n  most: 1\n", "door: &a {most: x}\nelse: *a\n", "? [a]\n: b\n", "\"\\x1b\": 1\n", "<<: {a: 1}\n", "a: 1\n---\nb: 2\n"} {
+	for _, text := range []string{"", "door:\n  most: 1\n", "door: &a {most: x}\nelse: *a\n", "? [a]\n: b\n", "\"\\x1b\": 1\n", "<<: {a: 1}\n", "a: 1\n---\nb: 2\n", "open: true\nopen: true\n"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -73,6 +73,12 @@ func TestRoles(t *testing.T) {
 		}
 		nobody.is(path+" for nobody", nobody.get(path), http.StatusUnauthorized, "signed-out")
 	}
+	// EX-17: roles, too, are said in the reader's language.
+	german := s.client().signIn(stand.Reader)
+	german.lang = "de"
+	if got := german.get("/people").str("detail"); got != "dies braucht die Rolle Administrator oder Compliance; Sie haben die Rolle Leser" {
+		t.Errorf("in German: %q", got)
+	}
 	if got := a.get("/events?what=sign-in"); len(got.items()) == 0 || !strings.HasPrefix(str(got.items()[0]["what"]), "sign-in") {
 		t.Errorf("events: %s", got.text)
 	}

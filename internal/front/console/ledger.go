@@ -66,6 +66,9 @@ func (s Sentence) String() string {
 	return plural.Format(s.Text, s.Args...)
 }
 
+// Sentence returns text and arguments, for a sentence that has this one in it (kit/text).
+func (s Sentence) Sentence() (string, []any) { return s.Text, s.Args }
+
 // Finding is one thing that the doctor looked at.
 type Finding struct {
 	Name, State  string // state: ok, warn, bad

@@ -84,6 +84,7 @@ type Sources struct {
 type Space struct {
 	Store  bool   `json:"store,omitempty"` // a bucket has the objects, and its store decides
 	Free   int64  `json:"free"`            // octets on the disk
+	Empty  bool   `json:"empty,omitempty"` // nothing has arrived yet, of no tenant: there is nothing to judge from
 	PerDay int64  `json:"per_day"`         // octets, at the rate of the last seven days
 	Young  bool   `json:"young,omitempty"` // most of it came within a day of counting: the rate says nothing yet
 	Days   *int64 `json:"days,omitempty"`  // until the disk is full at that rate; nil where nothing comes in

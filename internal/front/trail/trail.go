@@ -29,6 +29,7 @@ type Deps struct {
 // Filter says which events are meant.
 type Filter struct {
 	What   string       // how their names begin; empty for all
+	Whole  bool         // What is the whole name
 	Person mail.Address // sign-in address of who did it or to whom it was done; empty for all
 	Since  time.Time    // the earliest
 	Until  time.Time    // before when; zero for all
@@ -67,7 +68,7 @@ func (f Filter) check() error {
 // means reports whether an event is one of those that are meant.
 func (f Filter) means(e Event) bool {
 	switch {
-	case !strings.HasPrefix(e.What, f.What), !f.Until.IsZero() && !e.Time.Before(f.Until):
+	case !strings.HasPrefix(e.What, f.What), f.Whole && e.What != f.What, !f.Until.IsZero() && !e.Time.Before(f.Until):
 		return false
 	}
 	return f.Person == "" || e.Actor() == f.Person.String() || e.Target() == f.Person.String()

@@ -45,7 +45,7 @@ func TestCases(t *testing.T) {
 	b.wants("a message in it", b.get(message), http.StatusOK, "canary secret")
 	outside := b.get("/search?q=secret")
 	b.wants("outside", outside, http.StatusOK, "Nothing was found")
-	k.wants("a keeper sees for whom", k.get(message+"/history"), http.StatusOK, "the case Tax &lt;audit&gt;", "message.open", stand.Reader)
+	k.wants("a keeper sees for whom", k.get(message+"/history"), http.StatusOK, "the case Tax &lt;audit&gt;", "Message opened", stand.Reader)
 	k.wants("the keeper in it", k.get(in+"&q=canary"), http.StatusNotFound, "no such case for you")
 	k.wants("ended without typing", k.do(http.MethodPost, to+"/end", url.Values{"typed": {"x"}}), http.StatusUnprocessableEntity, "type Tax")
 	if r := k.do(http.MethodPost, to+"/end", url.Values{"typed": {"Tax <audit>"}}); r.Header.Get("Location") != "/cases" {

@@ -49,11 +49,21 @@ func TestFounding(t *testing.T) {
 	b.wants("another code", b.do(http.MethodPost, "/found", form), http.StatusForbidden, "has been used")
 	form.Set("code", "x")
 	b.wants("no code", b.do(http.MethodPost, "/found", form), http.StatusUnprocessableEntity, "not a code")
+	b.atField(b.do(http.MethodPost, "/found", form), "code")
 	form.Set("code", code)
+	for field, value := range map[string]string{
+		"name": " ", "domains": "a b@c", "administrators": "nobody", "keepers": "k1@praxis.example k2@praxis.example k3@praxis.example",
+		"auditors": "it@praxis.example", "readers": "r1@elsewhere.example",
+	} {
+		wrong := maps.Clone(form)
+		wrong.Set(field, value)
+		b.atField(b.do(http.MethodPost, "/found", wrong), field)
+	}
 	form.Set("domains", stand.Domain)
 	b.wants("a reader elsewhere", b.do(http.MethodPost, "/found", form), http.StatusUnprocessableEntity, "not in a domain", `value="Praxis"`)
 	form.Set("readers", "")
 	b.wants("a domain that is taken", b.do(http.MethodPost, "/found", form), http.StatusConflict, "belongs to a tenant already")
+	b.atField(b.do(http.MethodPost, "/found", form), "domains")
 	form.Set("domains", "praxis.example")
 	form.Set("readers", "r1@praxis.example\r\nr2@praxis.example")
 	kit := b.do(http.MethodPost, "/found", form)

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -42,6 +43,25 @@ func (b *browser) one(p *regexp.Regexp, text string) string {
 		b.Fatalf("nothing like %s in %s", p, text)
 	}
 	return html.UnescapeString(m[1])
+}
+
+// atField checks that a page says what is wrong at a field, which has the focus and is read
+// with it (WCAG 2.2, 3.3.1).
+func (b *browser) atField(a answer, id string) {
+	b.Helper()
+	if a.StatusCode < 400 {
+		b.Errorf("%s was not refused: %d", id, a.StatusCode)
+	}
+	field := regexp.MustCompile(`<(?:input|textarea|select) id="` + regexp.QuoteMeta(id) + `"[^>]*>`).FindString(a.text)
+	if !regexp.MustCompile(`aria-describedby="`+regexp.QuoteMeta(id)+`-problem[" ]`).MatchString(field) || !strings.Contains(field, `aria-invalid="true" autofocus`) {
+		b.Errorf("the field %s is not the wrong one: %s", id, field)
+	}
+	if !regexp.MustCompile(`role="alert" id="` + regexp.QuoteMeta(id) + `-problem"><span[^>]*>■</span> [a-zA-Z"0-9]`).MatchString(html.UnescapeString(a.text)) {
+		b.Errorf("nothing is said at %s: %s", id, a.main())
+	}
+	if n := strings.Count(a.text, "autofocus"); n != 1 || strings.Count(a.text, `role="alert"`) != 1 {
+		b.Errorf("%s: %d fields want the focus: %s", id, n, a.main())
+	}
 }
 
 // D15, AU-02, AU-03: an administrator invites, the person takes the invitation in her
@@ -164,12 +184,28 @@ func TestSources(t *testing.T) {
 	form := url.Values{"name": {"exchange"}, "address": {"journal@" + stand.Domain}, "form": {"reports"}, "networks": {"192.0.2.0/24, 198.51.100.7"}, "sign-in": {"yes"}}
 	bad := url.Values{"name": {"Ex Change"}, "address": {"journal@" + stand.Domain}, "form": {"reports"}}
 	a.wants("a bad name", a.do(http.MethodPost, "/sources", bad), http.StatusUnprocessableEntity, `value="Ex Change"`)
+	for field, value := range map[string]string{
+		"name": "Ex Change", "address": "journal@elsewhere.example", "form": "nonsense", "networks": "0.0.0.0/0", "certificate": "-----BEGIN NOTHING-----",
+	} {
+		wrong := maps.Clone(form)
+		wrong.Set(field, value)
+		got := a.do(http.MethodPost, "/sources", wrong)
+		a.atField(got, field)
+		for other := range form { // what was typed is kept
+			if v := html.EscapeString(wrong.Get(other)); other != "sign-in" && other != "form" && !strings.Contains(got.text, v) {
+				t.Errorf("with a wrong %s the page has lost %s", field, v)
+			}
+		}
+	}
+	a.atField(a.do(http.MethodPost, "/sources", url.Values{"name": {"x"}, "address": {"journal@" + stand.Domain}, "form": {"reports"}}), "networks")
 	made := a.do(http.MethodPost, "/sources", form)
 	a.wants("registered", made, http.StatusOK, "is registered", "shown this once", "exchange@", "198.51.100.7")
 	if strings.Contains(a.get("/sources").text, "shown this once") {
 		t.Error("the secret is shown again")
 	}
 	a.wants("a new secret", a.do(http.MethodPost, "/sources/exchange/secret", nil), http.StatusOK, "shown this once")
+	a.atField(a.do(http.MethodPost, "/sources", form), "name") // it is there already
+	a.atField(a.do(http.MethodPost, "/sources/exchange/remove", url.Values{"typed": {"x"}}), "remove-exchange")
 	a.wants("removed without typing", a.do(http.MethodPost, "/sources/exchange/remove", url.Values{"typed": {"x"}}), http.StatusUnprocessableEntity, "type exchange")
 	if r := a.do(http.MethodPost, "/sources/exchange/remove", url.Values{"typed": {"exchange"}}); r.Header.Get("Location") != "/sources" {
 		t.Errorf("removed: %d %s", r.StatusCode, r.text)
@@ -202,6 +238,34 @@ func TestPassword(t *testing.T) {
 		t.Errorf("the new password: %d", r.StatusCode)
 	}
 	b.wants("help", s.browser().get("/help"), http.StatusOK, "Help", "<kbd>j</kbd>")
+}
+
+// EV-09, EX-17: the trail says in the reader's language what happened, to whom, by addresses;
+// code words are a detail, and what one filters by are the names.
+func TestTrailIsTold(t *testing.T) {
+	s := newSite(t)
+	k := s.browser()
+	k.lang = "de"
+	k.signIn(stand.Keeper, stand.Password)
+	a := s.browser()
+	a.signIn(admin, stand.Password)
+	a.do(http.MethodPost, "/people", url.Values{"email": {fresh}, "role": {"reader"}})
+	all := k.get("/trail")
+	k.wants("the trail", all, http.StatusOK, admin+" hat "+fresh+" eingeladen", "<ins>Leser</ins>", stand.Keeper+" hat sich angemeldet",
+		"Der Betreiber des Servers hat den Mandanten gegründet", `<optgroup label="Personen und Zugriff"><option value="person.invite">Person eingeladen</option>`, "<code>person.invite</code>")
+	if got := regexp.MustCompile(`</time>\s*<div><p>[^<]*[0-9a-f]{32}`).FindString(all.text); got != "" {
+		t.Errorf("an id stands where somebody reads: %s", got)
+	}
+	one := k.get("/trail?what=search&person=")
+	k.wants("one kind", one, http.StatusOK, `<option value="search" selected>Gesucht</option>`)
+	k.get("/search?q=canary")
+	k.do(http.MethodPost, "/search/saved", url.Values{"q": {"canary"}, "name": {"x"}})
+	one = k.get("/trail?what=search")
+	k.wants("one kind", one, http.StatusOK, stand.Keeper+" hat gesucht")
+	if strings.Contains(one.text, "hat eine Suche gespeichert") {
+		t.Error("a kind whose name begins like the one that was chosen is listed")
+	}
+	k.wants("several kinds", k.get("/trail?what=search."), http.StatusOK, "hat eine Suche gespeichert", `<option value="search." selected>`)
 }
 
 // EV-09: the trail is taken out as a table, which is an event itself; nothing in it is a
@@ -248,5 +312,37 @@ func TestTrailDamaged(t *testing.T) {
 	lines, err := csv.NewReader(strings.NewReader(out.text)).ReadAll()
 	if err != nil || len(lines) < 4 || lines[1][3] != "audit.export" || lines[len(lines)-1][3] != "damaged" || !strings.Contains(lines[len(lines)-1][7], fmt.Sprintf("event %d ", index)) {
 		t.Errorf("the table: %v %q", err, lines)
+	}
+}
+
+// EX-17: who comes to a page that is not for the role reads what is true for that role, in
+// both languages, and where to go on; nothing of what the page says to others.
+func TestElsewhere(t *testing.T) {
+	s := newSite(t)
+	message := "/message/" + strings.Repeat("0", 32)
+	for _, who := range []struct {
+		email, en, de, on string
+		pages             []string
+	}{
+		{admin, "You are an administrator", "Sie sind Administrator", "/people", []string{"/jobs", "/jobs/export", "/search", "/search?q=x", "/cases", message, message + "/history"}},
+		{stand.Reader, "You are a reader", "Sie sind Leser", "/search", []string{"/people", "/people/" + strings.Repeat("0", 32), "/requests", "/settings", "/sources", "/trail"}},
+	} {
+		b := s.browser()
+		b.signIn(who.email, stand.Password)
+		for _, path := range who.pages {
+			for lang, says := range map[string]string{"en": who.en, "de": who.de} {
+				b.lang = lang
+				got := b.get(path)
+				b.wants(who.email+" at "+path, got, http.StatusForbidden, says, `<li><a href="`+who.on+`">`)
+				if strings.Count(got.main(), "<h1>") != 1 || strings.Contains(got.main(), "<form") {
+					t.Errorf("%s at %s also reads what is for others: %s", who.email, path, got.main())
+				}
+			}
+		}
+		b.lang = "en"
+		b.wants("the password", b.get("/password"), http.StatusOK, "All other sessions of yours end.")
+		if got := strings.Contains(b.get("/password").text, "Your sealed mail"); got != (who.email == stand.Reader) {
+			t.Errorf("%s: mail that is sealed to the person: %t", who.email, got)
+		}
 	}
 }

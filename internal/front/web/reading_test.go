@@ -64,11 +64,11 @@ func TestConversationAndHistory(t *testing.T) {
 		t.Errorf("the sheet's policy is %q", csp)
 	}
 	b.wants("a reader's history", b.get(message+"/history"), http.StatusOK, stand.Reader, "the archive", "as far as you may know")
-	if strings.Contains(b.get(message+"/history").text, "message.open") {
+	if strings.Contains(b.get(message+"/history").text, "Message opened") {
 		t.Error("a reader sees who read")
 	}
 	k.do(http.MethodPost, message, url.Values{"reason": {"audit 18"}})
-	k.wants("a keeper's history", k.get(message+"/history"), http.StatusOK, stand.Reader, stand.Keeper, "message.open", "audit 18")
+	k.wants("a keeper's history", k.get(message+"/history"), http.StatusOK, stand.Reader, stand.Keeper, "Message opened", "audit 18")
 }
 
 // What the first page says of the archive.
@@ -115,4 +115,25 @@ func TestSaved(t *testing.T) {
 		t.Errorf("deleted: %d", a.StatusCode)
 	}
 	b.wants("deleted twice", b.do(http.MethodPost, gone, nil), http.StatusNotFound, "no such saved search")
+}
+
+// EX-05, EX-17: when a message was sent is said in the reader's language and on her clock, also
+// on the page to print; the field as it stands is among all header fields. What cannot be
+// understood is shown as it stands.
+func TestDateOfMessage(t *testing.T) {
+	s := newSite(t)
+	s.send("From: Anna <anna@a.example>\r\nTo: " + stand.Reader + "\r\nSubject: muddle\r\nDate: the day before yesterday\r\n\r\nmuddle\r\n")
+	b := s.browser()
+	b.lang = "de"
+	b.signIn(stand.Reader, stand.Password)
+	zone := func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "siegel-zone", Value: "Europe%2FZurich"}) }
+	const raw, want = "Sun, 22 Nov 2026 10:00:00 &#43;0000", `<dt>Datum</dt><dd><time datetime="2026-11-22T10:00:00Z" title="2026-11-22T10:00:00Z">22.11.2026 11:00</time></dd>`
+	message := link.FindString(b.get("/search?q=canary").text)
+	got := b.do(http.MethodGet, message, nil, zone)
+	b.wants("a message", got, http.StatusOK, want)
+	if head, rest, _ := strings.Cut(got.text, "<details>"); strings.Contains(head, raw) || !strings.Contains(rest, raw) {
+		t.Errorf("the field as it stands is not where it belongs: %s", got.main())
+	}
+	b.wants("to print", b.do(http.MethodPost, message+"/sheet", url.Values{}, zone), http.StatusOK, want)
+	b.wants("a muddle", b.get(link.FindString(b.get("/search?q=muddle").text)), http.StatusOK, "<dt>Datum</dt><dd><bdi>the day before yesterday</bdi></dd>")
 }

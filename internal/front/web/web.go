@@ -89,11 +89,11 @@ func (d *Door) Run(ctx context.Context) error {
 
 // pages returns all pages, with what protects them.
 func (d *Door) pages(callers front.Callers, deps Deps) (http.Handler, error) {
-	frame, err := page.New(callers, deps.Log)
+	mux := http.NewServeMux()
+	frame, err := page.New(callers, deps.Log, mux)
 	if err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
 	mux.HandleFunc("GET /static/{file}", frame.Static)
 	mux.HandleFunc("GET /.well-known/security.txt", d.securityText)
 	if err := own.Mount(mux, frame); err != nil {
@@ -111,12 +111,13 @@ func (d *Door) pages(callers front.Callers, deps Deps) (http.Handler, error) {
 	if err := founding.Mount(mux, frame, deps.Founding); err != nil {
 		return nil, err
 	}
-	// The page for checking proofs is large; what leads to it is not (docs/proof.md).
+	// The page for checking proofs, its verifier, and both as one file (docs/proof.md).
 	check, err := proofpage.New()
 	if err != nil {
 		return nil, err
 	}
 	mux.Handle("GET /proof/check", check)
+	mux.Handle("GET /proof/"+proofpage.VerifierName, check)
 	mux.Handle("GET /proof/proof.html", check)
 	mux.Handle("/", frame.Open(frame.Nothing))
 	origin := http.NewCrossOriginProtection()

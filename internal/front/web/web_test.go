@@ -30,6 +30,14 @@ const evil = "<script>alert(1)</script> & \"quotes\" canary"
 
 func newSite(t *testing.T) *site {
 	t.Helper()
+	s := emptySite(t)
+	s.send("From: Anna <anna@a.example>\r\nTo: " + stand.Reader + "\r\nSubject: " + evil + "\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\n\r\nHello <b>canary</b>\r\n")
+	return s
+}
+
+// emptySite is one that no mail has come to.
+func emptySite(t *testing.T) *site {
+	t.Helper()
 	t.Parallel()
 	s := &site{T: t, dir: t.TempDir()}
 	s.ok(stand.New(t.Context(), s.dir))
@@ -50,7 +58,6 @@ func newSite(t *testing.T) *site {
 	case err := <-done:
 		t.Fatal(err)
 	}
-	s.send("From: Anna <anna@a.example>\r\nTo: " + stand.Reader + "\r\nSubject: " + evil + "\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\n\r\nHello <b>canary</b>\r\n")
 	return s
 }
 
@@ -252,7 +259,7 @@ func TestRoles(t *testing.T) {
 	admin, keeper := s.browser(), s.browser()
 	admin.signIn("admin@"+stand.Domain, stand.Password)
 	keeper.signIn(stand.Keeper, stand.Password)
-	admin.wants("an administrator searches", admin.get("/search?q=canary"), http.StatusForbidden, "reads nothing")
+	admin.wants("an administrator searches", admin.get("/search?q=canary"), http.StatusForbidden, "read no mail")
 	admin.wants("his start", admin.get("/"), http.StatusOK, "How the archive is", "are free")
 	message := link.FindString(keeper.get("/search?q=canary").text)
 	if message == "" {
@@ -276,10 +283,10 @@ func TestRoles(t *testing.T) {
 	}
 	reader := s.browser()
 	reader.signIn(stand.Reader, stand.Password)
-	reader.wants("a reader's audit trail", reader.get("/trail"), http.StatusForbidden, "needs the role")
+	reader.wants("a reader's audit trail", reader.get("/trail"), http.StatusForbidden, "You are a reader")
 	one := admin.get(message)
 	other := admin.get("/message/" + strings.Repeat("0", 32))
-	if one.StatusCode != http.StatusNotFound || one.text != strings.ReplaceAll(other.text, strings.Repeat("0", 32), strings.TrimPrefix(message, "/message/")) {
+	if one.StatusCode != http.StatusForbidden || one.text != strings.ReplaceAll(other.text, strings.Repeat("0", 32), strings.TrimPrefix(message, "/message/")) {
 		t.Errorf("what is not his: %d, and what is not there: %d", one.StatusCode, other.StatusCode)
 	}
 }
@@ -357,7 +364,7 @@ func TestProofPage(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
 	b.wants("what leads to it", b.get("/proof"), http.StatusOK, "/proof/check#en", "/proof/proof.html")
-	for path, attached := range map[string]bool{"/proof/check": false, "/proof/proof.html": true} {
+	for path, attached := range map[string]bool{"/proof/check": false, "/proof/verifier.js": false, "/proof/proof.html": true} {
 		a := b.get(path)
 		csp := a.Header.Get("Content-Security-Policy")
 		if a.StatusCode != http.StatusOK || !strings.Contains(csp, "connect-src 'none'") || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe-inline") {
@@ -396,4 +403,24 @@ func TestSlow(t *testing.T) {
 		t.Errorf("it was hung up on after %v", took)
 	}
 	<-done
+}
+
+// Where nothing has arrived nothing is said that only mail could show.
+func TestEmptyStart(t *testing.T) {
+	s := emptySite(t)
+	for _, email := range []string{admin, stand.Keeper} {
+		b := s.browser()
+		b.signIn(email, stand.Password)
+		got := b.get("/")
+		b.wants("the start", got, http.StatusOK, "No mail has arrived yet", "unused</span>", "nothing has come in by it yet", "nothing has arrived yet: how long the disk lasts cannot be told")
+		if strings.Contains(got.text, "for years") {
+			t.Error("a forecast without mail")
+		}
+	}
+	s.send("From: Anna <anna@a.example>\r\nTo: " + stand.Reader + "\r\n\r\nHello\r\n")
+	b := s.browser()
+	b.signIn(admin, stand.Password)
+	if got := b.get("/"); strings.Contains(got.text, "No mail has arrived yet") || strings.Contains(got.text, "unused</span>") {
+		t.Errorf("after the first message: %s", got.main())
+	}
 }

@@ -28,6 +28,9 @@ const (
 	Reader        Role = "reader"        // reads what bears an address of her own
 )
 
+// Spoken returns the word that users read in their language (kit/fault).
+func (r Role) Spoken() string { return string(r) }
+
 // ParseRole reads a role's name.
 func ParseRole(s string) (Role, error) {
 	switch r := Role(s); r {

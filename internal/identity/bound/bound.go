@@ -57,7 +57,7 @@ func Taken(a mail.Address) error {
 // Last is the error of kind Denied for the last account with a role, which is not
 // taken away. kit says that the recovery kit appoints another one, where nobody
 // else can.
-func Last(a mail.Address, role string, kit bool) error {
+func Last(a mail.Address, role fault.Spoken, kit bool) error {
 	if kit {
 		return fault.Newf(fault.Denied, "%s is the last person with the role %s; request it for another one first, and carry that out with the recovery kit where no keeper can approve it: siegel access recover", a, role)
 	}

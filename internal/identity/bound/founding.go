@@ -27,27 +27,28 @@ type Founding struct {
 	Words []string
 }
 
-// Check fails with kind Invalid where a founding cannot be.
+// Check fails with kind Invalid where a founding cannot be; [fault.Field] says which field
+// it is about: name, domains, administrators, keepers, auditors or readers.
 func (f Founding) Check() error {
 	switch {
 	case Name(f.Name) != nil:
-		return Name(f.Name)
+		return fault.At("name", Name(f.Name))
 	case len(f.Domains) == 0:
-		return fault.New(fault.Invalid, "a tenant needs a domain")
+		return fault.At("domains", fault.New(fault.Invalid, "a tenant needs a domain"))
 	case len(f.Administrators) == 0:
-		return fault.New(fault.Invalid, "a tenant needs an administrator")
+		return fault.At("administrators", fault.New(fault.Invalid, "a tenant needs an administrator"))
 	case len(f.Keepers) == 0:
-		return fault.New(fault.Invalid, "a tenant needs a keeper: without one nobody could give anybody access")
+		return fault.At("keepers", fault.New(fault.Invalid, "a tenant needs a keeper: without one nobody could give anybody access"))
 	case len(f.Keepers) > 2:
-		return fault.New(fault.Invalid, "the founding ceremony takes one or two keepers; more are requested afterwards")
+		return fault.At("keepers", fault.New(fault.Invalid, "the founding ceremony takes one or two keepers; more are requested afterwards"))
 	case len(f.Domains) > maxDomains:
-		return fault.Newf(fault.Invalid, "a tenant has at most %d domains", maxDomains)
+		return fault.At("domains", fault.Newf(fault.Invalid, "a tenant has at most %d domains", maxDomains))
 	case len(f.Administrators)+len(f.Keepers)+len(f.Auditors)+len(f.Readers) > maxPeople:
 		return fault.Newf(fault.Invalid, "the founding ceremony takes at most %d people; invite the others afterwards", maxPeople)
 	}
 	for _, d := range f.Domains {
 		if err := Domain(d); err != nil {
-			return err
+			return fault.At("domains", err)
 		}
 	}
 	return f.checkPeople()
@@ -57,20 +58,23 @@ func (f Founding) Check() error {
 // reader is one whose mail the tenant takes.
 func (f Founding) checkPeople() error {
 	seen := make(map[mail.Address]bool)
-	for _, list := range [][]mail.Address{f.Administrators, f.Keepers, f.Auditors, f.Readers} {
-		for _, a := range list {
+	for _, of := range []struct {
+		field string
+		list  []mail.Address
+	}{{"administrators", f.Administrators}, {"keepers", f.Keepers}, {"auditors", f.Auditors}, {"readers", f.Readers}} {
+		for _, a := range of.list {
 			if err := Address(a); err != nil {
-				return err
+				return fault.At(of.field, err)
 			}
 			if seen[a] {
-				return fault.Newf(fault.Invalid, "%s is named twice; everybody has one role", a)
+				return fault.At(of.field, fault.Newf(fault.Invalid, "%s is named twice; everybody has one role", a))
 			}
 			seen[a] = true
 		}
 	}
 	for _, a := range f.Readers {
 		if !slices.Contains(f.Domains, a.Domain()) {
-			return Foreign(a)
+			return fault.At("readers", Foreign(a))
 		}
 	}
 	return nil

@@ -82,7 +82,7 @@ func (r *Room) Invite(ctx context.Context) (Invitation, error) {
 
 // errCode is the one answer to a wrong code, a used one and one that has ended.
 func errCode() error {
-	return fault.New(fault.Denied, "this code is wrong, has been used or has ended; the operator makes a new one with siegel tenant ceremony")
+	return fault.At("code", fault.New(fault.Denied, "this code is wrong, has been used or has ended; the operator makes a new one with siegel tenant ceremony"))
 }
 
 // admits fails with kind Denied where a code does not serve.
@@ -102,7 +102,7 @@ func (r *Room) admits(ctx context.Context, code string) error {
 func nameOf(code string) ([]byte, error) {
 	raw, err := credential.ParseCode(code)
 	if err != nil {
-		return nil, err
+		return nil, fault.At("code", err)
 	}
 	defer clear(raw)
 	sum := sha256.Sum256(raw)
@@ -120,11 +120,11 @@ func (r *Room) Check(ctx context.Context, f identity.Founding) error {
 	}
 	for _, t := range list {
 		if t.Name == f.Name {
-			return fault.Newf(fault.Conflict, "there is a tenant %q already", f.Name)
+			return fault.At("name", fault.Newf(fault.Conflict, "there is a tenant %q already", f.Name))
 		}
 		for _, d := range f.Domains {
 			if slices.Contains(t.Domains, d) {
-				return fault.Newf(fault.Conflict, "the domain %s belongs to a tenant already", d)
+				return fault.At("domains", fault.Newf(fault.Conflict, "the domain %s belongs to a tenant already", d))
 			}
 		}
 	}

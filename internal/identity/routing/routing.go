@@ -251,7 +251,7 @@ func (r *Router) Found(ctx context.Context, b *db.Batch, t *Tenant) error {
 	_, err := instance.Exec(ctx, `INSERT INTO identity_tenant (tenant, id, name, archive, recovery, salt, entered) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		t.ID.Bytes(), t.Name, t.Archive.Bytes(), t.Recovery.Bytes(), t.stamp.Salt[:], t.stamp.At)
 	if fault.Of(err) == fault.Conflict {
-		return fault.Newf(fault.Conflict, "there is a tenant %q already", t.Name)
+		return fault.At("name", fault.Newf(fault.Conflict, "there is a tenant %q already", t.Name))
 	}
 	if err != nil {
 		return err
@@ -262,7 +262,7 @@ func (r *Router) Found(ctx context.Context, b *db.Batch, t *Tenant) error {
 		_, err := instance.Exec(ctx, `INSERT INTO identity_domain (tenant, domain, owner, id, salt, entered) VALUES ($1, $2, $3, $4, $5, $6)`,
 			d.domain.String(), d.owner.Bytes(), d.id.Bytes(), d.stamp.Salt[:], d.stamp.At)
 		if fault.Of(err) == fault.Conflict {
-			return fault.Newf(fault.Conflict, "the domain %s belongs to a tenant already", name)
+			return fault.At("domains", fault.Newf(fault.Conflict, "the domain %s belongs to a tenant already", name))
 		}
 		if err != nil {
 			return err

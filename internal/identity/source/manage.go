@@ -82,7 +82,8 @@ func (s Source) listed(damaged bool) Listed {
 }
 
 // Add registers a source of a tenant. It fails with kind Invalid where what it is
-// told cannot be, and Conflict where there is one of that name.
+// told cannot be, and Conflict where there is one of that name; [fault.Field] says which
+// field of the registration it is about: name, address, form, networks or certificate.
 func (r *Register) Add(ctx context.Context, t db.Tenant, by mail.ID, n Registration) (out Added, err error) {
 	s := Source{ID: mail.NewID(), Name: n.Name, Address: n.Address, Form: n.Form, tenant: t.ID(), stamp: r.Book.NewStamp()}
 	if err := r.check(ctx, &s, n); err != nil {
@@ -94,7 +95,7 @@ func (r *Register) Add(ctx context.Context, t db.Tenant, by mail.ID, n Registrat
 		}
 	}
 	if len(s.Networks)+len(s.Certificate)+len(s.verifier) == 0 {
-		return out, fault.New(fault.Invalid, "a source proves itself by a network, a certificate or SMTP AUTH: name one at least")
+		return out, fault.At("networks", fault.New(fault.Invalid, "a source proves itself by a network, a certificate or SMTP AUTH: name one at least"))
 	}
 	others, err := r.view(ctx, s.tenant)
 	if err != nil {
@@ -113,7 +114,7 @@ func (r *Register) Add(ctx context.Context, t db.Tenant, by mail.ID, n Registrat
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, s.ID.Bytes(), s.Name, s.Address.String(), join(s.Networks), some(s.Certificate), some(s.verifier),
 			string(s.Form), s.stamp.Salt[:], s.stamp.At)
 		if fault.Of(err) == fault.Conflict {
-			return fault.Newf(fault.Conflict, "there is a source %q already", s.Name)
+			return fault.At("name", fault.Newf(fault.Conflict, "there is a source %q already", s.Name))
 		}
 		if err != nil {
 			return err
@@ -133,30 +134,30 @@ func some(b []byte) []byte { return append([]byte{}, b...) }
 // check reads what a source is told.
 func (r *Register) check(ctx context.Context, s *Source, n Registration) (err error) {
 	if !nameForm.MatchString(n.Name) {
-		return fault.New(fault.Invalid, "a source's name has 1 to 64 characters of a to z, 0 to 9, and . - _ in between")
+		return fault.At("name", fault.New(fault.Invalid, "a source's name has 1 to 64 characters of a to z, 0 to 9, and . - _ in between"))
 	}
 	if mail.DoorName(n.Name) {
-		return fault.Newf(fault.Invalid, "%q is a way in that is always there: choose another name", n.Name)
+		return fault.At("name", fault.Newf(fault.Invalid, "%q is a way in that is always there: choose another name", n.Name))
 	}
 	if err := bound.Address(n.Address); err != nil {
-		return err
+		return fault.At("address", err)
 	}
 	switch own, err := r.Routes.Owns(ctx, s.tenant, n.Address.Domain()); {
 	case err != nil:
 		return err
 	case !own:
-		return bound.Foreign(n.Address)
+		return fault.At("address", bound.Foreign(n.Address))
 	}
 	if !slices.Contains([]mail.Form{mail.Reports, mail.Copies, mail.CopiesFields}, n.Form) {
-		return fault.New(fault.Invalid, "a source hands in reports, copies or copies+fields")
+		return fault.At("form", fault.New(fault.Invalid, "a source hands in reports, copies or copies+fields"))
 	}
 	if s.Networks, err = networks(n.Networks); err != nil {
-		return err
+		return fault.At("networks", err)
 	}
 	if len(n.Certificate) > 0 {
 		s.Certificate, err = fingerprint(n.Certificate)
 	}
-	return err
+	return fault.At("certificate", err)
 }
 
 // networks reads CIDR prefixes and addresses.

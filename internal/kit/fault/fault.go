@@ -71,8 +71,8 @@ type Error struct {
 }
 
 // Error returns the public text and the cause: for logs, not for users. No
-// address stands in a log, so of the arguments only numbers, times, ids and
-// [Word] are printed, and "…" for all others.
+// address stands in a log, so of the arguments only numbers, times, ids,
+// [Word] and [Spoken] are printed, and "…" for all others.
 func (e *Error) Error() string {
 	switch public := e.logged(); {
 	case e.Cause == nil:
@@ -85,8 +85,15 @@ func (e *Error) Error() string {
 }
 
 // Word is an argument that may be logged: a word of ours, such as a role or the
-// name of a log, never what came from outside.
+// name of a log, never what came from outside. Users read it as it is; see [Spoken].
 type Word string
+
+// Spoken is an argument that is a word of ours with a translation of its own, such as a
+// role: users read it in their language (kit/text), logs in English.
+type Spoken interface {
+	// Spoken returns the word in English, which is the key of its translations.
+	Spoken() string
+}
 
 func (e *Error) logged() string {
 	if len(e.Args) == 0 {
@@ -105,7 +112,7 @@ func (e *Error) logged() string {
 // nobody can tell an address from its octets alone.
 func harmless(a any) bool {
 	switch a.(type) {
-	case nil, Word, time.Time, time.Duration, Kind:
+	case nil, Word, Spoken, time.Time, time.Duration, Kind:
 		return true
 	}
 	switch t := reflect.TypeOf(a); t.Kind() {
@@ -160,6 +167,32 @@ func Of(err error) Kind {
 		return e.Kind
 	}
 	return Internal
+}
+
+// at is an error about one field of what was given.
+type at struct {
+	field string
+	error
+}
+
+// Unwrap returns the error.
+func (a *at) Unwrap() error { return a.error }
+
+// At says which field of what was given an error is about, so that a form can say it there.
+// It returns nil for a nil error.
+func At(field string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &at{field, err}
+}
+
+// Field returns the field that an error is about, empty where it is about none.
+func Field(err error) string {
+	if a, ok := errors.AsType[*at](err); ok {
+		return a.field
+	}
+	return ""
 }
 
 // Inside is what a user reads of an error that is no fault.

@@ -75,6 +75,9 @@ func TestSentence(t *testing.T) {
 	if got := err.Error(); got != "room: it failed: "+cause.Error() {
 		t.Errorf("for the log: %s", got)
 	}
+	if got := fault.Newf(fault.Denied, "%s", role("auditor")).Error(); got != "auditor" {
+		t.Errorf("a word of ours is logged as %q", got)
+	}
 	if got := fault.Newf(fault.Invalid, "%d %s", 1, fault.Word("x")).Error(); got != "1 x" {
 		t.Errorf("formatted: %s", got)
 	}
@@ -164,5 +167,27 @@ func TestWrap(t *testing.T) {
 	}
 	if err := f(io.EOF); !errors.Is(err, io.EOF) || err.Error() != "room 7: EOF" {
 		t.Errorf("%v", err)
+	}
+}
+
+// role is a word of ours that users read in their language.
+type role string
+
+func (r role) Spoken() string { return string(r) }
+
+// An error at a field stays what it is.
+func TestAt(t *testing.T) {
+	if fault.At("name", nil) != nil {
+		t.Error("nothing became an error")
+	}
+	err := fmt.Errorf("room: %w", fault.At("name", fault.Newf(fault.Conflict, "there is a %q", "x")))
+	if sentence, args := fault.Sentence(err); fault.Of(err) != fault.Conflict || sentence != "there is a %q" || len(args) != 1 {
+		t.Error(err, sentence, args)
+	}
+	if got := fault.Field(err); got != "name" || fault.Field(errors.New("x")) != "" {
+		t.Error(got)
+	}
+	if got := fault.Each(err); len(got) != 1 {
+		t.Error(got)
 	}
 }

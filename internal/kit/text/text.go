@@ -89,13 +89,15 @@ func (c *Catalog) All(f func(english, german string)) {
 }
 
 // Say formats a sentence in a language, as kit/plural does. In German, numbers of type
-// float64 and [Decimal] have a comma.
+// float64 and [Decimal] have a comma, and what has a method Spoken, such as a role, is said by
+// the translation of what that returns; so is a sentence in a sentence, which has a method
+// Sentence.
 func (c *Catalog) Say(l Lang, sentence string, args ...any) string {
 	if l == German {
 		if t, ok := c.german[sentence]; ok {
 			sentence = t
 		}
-		args = commas(args)
+		args = c.inGerman(args)
 	}
 	if len(args) == 0 {
 		return sentence
@@ -114,8 +116,8 @@ func (d Decimal) In(l Lang) string {
 	return string(d)
 }
 
-// commas returns arguments as German writes them.
-func commas(args []any) []any {
+// inGerman returns arguments as German says and writes them.
+func (c *Catalog) inGerman(args []any) []any {
 	args = slices.Clone(args)
 	for i, a := range args {
 		switch a := a.(type) {
@@ -123,6 +125,11 @@ func commas(args []any) []any {
 			args[i] = comma(a)
 		case Decimal:
 			args[i] = a.In(German)
+		case interface{ Sentence() (string, []any) }: // as front/console has it
+			inner, of := a.Sentence()
+			args[i] = c.Say(German, inner, of...)
+		case interface{ Spoken() string }: // as kit/fault has it
+			args[i] = c.Say(German, a.Spoken())
 		}
 	}
 	return args

@@ -49,6 +49,23 @@ func TestSay(t *testing.T) {
 	}
 }
 
+// role is a word of ours that a sentence takes as an argument.
+type role string
+
+func (r role) Spoken() string { return string(r) }
+
+// EX-17: a word of ours in a sentence is said in the language of the sentence.
+func TestWordsInSentences(t *testing.T) {
+	c := text.New()
+	const sentence = "this needs the role %s or %s; you have the role %s"
+	if got, want := c.Say(text.German, sentence, role("auditor"), role("compliance"), role("reader")), "dies braucht die Rolle Prüfer oder Compliance; Sie haben die Rolle Leser"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := c.Say(text.English, sentence, role("auditor"), role("compliance"), role("reader")), "this needs the role auditor or compliance; you have the role reader"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestSize(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 999_960: "1.0 MB", 1_500_000: "1.5 MB", 2_000_000_000_000: "2.0 TB"} {
 		if got := text.Size(n).In(text.English); got != want {
@@ -57,5 +74,17 @@ func TestSize(t *testing.T) {
 	}
 	if got := text.Size(1_500_000).In(text.German); got != "1,5 MB" {
 		t.Errorf("in German %q", got)
+	}
+}
+
+// sentence is one that stands in another.
+type sentence struct{ text string }
+
+func (s sentence) Sentence() (string, []any) { return s.text, []any{1.5} }
+
+// A sentence in a sentence is said in the same language.
+func TestSentencesInSentences(t *testing.T) {
+	if got, want := text.New().Say(text.German, "%s: %s", "disk", sentence{"%.1f GiB are free"}), "disk: 1,5 GiB sind frei"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

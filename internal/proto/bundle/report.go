@@ -91,6 +91,9 @@ type Report struct {
 	Verdict Verdict `json:"verdict"`
 	Facts   Facts   `json:"facts"`
 	Lines   []Line  `json:"lines"`
+	// Foreign says that the file is something else than a bundle: no ZIP, or one that has
+	// no bundle's manifest. One that was damaged is no foreign file.
+	Foreign bool `json:"foreign,omitempty"`
 
 	// Message is the message in the file that was verified, octets as received;
 	// nil where the bundle has none, or was refused.

@@ -152,13 +152,16 @@ func (v *verification) otherwise() (en, de string) {
 	from.left = math.MaxInt64
 	switch {
 	case errors.Is(err, errTooMany):
+		v.r.Foreign = true
 		return "This is a ZIP file, and no proof bundle", "Das ist eine ZIP-Datei, aber kein Beweispaket"
 	case err != nil && !begins(v.source):
+		v.r.Foreign = true
 		return "This is no ZIP file, so it is no bundle", "Das ist keine ZIP-Datei, also kein Beweispaket"
 	case err != nil:
 		return "This begins like a bundle and is not whole: it was cut or damaged; fetch it again",
 			"Das beginnt wie ein Beweispaket und ist nicht ganz: es wurde gekürzt oder beschädigt; holen Sie es noch einmal"
 	case !slices.ContainsFunc(z.File, func(f *zip.File) bool { return path.Base(f.Name) == fileManifest }):
+		v.r.Foreign = true
 		return "This is a ZIP file, and no proof bundle", "Das ist eine ZIP-Datei, aber kein Beweispaket"
 	}
 	for _, f := range z.File[:min(len(z.File), maxFiles)] {

@@ -54,7 +54,7 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 type plan struct {
 	Code                                                      string
 	Name, Domains, Administrators, Keepers, Auditors, Readers string
-	Problem                                                   string
+	Problem                                                   page.Problem
 
 	Kit   identity.Kit // of the second step
 	File  string       // of the kit, in base64
@@ -123,10 +123,11 @@ func (r *room) again(c *page.Call, step string, p plan, err error) error {
 	if front.Broken(fault.Of(err)) || status == http.StatusServiceUnavailable {
 		return err
 	}
-	p.Problem = r.Explain(c.Lang, err)
+	p.Problem = r.Problem(c, err, "code", "name", "domains", "administrators", "keepers", "auditors", "readers")
 	title := c.Say("Found a tenant")
 	if step == "kit" {
-		title = c.Say("The recovery kit")
+		title, p.Problem = c.Say("The recovery kit"), p.Problem.On("words")
+		c.Once = true // the kit is in this page alone
 	}
 	return r.pages.Show(c, status, step, title, p)
 }
@@ -138,6 +139,7 @@ func (r *room) offer(ctx context.Context, c *page.Call, p plan) error {
 		return r.again(c, "plan", p, err)
 	}
 	p.File, p.Words = base64.StdEncoding.EncodeToString(p.Kit.File), strings.Join(p.Kit.Words, " ")
+	c.Once = true
 	return r.pages.Show(c, http.StatusOK, "kit", c.Say("The recovery kit"), p)
 }
 
@@ -162,6 +164,7 @@ func (r *room) found(ctx context.Context, c *page.Call, p plan) error {
 		v := url.Values{"email": {i.Email.String()}, "tenant": {p.Name}}
 		p.Invitations = append(p.Invitations, invited{i, r.Base(c, r.URL) + "/invitation?" + v.Encode() + "#" + i.Code})
 	}
+	c.Once = true
 	return r.pages.Show(c, http.StatusOK, "founded", c.Say("The tenant is founded"), p)
 }
 

@@ -8,12 +8,14 @@ import (
 	"embed"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"siegel/internal/archive/export"
 	"siegel/internal/archive/job"
 	"siegel/internal/front/file"
 	"siegel/internal/front/web/page"
+	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
@@ -41,10 +43,10 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 		return err
 	}
 	r := &room{f, d, pages}
+	mux.Handle("GET /jobs/export", f.For(r.form, identity.Keeper, identity.Auditor, identity.Reader))
+	mux.Handle("POST /jobs/export", f.For(r.export, identity.Keeper, identity.Auditor, identity.Reader))
 	for pattern, h := range map[string]page.Handler{
 		"GET /jobs":                  r.list,
-		"GET /jobs/export":           r.form,
-		"POST /jobs/export":          r.export,
 		"POST /jobs/regrant":         r.regrant,
 		"GET /jobs/{id}":             r.one,
 		"GET /jobs/{id}/part/{part}": r.part,
@@ -66,6 +68,9 @@ func (r *room) list(ctx context.Context, c *page.Call) error {
 	list, err := r.Jobs.List(ctx, c.Who.Session)
 	if err != nil {
 		return err
+	}
+	if len(list) == 0 && c.Role() == identity.Administrator { // who read before may have some
+		return r.Elsewhere(c)
 	}
 	out := listed{Jobs: list}
 	for _, j := range list {
@@ -126,6 +131,7 @@ func (r *room) export(ctx context.Context, c *page.Call) error {
 		return err
 	}
 	o := ordered{Query: c.Field("q"), Format: c.Field("format"), Reason: c.Field("reason"), Plain: c.Field("plain") != ""}
+	c.Again = "/jobs/export?" + url.Values{"q": {o.Query}}.Encode()
 	once, err := mail.ParseID(c.Field("once"))
 	if err != nil {
 		once = mail.NewID()
@@ -145,6 +151,7 @@ func (r *room) export(ctx context.Context, c *page.Call) error {
 }
 
 func (r *room) regrant(ctx context.Context, c *page.Call) error {
+	c.Again = "/jobs"
 	if _, err := c.Form(); err != nil {
 		return err
 	}

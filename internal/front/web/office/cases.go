@@ -54,6 +54,9 @@ func (r *room) listCases(ctx context.Context, c *page.Call, out listedCases) err
 	if err != nil {
 		return err
 	}
+	if len(list) == 0 && c.Role() == identity.Administrator { // who was a reader before may have had some
+		return r.Elsewhere(c)
+	}
 	all, err := r.called(ctx, c, list)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"siegel/internal/archive/casefile"
 	"siegel/internal/flow/tally"
 	"siegel/internal/front/trail"
+	"siegel/internal/front/trail/words"
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
@@ -41,6 +42,7 @@ type room struct {
 	Deps
 
 	pages *page.Set
+	kinds *words.Kinds
 }
 
 // Mount puts the pages in their places.
@@ -49,35 +51,47 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 	if err != nil {
 		return err
 	}
-	r := &room{f, d, pages}
-	for pattern, h := range map[string]page.Handler{
-		"GET /people":                      r.people,
-		"POST /people":                     r.invite,
-		"GET /people/{id}":                 r.person,
-		"POST /people/{id}/role":           r.one(r.role),
-		"POST /people/{id}/address":        r.one(r.addAddress),
-		"POST /people/{id}/address/remove": r.one(r.removeAddress),
-		"POST /people/{id}/reset":          r.one(r.reset),
-		"POST /people/{id}/remove":         r.one(r.remove),
-		"GET /requests":                    r.requests,
-		"POST /requests/{id}/approve":      r.decide(d.Identity.Approve),
-		"POST /requests/{id}/reject":       r.decide(d.Identity.Reject),
-		"POST /requests/{id}/withdraw":     r.decide(d.Identity.Withdraw),
-		"GET /settings":                    r.settings,
-		"POST /settings/idle":              r.setIdle,
-		"GET /sources":                     r.sources,
-		"POST /sources":                    r.addSource,
-		"POST /sources/{name}/secret":      r.renewSource,
-		"POST /sources/{name}/remove":      r.removeSource,
-		"GET /cases":                       r.cases,
-		"POST /cases":                      r.giveCase,
-		"GET /cases/{id}":                  r.showCase,
-		"POST /cases/{id}/fill":            r.fillCase,
-		"POST /cases/{id}/end":             r.endCase,
-		"GET /trail":                       r.trail,
-		"POST /trail/export":               r.exportTrail,
+	r := &room{f, d, pages, words.New()}
+	admin, keeper, auditor := identity.Administrator, identity.Keeper, identity.Auditor
+	for _, of := range []struct {
+		roles []identity.Role // whom the pages are for; the rooms say who may do what on them
+		pages map[string]page.Handler
+	}{
+		{[]identity.Role{admin, keeper}, map[string]page.Handler{
+			"GET /people":                      r.people,
+			"POST /people":                     r.invite,
+			"GET /people/{id}":                 r.person,
+			"POST /people/{id}/role":           r.one(r.role),
+			"POST /people/{id}/address":        r.one(r.addAddress),
+			"POST /people/{id}/address/remove": r.one(r.removeAddress),
+			"POST /people/{id}/reset":          r.one(r.reset),
+			"POST /people/{id}/remove":         r.one(r.remove),
+			"GET /requests":                    r.requests,
+			"POST /requests/{id}/approve":      r.decide(d.Identity.Approve),
+			"POST /requests/{id}/reject":       r.decide(d.Identity.Reject),
+			"POST /requests/{id}/withdraw":     r.decide(d.Identity.Withdraw),
+			"GET /settings":                    r.settings,
+			"POST /settings/idle":              r.setIdle,
+		}},
+		{[]identity.Role{admin, keeper, auditor}, map[string]page.Handler{
+			"GET /sources":                r.sources,
+			"POST /sources":               r.addSource,
+			"POST /sources/{name}/secret": r.renewSource,
+			"POST /sources/{name}/remove": r.removeSource,
+			"GET /trail":                  r.trail,
+			"POST /trail/export":          r.exportTrail,
+		}},
+		{[]identity.Role{admin, keeper, auditor, identity.Reader}, map[string]page.Handler{
+			"GET /cases":            r.cases,
+			"POST /cases":           r.giveCase,
+			"GET /cases/{id}":       r.showCase,
+			"POST /cases/{id}/fill": r.fillCase,
+			"POST /cases/{id}/end":  r.endCase,
+		}},
 	} {
-		mux.Handle(pattern, f.Signed(h))
+		for pattern, h := range of.pages {
+			mux.Handle(pattern, f.For(h, of.roles...))
+		}
 	}
 	return nil
 }

@@ -82,6 +82,7 @@ func (r *room) invite(ctx context.Context, c *page.Call) error {
 	if err != nil {
 		return err
 	}
+	c.Once = true
 	return r.pages.Show(c, http.StatusOK, "code", c.Say("Invitation"), coded{
 		Email: p.Email.String(), Code: code, Link: r.link(c, p.Email.String(), code), Until: r.Now().Add(invitationFor), Person: p.ID,
 	})
@@ -208,6 +209,7 @@ func (r *room) reset(ctx context.Context, c *page.Call, p identity.Person) (stri
 	if err != nil {
 		return "", err
 	}
+	c.Once = true
 	return shown, r.pages.Show(c, http.StatusOK, "code", c.Say("Account reset"), coded{
 		Email: p.Email.String(), Code: out.Code, Link: r.link(c, p.Email.String(), out.Code), Until: r.Now().Add(invitationFor),
 		Again: true, Ended: out.Ended, Person: p.ID,

@@ -19,9 +19,11 @@ type sourced struct {
 	Whole   tally.Whole
 	Admin   bool
 	Form    registration
-	Problem string
+	Problem page.Problem
 	// Of a source that was registered or given a secret; shown this once.
 	Made *source.Added
+	// Of a form about a source that is there: its name, and what was typed to confirm.
+	Tried, Typed string
 }
 
 // registration is the form of a new source.
@@ -51,7 +53,7 @@ func (r *room) sourced(ctx context.Context, c *page.Call, out sourced) error {
 		out.Form.Form = string(mail.Reports)
 	}
 	status := http.StatusOK
-	if out.Problem != "" {
+	if out.Problem.Text != "" {
 		status = http.StatusUnprocessableEntity
 	}
 	return r.pages.Show(c, status, "sources", c.Say("Sources"), out)
@@ -61,9 +63,13 @@ func (r *room) sourced(ctx context.Context, c *page.Call, out sourced) error {
 func (r *room) tried(ctx context.Context, c *page.Call, out sourced, err error) error {
 	switch kind := fault.Of(err); {
 	case err == nil:
+		c.Once = out.Made.Secret != ""
 		return r.sourced(ctx, c, out)
 	case kind == fault.Invalid || kind == fault.Conflict || kind == fault.NotFound:
-		out.Problem, out.Made = r.Explain(c.Lang, err), nil
+		out.Problem, out.Made = r.Problem(c, err, "name", "address", "form", "networks", "certificate"), nil
+		if out.Tried != "" {
+			out.Problem = out.Problem.On("remove-" + out.Tried)
+		}
 		return r.sourced(ctx, c, out)
 	default:
 		return err
@@ -91,7 +97,7 @@ func (r *room) addSource(ctx context.Context, c *page.Call) error {
 
 func (r *room) renewSource(ctx context.Context, c *page.Call) error {
 	made, err := r.Identity.RenewSource(ctx, c.Who.Session, c.R.PathValue("name"), nil)
-	return r.tried(ctx, c, sourced{Made: &made}, err)
+	return r.tried(ctx, c, sourced{Made: &made, Tried: c.R.PathValue("name")}, err)
 }
 
 func (r *room) removeSource(ctx context.Context, c *page.Call) error {
@@ -107,5 +113,5 @@ func (r *room) removeSource(ctx context.Context, c *page.Call) error {
 		c.See("/sources")
 		return nil
 	}
-	return r.tried(ctx, c, sourced{}, err)
+	return r.tried(ctx, c, sourced{Tried: name, Typed: c.Field("typed")}, err)
 }

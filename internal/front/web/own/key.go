@@ -3,6 +3,7 @@ package own
 import (
 	"context"
 	"net/http"
+	"net/url"
 
 	"siegel/internal/front"
 	"siegel/internal/front/web/page"
@@ -30,6 +31,7 @@ func (r *room) invitation(ctx context.Context, c *page.Call) error {
 		return err
 	}
 	in := accepting{Email: c.Field("email"), Tenant: c.Field("tenant"), Code: c.Field("code")}
+	c.Again = "/invitation?" + url.Values{"email": {in.Email}, "tenant": {in.Tenant}}.Encode()
 	password := f.Get("password")
 	if err = repeated(password, f.Get("again")); err == nil {
 		err = r.Visits.Accept(ctx, r.Visitor(c.R), visit.Invited{Tenant: in.Tenant, Email: mail.NewAddress(in.Email), Code: in.Code, Password: []byte(password)})

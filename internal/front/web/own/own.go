@@ -6,6 +6,7 @@ import (
 	"context"
 	"embed"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -70,6 +71,7 @@ func (r *room) signIn(ctx context.Context, c *page.Call) error {
 		return err
 	}
 	in := signingIn{Email: strings.TrimSpace(f.Get("email")), Tenant: strings.TrimSpace(f.Get("tenant")), To: front.Inside(f.Get("to"))}
+	c.Again = "/sign-in?" + url.Values{"to": {in.To}}.Encode()
 	err = r.SignIn(ctx, c, c.R, front.Login{Tenant: in.Tenant, Email: mail.NewAddress(in.Email), Password: []byte(f.Get("password"))})
 	if problem, status := r.refused(c, err); problem != "" {
 		in.Problem = problem

@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -34,11 +35,12 @@ type Frame struct {
 	log   *slog.Logger
 	texts *text.Catalog
 	own   *Set
+	pages *http.ServeMux // where the pages are
 }
 
-// New returns the frame.
-func New(c front.Callers, log *slog.Logger) (*Frame, error) {
-	f := &Frame{Callers: c, log: log, texts: text.New()}
+// New returns the frame of the pages that are in, or will be put into, a mux.
+func New(c front.Callers, log *slog.Logger, pages *http.ServeMux) (*Frame, error) {
+	f := &Frame{Callers: c, log: log, texts: text.New(), pages: pages}
 	var err error
 	f.own, err = f.Pages(templates)
 	return f, err
@@ -129,6 +131,12 @@ type Call struct {
 	Lang text.Lang
 	Zone *time.Location
 	Who  *visit.Visit // nil where nobody has signed in
+	// Again is where a page that answers a form is asked for again; empty for the nearest
+	// page above the form's address.
+	Again string
+	// Once says that what is shown is shown this once, so that no link leads to it in
+	// another language.
+	Once bool
 }
 
 // Role is that of who has signed in, empty for nobody.
@@ -232,7 +240,8 @@ func (f *Frame) Signed(h Handler) http.Handler {
 type layout struct {
 	Lang   text.Lang
 	Title  string
-	Path   string // of the page, with its query; empty where it cannot be asked for again
+	Path   string // of the page, with its query; empty where what it shows cannot be asked for again
+	Again  string // the same of a page that answers a form, for the browser's history; empty for others
 	Here   string // its first folder
 	Who    string // the address of who has signed in; empty for nobody
 	Tenant string
@@ -257,10 +266,13 @@ func (l layout) When(t any) template.HTML {
 // no half of a page.
 func (s *Set) Show(c *Call, status int, name string, t Title, data any) error {
 	l := layout{Lang: c.Lang, Title: s.frame.texts.Say(c.Lang, t.text, t.args...), Path: c.R.URL.RequestURI(), Zone: c.Zone, Data: data}
-	if c.R.Method != http.MethodGet && status == http.StatusOK {
-		l.Path = "" // what an action shows is shown once: the page of another language would not have it
-	} else if c.R.Method != http.MethodGet {
-		l.Path = c.R.URL.Path
+	if c.R.Method != http.MethodGet && c.R.Method != http.MethodHead {
+		l.Again = front.Inside(cmp.Or(c.Again, s.frame.above(c.R.URL.Path)))
+		l.Path = l.Again
+		c.Header().Set("Hx-Push-Url", l.Again) // for who sent the form by script
+	}
+	if c.Once {
+		l.Path = ""
 	}
 	_, l.Here, _ = strings.Cut(c.R.URL.Path, "/")
 	l.Here, _, _ = strings.Cut(l.Here, "/")
@@ -271,6 +283,18 @@ func (s *Set) Show(c *Call, status int, name string, t Title, data any) error {
 		l.People = p.Role == identity.Administrator || p.Role == identity.Keeper
 	}
 	return s.write(c, status, name, "layout.html", l)
+}
+
+// above returns the nearest page to that path which can be asked for.
+func (f *Frame) above(path string) string {
+	for path != "" {
+		u := &url.URL{Path: path}
+		if _, pattern := f.pages.Handler(&http.Request{Method: http.MethodGet, URL: u}); strings.HasPrefix(pattern, http.MethodGet+" ") {
+			return u.EscapedPath()
+		}
+		path = path[:strings.LastIndex(path, "/")]
+	}
+	return "/"
 }
 
 // Bare writes a page without the frame: what the template NAME.html defines as "bare".

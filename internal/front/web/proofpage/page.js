@@ -169,12 +169,45 @@
     if (document.readyState === 'loading') addEventListener('DOMContentLoaded', done, { once: true });
     else done();
   });
+  // The verifier is in the page, or beside it, so that the page is there soon. Then it is taken
+  // when a visitor begins with the form, as a script whose hash the page knows; and the page
+  // shuts itself: from then on its policy is that of a saved copy, which allows no connection.
+  let here = null; // a promise: the verifier is in the page
+  function bring() {
+    here ??= whole.then(() => $('wasm').dataset.src ? take($('wasm').dataset) : null);
+    here.catch(() => { here = null; }); // so that it is tried again
+    return here;
+  }
+  const unloaded = new Error('the verifier was not loaded');
+  function take({ src, sum }) {
+    return new Promise((done, failed) => {
+      const script = document.createElement('script');
+      script.integrity = sum;
+      script.onload = () => { script.remove(); shut(); done(); };
+      script.onerror = () => { script.remove(); failed(unloaded); };
+      script.src = policy ? policy.createScriptURL(src) : src;
+      document.head.append(script);
+    });
+  }
+  function shut() {
+    const was = document.querySelector('meta[http-equiv=Content-Security-Policy]');
+    const strict = was.cloneNode();
+    strict.content = was.content.replace(" 'self'", '');
+    was.replaceWith(strict); // what was said stays in force; a policy more can only forbid
+    $('wasm').removeAttribute('data-src');
+    $('wasm').removeAttribute('data-sum');
+  }
+  const early = () => { bring().catch(() => {}); }; // run says so
+  $('form').addEventListener('focusin', early, { once: true });
+  addEventListener('dragenter', early, { once: true });
   async function compile() {
-    await whole;
-    const packed = Uint8Array.from(atob($('wasm').textContent.trim()), (c) => c.charCodeAt(0));
+    await bring();
+    const packed = Uint8Array.from(atob($('wasm').content.textContent.trim()), (c) => c.charCodeAt(0));
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
     return WebAssembly.compile(await new Response(stream).arrayBuffer());
   }
+  const checking = both('Checking …', 'Wird geprüft …');
+  const say = (what) => $('working').replaceChildren(make('span', '', what));
   async function run() {
     const mine = { worker: null, file };
     job = mine;
@@ -182,15 +215,19 @@
     $('progress').removeAttribute('value');
     $('share').textContent = '';
     setTimeout(() => { if (job === mine) $('work').hidden = false; }, 300);
+    say($('wasm').dataset.src ? both('Loading the verifier …', 'Das Prüfprogramm wird geladen …') : checking);
     try {
       verifier ??= compile();
       const compiled = await verifier;
-      if (job === mine) start(mine, compiled);
-    } catch {
+      if (job !== mine) return;
+      say(checking);
+      start(mine, compiled);
+    } catch (e) {
       verifier = null;
-      if (job === mine) fail(broken);
+      if (job === mine) fail(e === unloaded ? missing : broken);
     }
   }
+  const missing = both('The verifier could not be loaded from this server. Try again, or take the page to save (siegel-proof.html), which has it inside.', 'Das Prüfprogramm ließ sich von diesem Server nicht laden. Versuchen Sie es noch einmal, oder nehmen Sie die Seite zum Speichern (siegel-proof.html), die es in sich hat.');
   const broken = both('The check came to no end in this browser. Use the program siegel-verify.', 'Die Prüfung kam in diesem Browser zu keinem Ende. Nehmen Sie das Programm siegel-verify.');
   function start(mine, compiled) {
     const code = URL.createObjectURL(new Blob([$('worker').textContent], { type: 'text/javascript' }));
@@ -234,8 +271,9 @@
     again.id = 'again';
     $('result').append(shown, make('div', 'actions', print, again));
     if (a.letter) $('result').append(letter(a, given));
+    // What is no bundle has no steps beside what was said of it.
+    if (!a.report.foreign) $('result').append(make('h2', '', both('Step by step', 'Schritt für Schritt')), make('ol', 'steps', ...a.account.steps.map(step)));
     $('result').append(
-      make('h2', '', both('Step by step', 'Schritt für Schritt')), make('ol', 'steps', ...a.account.steps.map(step)),
       make('h2', '', a.account.verdict === 'refused' ? both('What this does not mean', 'Was das nicht heißt') : both('What was not checked', 'Was nicht geprüft wurde')),
       make('ul', 'plain', ...a.account.open.map((s) => make('li', '', s))),
       make('h2', '', both('Record of this check', 'Protokoll dieser Prüfung')), record(a, given));

@@ -56,12 +56,27 @@ func body(t *testing.T, w *httptest.ResponseRecorder) []byte {
 }
 
 // BX-02: one page, packed for who takes that, asked for again only where it is another,
-// and the same octets as a file to save.
+// and a file to save that is the same with the verifier inside.
 func TestServe(t *testing.T) {
 	plain, packed, file := get(t, "GET", "/proof"), get(t, "GET", "/proof", "Accept-Encoding", "br;q=1.0, gzip;q=0.8"), get(t, "GET", "/proof.html", "Accept-Encoding", "gzip")
 	b := body(t, plain)
-	if !bytes.HasPrefix(b, []byte("<!doctype html>")) || !bytes.Equal(b, body(t, packed)) || !bytes.Equal(b, body(t, file)) {
+	if !bytes.HasPrefix(b, []byte("<!doctype html>")) || !bytes.Equal(b, body(t, packed)) {
 		t.Error("the pages differ")
+	}
+	if packed.Body.Len() > 40<<10 {
+		t.Errorf("a page of %d octets is none that is quickly there", packed.Body.Len())
+	}
+	verifier := get(t, "GET", "/"+proofpage.VerifierName)
+	wasm, ok := bytes.CutPrefix(body(t, verifier), []byte("document.getElementById('wasm').content.append('"))
+	wasm, ended := bytes.CutSuffix(wasm, []byte("');\n"))
+	sum := sha256.Sum256(body(t, verifier))
+	if !ok || !ended || !bytes.Equal(body(t, verifier), body(t, get(t, "GET", "/x/"+proofpage.VerifierName, "Accept-Encoding", "gzip"))) || !strings.HasPrefix(verifier.Header().Get("Content-Type"), "text/javascript") {
+		t.Errorf("the verifier is %.80s, %v", body(t, verifier), verifier.Header())
+	}
+	// The two forms differ in the verifier, and in that the light one may take it, by its hash.
+	light := strings.Replace(string(b), `<template id="wasm" data-src="verifier.js" data-sum="sha256-`+base64.StdEncoding.EncodeToString(sum[:])+`">`, `<template id="wasm">`+string(wasm), 1)
+	if light = strings.Replace(light, "script-src 'self' ", "script-src ", 1); light != string(body(t, file)) {
+		t.Error("the file to save is another page")
 	}
 	if packed.Header().Get("Content-Encoding") != "gzip" || plain.Header().Get("Content-Encoding") != "" || packed.Header().Get("Vary") != "Accept-Encoding" {
 		t.Errorf("%v, %v", plain.Header(), packed.Header())
@@ -94,7 +109,14 @@ func TestServe(t *testing.T) {
 // The policy of the answer is the one that stands in the file; it names the one script
 // and the one style by their hashes, and allows no connection.
 func TestPolicy(t *testing.T) {
-	r := get(t, "GET", "/proof")
+	for path, own := range map[string]string{"/proof": "'self' ", "/proof.html": ""} { // may it take a script from its server?
+		policyOf(t, path, own)
+	}
+}
+
+func policyOf(t *testing.T, path, own string) {
+	t.Helper()
+	r := get(t, "GET", path)
 	b := string(body(t, r))
 	policy := r.Header().Get("Content-Security-Policy")
 	meta := regexp.MustCompile(`<meta http-equiv="Content-Security-Policy" content="([^"]*)">`).FindStringSubmatch(b)
@@ -117,17 +139,20 @@ func TestPolicy(t *testing.T) {
 			t.Fatalf("%d elements of %s", len(m), tag)
 		}
 		sum := sha256.Sum256([]byte(m[0][1]))
-		if want := kind + " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"; !strings.Contains(policy, want) {
+		if want := kind + " " + map[string]string{"script": own}[tag] + "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"; !strings.Contains(policy, want) {
 			t.Errorf("%q is not in %q", want, policy)
 		}
 	}
 	if bad := regexp.MustCompile(`(?i)\son[a-z]+=|\sstyle=|(src|href)="(https?:)?//`).FindString(b[:strings.Index(b, "<script>")]); bad != "" {
 		t.Errorf("the page has %q", bad)
 	}
+	if strings.Count(policy, "'self'") != len(own)/len("'self' ") {
+		t.Errorf("%s: %q", path, policy)
+	}
 	// It may stand behind a door that has set its own.
 	w := httptest.NewRecorder()
 	w.Header().Set("Content-Security-Policy", "default-src 'self'")
-	page(t).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/proof", nil))
+	page(t).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", path, nil))
 	if got := w.Header()["Content-Security-Policy"]; len(got) != 1 || got[0] != policy {
 		t.Errorf("%q", got)
 	}

@@ -15,6 +15,7 @@ import (
 	"siegel/internal/archive"
 	"siegel/internal/front/file"
 	record "siegel/internal/front/history"
+	"siegel/internal/front/trail/words"
 	"siegel/internal/front/web/page"
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
@@ -30,7 +31,7 @@ type read struct {
 	Problem      string
 	Reason       string
 	Subject      string
-	Sent         time.Time
+	Sent         time.Time // by the field Date; zero where there is none that is understood
 	Arrived      time.Time
 	Size         int64
 	SHA256       string
@@ -169,7 +170,7 @@ func view(p *mime.Message, m *archive.Message, reason string, kinds map[string]*
 	}
 	for _, name := range []string{"From", "Sender", "Reply-To", "To", "Cc", "Date"} {
 		for _, f := range p.Fields {
-			if f.Is(name) {
+			if f.Is(name) && (name != "Date" || out.Sent.IsZero()) { // a time that was understood is shown as one
 				out.Fields = append(out.Fields, f)
 			}
 		}
@@ -184,7 +185,8 @@ func view(p *mime.Message, m *archive.Message, reason string, kinds map[string]*
 type history struct {
 	record.History
 
-	ID mail.ID
+	ID    mail.ID
+	Kinds *words.Kinds
 	// Damaged is what is wrong with events that are left out; empty for nothing.
 	Damaged string
 }
@@ -200,7 +202,7 @@ func (r *room) history(ctx context.Context, c *page.Call) error {
 	if err != nil {
 		return err
 	}
-	out := history{History: h, ID: id}
+	out := history{History: h, ID: id, Kinds: r.kinds}
 	if h.Damaged != nil {
 		out.Damaged = r.Explain(c.Lang, h.Damaged)
 	}

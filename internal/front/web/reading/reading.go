@@ -13,6 +13,7 @@ import (
 	"siegel/internal/archive/casefile"
 	record "siegel/internal/front/history"
 	"siegel/internal/front/state"
+	"siegel/internal/front/trail/words"
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
 	"siegel/internal/index"
@@ -45,6 +46,7 @@ type room struct {
 	Deps
 
 	pages *page.Set
+	kinds *words.Kinds
 }
 
 // Mount puts the pages in their places.
@@ -53,18 +55,22 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 	if err != nil {
 		return err
 	}
-	r := &room{f, d, pages}
+	r := &room{f, d, pages, words.New()}
 	mux.Handle("GET /{$}", f.Signed(r.start))
-	mux.Handle("GET /search", f.Signed(r.search))
-	mux.Handle("POST /search/saved", f.Signed(r.keep))
-	mux.Handle("POST /search/saved/{id}/delete", f.Signed(r.forget))
-	mux.Handle("GET /message/{id}", f.Signed(r.message))
-	mux.Handle("POST /message/{id}", f.Signed(r.message)) // with a reason
-	mux.Handle("POST /message/{id}/eml", f.Signed(r.eml))
-	mux.Handle("POST /message/{id}/part", f.Signed(r.part))
-	mux.Handle("POST /message/{id}/sheet", f.Signed(r.sheet))
-	mux.Handle("GET /message/{id}/history", f.Signed(r.history))
-	mux.Handle("POST /message/{id}/source", f.Signed(r.source))
-	mux.Handle("POST /message/{id}/proof", f.Signed(r.proof))
+	for pattern, h := range map[string]page.Handler{
+		"GET /search":                    r.search,
+		"POST /search/saved":             r.keep,
+		"POST /search/saved/{id}/delete": r.forget,
+		"GET /message/{id}":              r.message,
+		"POST /message/{id}":             r.message, // with a reason
+		"POST /message/{id}/eml":         r.eml,
+		"POST /message/{id}/part":        r.part,
+		"POST /message/{id}/sheet":       r.sheet,
+		"GET /message/{id}/history":      r.history,
+		"POST /message/{id}/source":      r.source,
+		"POST /message/{id}/proof":       r.proof,
+	} {
+		mux.Handle(pattern, f.For(h, identity.Keeper, identity.Auditor, identity.Reader))
+	}
 	return nil
 }

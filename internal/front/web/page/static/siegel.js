@@ -11,6 +11,13 @@
   }
 })();
 
+// A page that answers a form is, in the browser's history, the page that has the form: who
+// goes back to it or loads it again asks for that one, and nothing is sent a second time.
+(() => {
+  const again = document.querySelector('meta[name=again]');
+  if (again) history.replaceState(null, '', again.content);
+})();
+
 // Keys of lists: j and k go down and up, o opens, x chooses, / searches, ? helps.
 (() => {
   const rows = () => [...document.querySelectorAll('[data-row]')];
