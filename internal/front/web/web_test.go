@@ -424,3 +424,44 @@ func TestEmptyStart(t *testing.T) {
 		t.Errorf("after the first message: %s", got.main())
 	}
 }
+
+// What answers a form says which page the browser's history gets, and to which the links to
+// the other language lead: the nearest one above the form that can be asked for.
+func TestAgain(t *testing.T) {
+	s := newSite(t)
+	a, k, nobody := s.browser(), s.browser(), s.browser()
+	a.signIn(admin, stand.Password)
+	k.signIn(stand.Keeper, stand.Password)
+	person, none := a.pageOf(stand.Reader), strings.Repeat("0", 32)
+	for _, tt := range []struct {
+		by       *browser
+		to, want string
+	}{
+		{nobody, "/sign-in", "/sign-in?to=%2F"},
+		{a, person + "/role", person},
+		{a, person + "/address/remove", person},
+		{a, "/requests/" + none + "/withdraw", "/requests"},
+		{a, "/settings/idle", "/settings"},
+		{a, "/sources/exchange/remove", "/sources"},
+		{a, "/sessions/" + none + "/end", "/sessions"},
+		{k, "/search/saved/" + none + "/delete", "/search"},
+		{k, "/message/" + none + "/proof", "/message/" + none},
+		{k, "/cases/" + none + "/end", "/cases/" + none},
+		{k, "/jobs/regrant", "/jobs"},
+		{k, "/jobs/export", "/jobs/export?q="},
+		{k, "/nowhere/at/all", "/"},
+	} {
+		got := tt.by.do(http.MethodPost, tt.to, url.Values{"role": {"king"}, "address": {"x"}, "person": {"x"}})
+		if got.StatusCode < 400 {
+			t.Errorf("%s was not refused: %d", tt.to, got.StatusCode)
+		}
+		for _, says := range []string{`<meta name="again" content="` + tt.want + `">`, `<input type="hidden" name="to" value="` + tt.want + `">`} {
+			if !strings.Contains(got.text, says) {
+				t.Errorf("%s does not lead to %s: %d %s", tt.to, tt.want, got.StatusCode, got.text)
+			}
+		}
+	}
+	if strings.Contains(a.get("/people").text, `name="again"`) {
+		t.Error("a page that answers no form names another one")
+	}
+}
