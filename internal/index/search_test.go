@@ -51,6 +51,7 @@ func (w *world) deliver(messages map[string]string) {
 	select {
 	case <-ready:
 	case err := <-done:
+		done <- nil // the end is waited for once more
 		w.t.Fatal(err)
 	}
 	c, err := stand.Dial(stand.Socket(w.dir))

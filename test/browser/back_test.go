@@ -33,6 +33,7 @@ func serve(t *testing.T) (site string, server *app.Server) {
 	select {
 	case server = <-ready:
 	case err := <-done:
+		done <- nil // the end is waited for once more
 		t.Fatal(err)
 	}
 	c, err := stand.Dial(stand.Socket(dir))

@@ -76,6 +76,7 @@ func TestPages(t *testing.T) {
 	select {
 	case site = <-ready:
 	case err := <-done:
+		done <- nil // the end is waited for once more
 		t.Fatal(err)
 	}
 	c, err := stand.Dial(stand.Socket(dir))

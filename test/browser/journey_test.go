@@ -93,6 +93,7 @@ func TestJourney(t *testing.T) {
 	select {
 	case server = <-ready:
 	case err := <-done:
+		done <- nil // the end is waited for once more
 		t.Fatal(err)
 	}
 	for _, lang := range []string{"de", "en"} {

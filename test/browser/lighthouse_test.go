@@ -53,7 +53,13 @@ func BenchmarkLighthouse(b *testing.B) {
 		stop()
 		check(<-done)
 	}()
-	site := <-ready
+	var site string
+	select {
+	case site = <-ready:
+	case err := <-done:
+		done <- nil // the end is waited for once more
+		b.Fatal(err)
+	}
 	c, err := stand.Dial(stand.Socket(dir))
 	check(err)
 	for range 20 {

@@ -60,6 +60,7 @@ func TestScan(t *testing.T) {
 	select {
 	case site = <-ready:
 	case err := <-done:
+		done <- nil // the end is waited for once more
 		t.Fatal(err)
 	}
 	c, err := stand.Dial(stand.Socket(dir))

@@ -69,6 +69,7 @@ func begin(t *testing.T, other bool) *site {
 	select {
 	case s.url = <-ready:
 	case err := <-done:
+		done <- nil // the end is waited for once more
 		t.Fatal(err)
 	}
 	s.send("From: Anna <anna@a.example>\r\nTo: " + stand.Reader + "\r\nSubject: Angebot\r\nMessage-ID: <1@a.example>\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\n" +

@@ -56,6 +56,7 @@ func emptySite(t *testing.T) *site {
 	select {
 	case s.url = <-ready:
 	case err := <-done:
+		done <- nil // the end is waited for once more
 		t.Fatal(err)
 	}
 	return s
