@@ -73,7 +73,7 @@ func (f *File) Add(ctx context.Context, list []Entry) (err error) {
 	// Not from memory: a file whose last session has just ended can be opened again
 	// while a batch is still being written.
 	// no tenant: a projection is one holder's file
-	err = tx.QueryRowContext(ctx, `SELECT `+stateColumns+`, first FROM index_state`).Scan(append(w.state.places(), &w.first)...)
+	err = tx.QueryRowContext(ctx, `SELECT `+stateColumns+`, first, newest, late FROM index_state`).Scan(append(w.state.places(), &w.first, &w.newest, &w.late)...)
 	if err != nil {
 		return err
 	}
@@ -90,8 +90,9 @@ func (f *File) Add(ctx context.Context, list []Entry) (err error) {
 		return err
 	}
 	// no tenant: a projection is one holder's file
-	if _, err := tx.ExecContext(ctx, `UPDATE index_state SET seq = $1, messages = $2, damaged = $3, former = $4, waiting = $5, unread = $6, first = $7`,
-		w.state.Seq, w.state.Messages, w.state.Damaged, w.state.Former, w.state.Waiting, w.state.Unread, w.first); err != nil {
+	if _, err := tx.ExecContext(ctx, `UPDATE index_state SET seq = $1, messages = $2, damaged = $3, former = $4, waiting = $5, unread = $6, first = $7,
+		newest = $8, late = $9`,
+		w.state.Seq, w.state.Messages, w.state.Damaged, w.state.Former, w.state.Waiting, w.state.Unread, w.first, w.newest, w.late); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -148,6 +149,8 @@ type writer struct {
 	tx     *sql.Tx
 	state  State
 	first  int64 // less than each sequence number
+	newest int64 // date of the message that arrived last, behind the beginning of the month
+	late   int64 // how much earlier than one of a lower place a message can have arrived
 	begins int64 // the month, in microseconds
 
 	prepared map[string]*sql.Stmt // the transaction closes them
@@ -185,7 +188,8 @@ func (w *writer) row(ctx context.Context, statement string, args []any, to ...an
 }
 
 func (w *writer) add(ctx context.Context, e Entry) error {
-	if err := w.forget(ctx, e.Message); err != nil {
+	again, err := w.forget(ctx, e.Message)
+	if err != nil {
 		return err
 	}
 	r := e.Record
@@ -194,13 +198,13 @@ func (w *writer) add(ctx context.Context, e Entry) error {
 	var links Links
 	if e.sound() {
 		links = linksTo(r)
-		var err error
+		w.arrives(e, again)
 		if subject, sender, err = w.head(ctx, r); err != nil {
 			return err
 		}
 	}
 	// no tenant: a projection is one holder's file
-	err := w.exec(ctx, `INSERT INTO index_doc (place, message, date, sent, size, attachment, opaque, damaged, former, second, waits, unread, subject, sender, links)
+	err = w.exec(ctx, `INSERT INTO index_doc (place, message, date, sent, size, attachment, opaque, damaged, former, second, waits, unread, subject, sender, links)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`, e.Seq-w.first, e.Message.Bytes(), r.Date-w.begins, e.sent(), r.Size,
 		truth(r.HasAttachment()), truth(r.Opaque), truth(e.Damaged), e.Former, e.Second, waits, unread, subject, sender, links.octets())
 	if err != nil {
@@ -226,6 +230,27 @@ func (w *writer) add(ctx context.Context, e Entry) error {
 	// no tenant: a projection is one holder's file
 	return w.exec(ctx, `INSERT INTO index_day (day, messages, octets) VALUES ($1, 1, $2)
 		ON CONFLICT (day) DO UPDATE SET messages = messages + 1, octets = octets + excluded.octets`, day(r.Date), r.Size)
+}
+
+// span is longer than any month, in microseconds.
+const span = 32 * secondsOfDay * 1_000_000
+
+// spot is where a message stood: its place and its date. The zero value is nowhere.
+type spot struct{ place, date int64 }
+
+// arrives notes whether a message arrived before others that stand before it. again is where
+// it stood until now.
+func (w *writer) arrives(e Entry, again spot) {
+	now := spot{e.Seq - w.first, e.Record.Date - w.begins}
+	switch {
+	case now == again:
+		return
+	case e.Seq <= w.state.Seq: // between others, of which nothing is known
+		w.late = span
+	case w.state.Messages > 0:
+		w.late = max(w.late, w.newest-now.date)
+	}
+	w.newest = max(w.newest, now.date)
 }
 
 // head returns the numbers of the texts that lists show of a message.
@@ -321,17 +346,17 @@ func (w *writer) words(ctx context.Context, e Entry) error {
 }
 
 // forget deletes a message: what was re-granted has another sequence number than
-// before.
-func (w *writer) forget(ctx context.Context, message mail.ID) error {
+// before. It returns where it stood, if it had a record.
+func (w *writer) forget(ctx context.Context, message mail.ID) (was spot, err error) {
 	var place, date, size, damaged, former, waits, unread, subject, sender int64
 	var linked []byte
 	// no tenant: a projection is one holder's file
-	err := w.row(ctx, `SELECT place FROM index_doc WHERE substr(message, 1, 3) = substr($1, 1, 3) AND message = $1`, []any{message.Bytes()}, &place)
+	err = w.row(ctx, `SELECT place FROM index_doc WHERE substr(message, 1, 3) = substr($1, 1, 3) AND message = $1`, []any{message.Bytes()}, &place)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil
+		return was, nil
 	}
 	if err != nil {
-		return err
+		return was, err
 	}
 	// By its number: for a statement that could delete several rows SQLite sets a savepoint,
 	// for which FTS5 writes out what it has gathered.
@@ -339,7 +364,7 @@ func (w *writer) forget(ctx context.Context, message mail.ID) error {
 	if err := w.row(ctx, `DELETE FROM index_doc WHERE place = $1
 		RETURNING date, size, damaged, former > 0, waits > 0, unread, subject, sender, links`, []any{place},
 		&date, &size, &damaged, &former, &waits, &unread, &subject, &sender, &linked); err != nil {
-		return err
+		return was, err
 	}
 	w.state.Messages--
 	w.state.Damaged -= damaged
@@ -347,21 +372,21 @@ func (w *writer) forget(ctx context.Context, message mail.ID) error {
 	w.state.Waiting -= waits
 	w.state.Unread -= unread
 	if damaged+former > 0 {
-		return nil
+		return was, nil
 	}
 	if err := errors.Join(w.release(ctx, subject), w.release(ctx, sender)); err != nil {
-		return err
+		return was, err
 	}
 	for _, hash := range linksOf(linked).shared() {
 		// no tenant: a projection is one holder's file
 		if err := w.exec(ctx, `DELETE FROM index_link WHERE hash = $1 AND place = $2`, brief(hash), place); err != nil {
-			return err
+			return was, err
 		}
 	}
 	// no tenant: a projection is one holder's file
 	if err := w.exec(ctx, `UPDATE index_day SET messages = messages - 1, octets = octets - $1 WHERE day = $2`, size, day(date+w.begins)); err != nil {
-		return err
+		return was, err
 	}
 	// no tenant: a projection is one holder's file
-	return w.exec(ctx, `DELETE FROM index_words WHERE rowid = $1`, place)
+	return spot{place, date}, w.exec(ctx, `DELETE FROM index_words WHERE rowid = $1`, place)
 }

@@ -32,10 +32,12 @@ const version = 5
 // full-text index, and segments are merged less often than is usual, since [File.Settle] merges
 // them all. The body is the first column, whose places need no column number in front: that is
 // a third of the file. A page of the full-text index fits into one of the file, of which the
-// cipher takes 32 octets and SQLite some; larger ones waste less.
+// cipher takes 32 octets and SQLite some; larger ones waste less. index_state.late is how much
+// earlier than one of a lower place a message can have arrived: mostly milliseconds.
 const schema = `
 CREATE TABLE index_state (version INTEGER NOT NULL, seq INTEGER NOT NULL, messages INTEGER NOT NULL, damaged INTEGER NOT NULL, former INTEGER NOT NULL,
-  second INTEGER NOT NULL, waiting INTEGER NOT NULL, unread INTEGER NOT NULL, first INTEGER NOT NULL);
+  second INTEGER NOT NULL, waiting INTEGER NOT NULL, unread INTEGER NOT NULL, first INTEGER NOT NULL,
+  newest INTEGER NOT NULL, late INTEGER NOT NULL);
 CREATE TABLE index_doc (place INTEGER PRIMARY KEY, message BLOB NOT NULL, date INTEGER NOT NULL, sent INTEGER NOT NULL,
   size INTEGER NOT NULL, attachment INTEGER NOT NULL, opaque INTEGER NOT NULL, damaged INTEGER NOT NULL, former INTEGER NOT NULL,
   second INTEGER NOT NULL, waits INTEGER NOT NULL, unread INTEGER NOT NULL, subject INTEGER NOT NULL, sender INTEGER NOT NULL, links BLOB NOT NULL);
@@ -189,7 +191,7 @@ func (h *Shelf) begin(ctx context.Context, s Keys, k Key, row Row) (_ *File, err
 	if err != nil {
 		return nil, err
 	}
-	_, err = f.sql.Write.ExecContext(ctx, schema+fmt.Sprintf("INSERT INTO index_state (version, "+stateColumns+", first) VALUES (%d, 0, 0, 0, 0, 0, 0, 0, 0);", version))
+	_, err = f.sql.Write.ExecContext(ctx, schema+fmt.Sprintf("INSERT INTO index_state (version, "+stateColumns+", first, newest, late) VALUES (%d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);", version))
 	if err != nil {
 		return nil, errors.Join(err, f.close())
 	}

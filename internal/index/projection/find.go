@@ -1,10 +1,12 @@
 package projection
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,17 +70,15 @@ func (f *File) Count(ctx context.Context, q *query.Query) (n int, err error) {
 // Find returns messages in the order of a list by date.
 func (f *File) Find(ctx context.Context, a Ask) (list []Doc, err error) {
 	defer f.note(&err)
-	c := conditions(a.Query, a.Match)
+	if a.Match != "" && !a.Oldest {
+		if list, ok, err := f.latest(ctx, a); ok || err != nil {
+			return list, err
+		}
+	}
+	c := a.conditions()
 	order := ` ORDER BY sent DESC, place DESC LIMIT `
 	if a.Oldest {
 		order = ` ORDER BY sent, place LIMIT `
-	}
-	if a.After != nil {
-		compare := "(sent, place) < ("
-		if a.Oldest {
-			compare = "(sent, place) > ("
-		}
-		c.list = append(c.list, compare+c.put(mail.FromMicros(a.After.Sent).Unix())+", "+c.put(a.After.Seq)+" - "+first+")")
 	}
 	end := c.text() + order + strconv.Itoa(a.Limit)
 	var rows *sql.Rows
@@ -94,6 +94,68 @@ func (f *File) Find(ctx context.Context, a Ask) (list []Doc, err error) {
 		return nil, err
 	}
 	return f.docs(rows)
+}
+
+// conditions returns what is asked for.
+func (a Ask) conditions() clause {
+	c := conditions(a.Query, a.Match)
+	if a.After != nil {
+		compare := "(sent, place) < ("
+		if a.Oldest {
+			compare = "(sent, place) > ("
+		}
+		c.list = append(c.list, compare+c.put(mail.FromMicros(a.After.Sent).Unix())+", "+c.put(a.After.Seq)+" - "+first+")")
+	}
+	return c
+}
+
+// glance is how many messages are looked at, besides those that are asked for, before all
+// are put in order.
+const glance = 200
+
+// latest does what Find does for the newest first without looking at every message that
+// matches: places follow arrival, and no message was sent after it arrived. It reports false
+// where that leads too far, as with mail that was sent long before it arrived.
+func (f *File) latest(ctx context.Context, a Ask) (list []Doc, ok bool, err error) {
+	c := a.conditions()
+	// no tenant: a projection is one holder's file
+	rows, err := f.sql.Read.QueryContext(ctx, `SELECT `+docColumns+`, (SELECT late FROM index_state) FROM index_words
+		CROSS JOIN index_doc d ON d.place = index_words.rowid WHERE `+c.text()+` ORDER BY index_words.rowid DESC`, c.args...)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for n := 0; rows.Next(); n++ {
+		if n == glance+a.Limit {
+			return nil, false, nil
+		}
+		d, late, err := f.lateDoc(rows)
+		if err != nil {
+			return nil, false, err
+		}
+		at, _ := slices.BinarySearchFunc(list, d, newestFirst)
+		list = slices.Insert(list, at, d)
+		list = list[:min(len(list), a.Limit)]
+		// All that come now arrived, and so were sent, at this time at the latest.
+		if len(list) == a.Limit && list[a.Limit-1].Sent/1_000_000 >= (d.Date+late)/1_000_000 {
+			return list, true, nil
+		}
+	}
+	return list, true, rows.Err()
+}
+
+// newestFirst orders messages as lists do.
+func newestFirst(a, b Doc) int { return cmp.Or(cmp.Compare(b.Sent, a.Sent), cmp.Compare(b.Seq, a.Seq)) }
+
+// lateDoc scans a row that has index_state.late at its end.
+func (f *File) lateDoc(rows *sql.Rows) (d Doc, late int64, err error) {
+	var id []byte
+	if err := rows.Scan(append(d.places(&id), &late)...); err != nil {
+		return d, 0, err
+	}
+	d.Date += f.begins()
+	d.Message, err = mail.IDFrom(id)
+	return d, late, err
 }
 
 func (f *File) docs(rows *sql.Rows) (list []Doc, err error) {

@@ -33,7 +33,7 @@ type Keys interface {
 }
 
 // How many files stay open that nobody uses, and how long: many years of one archive,
-// with a cache of 1 MiB for each reader.
+// with a cache of 4 MiB at most for each reader.
 const (
 	MaxIdle = 200
 	idle    = 5 * time.Minute

@@ -26,10 +26,11 @@ type Projection struct {
 
 // What the connections of a projection are told first. Of what was changed a
 // caught-up batch writes most pages once, so the WAL is written back after 16 MiB;
-// there is a reader for each of a holder's months, so each has a small cache.
+// there are readers for each of a holder's months, so each has a cache that holds what
+// searches of frequent words come back to, and no more.
 const (
 	projecting = useSpellings + "; PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; " + walMode + "; PRAGMA wal_autocheckpoint = 1000; PRAGMA cache_size = -8192"
-	projected  = useSpellings + "; " + walMode + "; PRAGMA cache_size = -1024"
+	projected  = useSpellings + "; " + walMode + "; PRAGMA cache_size = -4096"
 )
 
 // OpenProjection opens the file at path and makes it where it is missing. The key
