@@ -46,13 +46,14 @@ async function found() {
   await shot(p, 'found', { fullPage: true });
   await p.click('main button.primary');
   await p.waitForSelector('.words');
-  const words = (await p.locator('.words').innerText()).trim().split(/\s+/);
+  const words = await p.locator('.words li').allInnerTexts();
   const [kit] = await Promise.all([p.waitForEvent('download'), p.click('form[action="/found/kit"] button')]);
   if (!readFileSync(await kit.path(), 'utf8').startsWith('age-encryption.org/v1')) wrong('found', 'the file of the kit is something else');
   for (const i of [0, 1]) {
     const n = Number((await p.locator(`label[for=word-${i}]`).innerText()).match(/\d+/)[0]);
     await p.fill('#word-' + i, words[n - 1]);
   }
+  await p.check('[name=saved]');
   await p.click('form[action="/found"] button.primary');
   await p.waitForSelector('#link-0');
   const links = await p.locator('textarea[id^=link-]').evaluateAll((l) => l.map((e) => e.value));

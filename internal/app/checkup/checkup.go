@@ -146,6 +146,9 @@ func Server(runs bool, since time.Time, version string) console.Finding {
 	if !runs {
 		return Check("server", Fine, Say("no server runs on this data directory: no mail is taken"), Say("start it with siegel serve or systemctl start siegel"))
 	}
+	if version == "" {
+		return Check("server", Fine, Say("a server runs since %s", since.Format(time.RFC3339)), console.Sentence{})
+	}
 	return Check("server", Fine, Say("a server runs since %s (%s)", since.Format(time.RFC3339), version), console.Sentence{})
 }
 

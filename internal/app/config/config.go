@@ -298,7 +298,7 @@ func (c Config) checkTimestamps(environment Environment, problem func(field stri
 		problem("timestamps.url", say("the test authority proves nothing"), say("name the URL of an RFC 3161 authority"))
 	case c.Timestamps.URL == TestAuthority:
 	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "":
-		problem("timestamps.url", say("this is no URL"), say("write https://… of an RFC 3161 authority"))
+		problem("timestamps.url", say("this is no http or https URL"), say("write https://… of an RFC 3161 authority"))
 	case environment == Production && c.Timestamps.Roots == "":
 		problem("timestamps.roots", say("the authority's root certificates are missing"), say("name a PEM file: tokens are checked against it before they are kept"))
 	}

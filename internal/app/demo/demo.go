@@ -235,7 +235,7 @@ func (d *demo) walk(ctx context.Context, messages []*message) error {
 	}
 	verdict := d.judge()
 	if verdict == nil {
-		d.tell("Everything held: %d {message was|messages were} archived, found again as {it was|they were} sent, and proven to siegel-verify", d.sum.Found)
+		d.tell("Everything held: %d {message was|messages were} archived, found again as {it was|they were} sent, and proven to siegel-verify", d.sum.Entries)
 	}
 	return errors.Join(d.report(ctx, keeper), verdict)
 }

@@ -113,15 +113,15 @@ func (r *Room) check(w *Wanted) error {
 	now := r.Now()
 	switch {
 	case w.Name == "" || utf8.RuneCountInString(w.Name) > maxName || !utf8.ValidString(w.Name):
-		return fault.Newf(fault.Invalid, "a case needs a name of at most %d characters", maxName)
+		return fault.At("name", fault.Newf(fault.Invalid, "a case needs a name of at most %d characters", maxName))
 	case w.Reason == "" || utf8.RuneCountInString(w.Reason) > maxText || !utf8.ValidString(w.Reason):
-		return fault.Newf(fault.Invalid, "a case needs a reason of at most %d characters", maxText)
+		return fault.At("reason", fault.Newf(fault.Invalid, "a case needs a reason of at most %d characters", maxText))
 	case !w.Until.After(now):
-		return fault.New(fault.Invalid, "a case ends on a day to come")
+		return fault.At("until", fault.New(fault.Invalid, "the last day of a case is today or later"))
 	case w.Until.After(now.Add(MaxFor)):
-		return fault.Newf(fault.Invalid, "a case is open for at most %d days", int(MaxFor/(24*time.Hour)))
+		return fault.At("until", fault.Newf(fault.Invalid, "a case is open for at most %d days", int(MaxFor/(24*time.Hour))))
 	}
-	return r.Check(w.Search)
+	return fault.At("search", r.Check(w.Search))
 }
 
 // Give opens a case in the session of a keeper, without a message in it: [Room.Fill] seals
@@ -171,12 +171,12 @@ func (r *Room) person(ctx context.Context, s *identity.Session, email mail.Addre
 	}
 	switch {
 	case p.ID.IsZero():
-		return p, fault.Newf(fault.NotFound, "there is no person %s", email)
+		return p, fault.At("email", fault.Newf(fault.NotFound, "there is no person %s", email))
 	case p.State != identity.Active:
 		// Who made an invitation has its code until it is taken, and could become that person.
-		return p, fault.New(fault.Conflict, "a case is for somebody who has signed in once: this account has no password yet")
+		return p, fault.At("email", fault.New(fault.Conflict, "a case is for somebody who has signed in once: this account has no password yet"))
 	case p.Role != identity.Reader:
-		return p, fault.New(fault.Invalid, "a case is for somebody with the role reader: who holds the archive reads all of it, and administrators read nothing")
+		return p, fault.At("email", fault.New(fault.Invalid, "a case is for somebody with the role reader: who holds the archive reads all of it, and administrators read nothing"))
 	}
 	return p, nil
 }

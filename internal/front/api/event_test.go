@@ -86,6 +86,8 @@ func TestEventsTable(t *testing.T) {
 		t.Errorf("%d until tomorrow, %d before", len(before), len(all))
 	}
 	k.is("times exchanged", k.post("/events/export", object{"since": tomorrow, "until": "2020-01-01T00:00:00Z"}), http.StatusUnprocessableEntity, "invalid")
+	k.is("no such kind", k.post("/events/export", object{"what": "session.begin"}), http.StatusUnprocessableEntity, "invalid")
+	k.is("no such kind", k.get("/events?what=nonsense"), http.StatusUnprocessableEntity, "invalid")
 	r.is("a reader's", r.post("/events/export", object{}), http.StatusForbidden, "denied")
 	exports := k.get("/events?what=audit.export")
 	if len(exports.items()) != 5 || !strings.Contains(exports.text, `"what":"message."`) || !strings.Contains(exports.text, `"since":"`+tomorrow+`"`) {

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -21,10 +22,16 @@ func TestCases(t *testing.T) {
 	a.signIn(admin, stand.Password)
 	k.wants("no case", k.get("/cases"), http.StatusOK, "No case is open", "Open a case")
 	form := url.Values{"name": {"Tax <audit>"}, "email": {stand.Reader}, "search": {"invoice"}, "reason": {"order 17"}, "until": {time.Now().AddDate(0, 0, -2).Format(time.DateOnly)}}
-	k.wants("a day that was", k.do(http.MethodPost, "/cases", form), http.StatusUnprocessableEntity, "a day to come", "Tax &lt;audit&gt;")
+	k.wants("a day that was", k.do(http.MethodPost, "/cases", form), http.StatusUnprocessableEntity, "is today or later", "Tax &lt;audit&gt;")
+	k.atField(k.do(http.MethodPost, "/cases", form), "until")
 	form.Set("until", "soon")
-	k.wants("no day", k.do(http.MethodPost, "/cases", form), http.StatusUnprocessableEntity, "a day to come")
+	k.wants("no day", k.do(http.MethodPost, "/cases", form), http.StatusUnprocessableEntity, "is today or later")
 	form.Set("until", time.Now().AddDate(0, 0, 2).Format(time.DateOnly))
+	for field, value := range map[string]string{"email": "nobody@k.example", "search": "colour:red", "name": " ", "reason": " "} {
+		wrong := maps.Clone(form)
+		wrong.Set(field, value)
+		k.atField(k.do(http.MethodPost, "/cases", wrong), field)
+	}
 	made := k.do(http.MethodPost, "/cases", form)
 	to := strings.TrimSuffix(made.Header.Get("Location"), "?fill=1")
 	if !regexp.MustCompile(`^/cases/[0-9a-f]{32}$`).MatchString(to) {

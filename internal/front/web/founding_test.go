@@ -32,7 +32,7 @@ func (s *site) ceremony() string {
 
 var (
 	hidden   = regexp.MustCompile(`<input type="hidden" name="([a-z]+)" value="([^"]*)">`)
-	kitWords = regexp.MustCompile(`<p class="words mono">([a-z ]+)</p>`)
+	kitWords = regexp.MustCompile(`<ol class="words mono">((?:<li>[a-z]+</li>)+)</ol>`)
 )
 
 // The founding ceremony: a code that serves once, a kit whose words are typed back, and
@@ -77,7 +77,7 @@ func TestFounding(t *testing.T) {
 	if !strings.HasPrefix(file.text, "age-encryption.org/v1") || !strings.Contains(file.Header.Get("Content-Disposition"), "recovery.age") {
 		t.Errorf("the file of the kit: %d %.60q", file.StatusCode, file.text)
 	}
-	list := strings.Fields(b.one(kitWords, kit.text))
+	list := strings.Fields(strings.NewReplacer("<li>", " ", "</li>", " ").Replace(b.one(kitWords, kit.text)))
 	asked := regexp.MustCompile(`Word number (\d+)`).FindAllStringSubmatch(kit.text, -1)
 	if len(asked) != 2 {
 		t.Fatalf("%d words are asked for", len(asked))
@@ -89,11 +89,14 @@ func TestFounding(t *testing.T) {
 		}
 		return list[n-1]
 	}
-	next.Set("first", "wrong")
+	next.Set("first", at(0))
 	next.Set("second", at(1))
+	b.wants("the file was not saved", b.do(http.MethodPost, "/found", next), http.StatusUnprocessableEntity, "save the file of the recovery kit first", `id="saved-problem"`)
+	next.Set("saved", "1")
+	next.Set("first", "wrong")
 	again := b.do(http.MethodPost, "/found", next)
 	b.wants("a wrong word", again, http.StatusUnprocessableEntity, "is another one", "Word number "+asked[0][1])
-	if strings.Contains(again.text, strings.Join(list, " ")) {
+	if strings.Contains(again.text, "<li>"+list[0]) {
 		t.Error("the words are shown again")
 	}
 	next.Set("first", at(0))

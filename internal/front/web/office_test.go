@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"siegel/test/stand"
 )
@@ -224,7 +225,7 @@ func TestPassword(t *testing.T) {
 	form := func(now, next string) url.Values {
 		return url.Values{"now": {now}, "password": {next}, "again": {next}}
 	}
-	b.wants("another password", b.do(http.MethodPost, "/password", form("Wrong-1-password", other)), http.StatusUnauthorized, "until now is another one")
+	b.wants("another password", b.do(http.MethodPost, "/password", form("Wrong-1-password", other)), http.StatusUnauthorized, "until now is wrong")
 	b.wants("the same one", b.do(http.MethodPost, "/password", form(stand.Password, stand.Password)), http.StatusUnprocessableEntity, "choose another")
 	b.wants("a bad one", b.do(http.MethodPost, "/password", form(stand.Password, "short")), http.StatusUnprocessableEntity, "at least 10 characters", "upper-case")
 	if r := b.do(http.MethodPost, "/password", form(stand.Password, other)); r.Header.Get("Location") != "/password?done=1" {
@@ -266,6 +267,13 @@ func TestTrailIsTold(t *testing.T) {
 		t.Error("a kind whose name begins like the one that was chosen is listed")
 	}
 	k.wants("several kinds", k.get("/trail?what=search."), http.StatusOK, "hat eine Suche gespeichert", `<option value="search." selected>`)
+	today, tomorrow := time.Now().UTC().Format(time.DateOnly), time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly)
+	k.wants("of today", k.get("/trail?from="+today+"&to="+today), http.StatusOK, "hat eine Suche gespeichert", `type="date" value="`+today+`"`)
+	k.wants("of tomorrow", k.get("/trail?from="+tomorrow), http.StatusOK, "Ein solches Ereignis gibt es nicht")
+	k.wants("of no day", k.get("/trail?to=soon"), http.StatusUnprocessableEntity, "schreiben Sie einen Tag wie")
+	if table := k.do(http.MethodPost, "/trail/export", url.Values{"from": {tomorrow}}); strings.Count(table.text, "\n") != 1 {
+		t.Errorf("the table of tomorrow: %s", table.text)
+	}
 }
 
 // EV-09: the trail is taken out as a table, which is an event itself; nothing in it is a

@@ -63,7 +63,7 @@ func TestConversationAndHistory(t *testing.T) {
 	if csp := a.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "sandbox allow-modals; default-src 'none'") || strings.Contains(a.text, "<script") {
 		t.Errorf("the sheet's policy is %q", csp)
 	}
-	b.wants("a reader's history", b.get(message+"/history"), http.StatusOK, stand.Reader, "the archive", "as far as you may know")
+	b.wants("a reader's history", b.get(message+"/history"), http.StatusOK, stand.Reader, "the archive", "others may be among them")
 	if strings.Contains(b.get(message+"/history").text, "Message opened") {
 		t.Error("a reader sees who read")
 	}
@@ -99,9 +99,10 @@ func TestSaved(t *testing.T) {
 	b.signIn(stand.Reader, stand.Password)
 	k.signIn(stand.Keeper, stand.Password)
 	a := b.do(http.MethodPost, "/search/saved", url.Values{"name": {"Birds & <b>"}, "q": {`canary "Hello"`}, "order": {"oldest"}})
-	if to := a.Header.Get("Location"); to != "/search?order=oldest&q=canary+%22Hello%22" {
+	if to := a.Header.Get("Location"); to != "/search?order=oldest&q=canary+%22Hello%22&saved=1" {
 		t.Fatalf("saved: %d to %q %s", a.StatusCode, to, a.main())
 	}
+	b.wants("what was saved", b.get(a.Header.Get("Location")), http.StatusOK, "The search is saved.", `<details class="saved" open>`)
 	list := b.get("/search")
 	b.wants("the list", list, http.StatusOK, "Birds &amp; &lt;b&gt;", `href="/search?order=oldest&amp;q=canary&#43;%22Hello%22"`)
 	if strings.Contains(k.get("/search").text, "Birds") {

@@ -112,7 +112,7 @@ func (r *Room) ChangePassword(ctx context.Context, from Visitor, v *Visit, now, 
 	}
 	s, err := r.Identity.SignIn(ctx, v.TenantName(), email, now)
 	if fault.Of(err) == fault.Denied && err != nil { // the address is hers, so it is the password
-		return fault.Because(fault.Denied, "the password until now is another one", err)
+		return fault.Because(fault.Denied, "your password until now is wrong", err)
 	}
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"siegel/internal/flow/tally"
 	"siegel/internal/front/api/operation"
 	"siegel/internal/front/trail"
+	"siegel/internal/front/trail/words"
 	"siegel/internal/identity"
 	"siegel/internal/mail"
 )
@@ -28,11 +29,13 @@ type Deps struct {
 type room struct {
 	*operation.Door
 	Deps
+
+	kinds *words.Kinds
 }
 
 // Mount adds the operations.
 func Mount(door *operation.Door, d Deps) {
-	r := &room{door, d}
+	r := &room{door, d, words.New()}
 	r.people()
 	r.requests()
 	r.cases()

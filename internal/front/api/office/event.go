@@ -77,6 +77,9 @@ func (r *room) events() {
 }
 
 func (r *room) listEvents(ctx context.Context, c *operation.Call, in *eventsIn) (*eventsOut, error) {
+	if err := r.known(in.What); err != nil {
+		return nil, err
+	}
 	f := trail.Filter{What: in.What, Person: mail.NewAddress(strings.TrimSpace(in.Person)), Since: in.Since, Until: in.Until}
 	list := c.List("events", in.What, in.Person, in.Since.UTC().String(), in.Until.UTC().String())
 	before := int64(trail.Begin)
@@ -116,9 +119,21 @@ func (r *room) listEvents(ctx context.Context, c *operation.Call, in *eventsIn) 
 	return out, nil
 }
 
+// known fails with kind Invalid where no kind of event is called so: an empty list would say
+// that nothing happened.
+func (r *room) known(what string) error {
+	if r.kinds.Begins(what) {
+		return nil
+	}
+	return fault.Newf(fault.Invalid, "there is no kind of event whose name begins with %q", what)
+}
+
 // exportEvents sends the events of a filter as a table.
 func (r *room) exportEvents(ctx context.Context, c *operation.Call, in *tableIn) (*tableOut, error) {
 	b := in.Body
+	if err := r.known(b.What); err != nil {
+		return nil, err
+	}
 	to := &file.Late{W: c.W, Name: trail.TableName(r.Now()), Kind: trail.TableKind}
 	err := r.Trail.Table(ctx, c.Session, trail.Filter{What: b.What, Person: mail.NewAddress(strings.TrimSpace(b.Person)), Since: b.Since, Until: b.Until}, to)
 	if err != nil && to.Sent() {

@@ -58,6 +58,16 @@ func (k *Kinds) Has(code string) bool {
 	return ok
 }
 
+// Begins reports whether the code of some kind begins so.
+func (k *Kinds) Begins(prefix string) bool {
+	for code := range k.by {
+		if strings.HasPrefix(code, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // Name returns what a kind is called, in English: a key of kit/text. A kind of which nothing is
 // known (an event that another version has entered) is called by its code.
 func (k *Kinds) Name(code string) string {

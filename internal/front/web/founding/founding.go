@@ -58,7 +58,7 @@ type plan struct {
 
 	Kit   identity.Kit // of the second step
 	File  string       // of the kit, in base64
-	Words string       // of the kit, to be written down
+	Words []string     // of the kit, to be written down
 
 	Invitations []invited // of the last
 }
@@ -123,10 +123,10 @@ func (r *room) again(c *page.Call, step string, p plan, err error) error {
 	if front.Broken(fault.Of(err)) || status == http.StatusServiceUnavailable {
 		return err
 	}
-	p.Problem = r.Problem(c, err, "code", "name", "domains", "administrators", "keepers", "auditors", "readers")
+	p.Problem = r.Problem(c, err, "code", "name", "domains", "administrators", "keepers", "auditors", "readers", "saved", "words")
 	title := c.Say("Found a tenant")
 	if step == "kit" {
-		title, p.Problem = c.Say("The recovery kit"), p.Problem.On("words")
+		title = c.Say("The recovery kit")
 		c.Once = true // the kit is in this page alone
 	}
 	return r.pages.Show(c, status, step, title, p)
@@ -138,7 +138,7 @@ func (r *room) offer(ctx context.Context, c *page.Call, p plan) error {
 	if p.Kit, err = r.Ceremony.Kit(ctx, p.Code, p.founding()); err != nil {
 		return r.again(c, "plan", p, err)
 	}
-	p.File, p.Words = base64.StdEncoding.EncodeToString(p.Kit.File), strings.Join(p.Kit.Words, " ")
+	p.File, p.Words = base64.StdEncoding.EncodeToString(p.Kit.File), p.Kit.Words
 	c.Once = true
 	return r.pages.Show(c, http.StatusOK, "kit", c.Say("The recovery kit"), p)
 }
@@ -149,13 +149,12 @@ func (r *room) found(ctx context.Context, c *page.Call, p plan) error {
 	f := p.founding()
 	id, _ := mail.ParseID(c.Field("kit")) // what is no id is that of no kit
 	f.Kit, f.Words = id, []string{c.Field("first"), c.Field("second")}
+	if c.Field("saved") == "" {
+		return r.kitAgain(c, p, id, fault.At("saved", fault.New(fault.Invalid, "save the file of the recovery kit first: without it nobody can help when the keepers have lost their passwords")))
+	}
 	out, err := r.Ceremony.Found(ctx, p.Code, f)
 	if errors.Is(err, recovery.ErrWords) {
-		p.Kit.ID, p.File = id, c.Field("file")
-		for _, at := range words(c.Field("asked")) {
-			p.Kit.WordsAsked = append(p.Kit.WordsAsked, number(at))
-		}
-		return r.again(c, "kit", p, err)
+		return r.kitAgain(c, p, id, fault.At("words", err))
 	}
 	if err != nil {
 		return r.again(c, "plan", p, err)
@@ -166,6 +165,15 @@ func (r *room) found(ctx context.Context, c *page.Call, p plan) error {
 	}
 	c.Once = true
 	return r.pages.Show(c, http.StatusOK, "founded", c.Say("The tenant is founded"), p)
+}
+
+// kitAgain shows the second step once more, without the words of the kit.
+func (r *room) kitAgain(c *page.Call, p plan, id mail.ID, err error) error {
+	p.Kit.ID, p.File = id, c.Field("file")
+	for _, at := range words(c.Field("asked")) {
+		p.Kit.WordsAsked = append(p.Kit.WordsAsked, number(at))
+	}
+	return r.again(c, "kit", p, err)
 }
 
 // number reads the position of a word, from 1; 0 where it is none.

@@ -18,7 +18,7 @@ type listedCases struct {
 	Open, Ended []shownCase
 	Keeper      bool
 	Form        caseForm
-	Problem     string
+	Problem     page.Problem
 }
 
 // caseForm is the form of a new case.
@@ -70,7 +70,7 @@ func (r *room) listCases(ctx context.Context, c *page.Call, out listedCases) err
 	}
 	out.Keeper = c.Role() == identity.Keeper
 	status := http.StatusOK
-	if out.Problem != "" {
+	if out.Problem.Text != "" {
 		status = http.StatusUnprocessableEntity
 	}
 	return r.pages.Show(c, status, "cases", c.Say("Cases"), out)
@@ -86,7 +86,7 @@ func (r *room) giveCase(ctx context.Context, c *page.Call) error {
 	f := caseForm{c.Field("email"), c.Field("name"), c.Field("search"), c.Field("reason"), c.Field("until")}
 	until, err := time.ParseInLocation(time.DateOnly, f.Until, c.Zone)
 	if err != nil {
-		err = fault.New(fault.Invalid, "a case ends on a day to come")
+		err = fault.At("until", fault.New(fault.Invalid, "the last day of a case is today or later"))
 	}
 	var made casefile.Case
 	if err == nil {
@@ -100,7 +100,7 @@ func (r *room) giveCase(ctx context.Context, c *page.Call) error {
 		c.See("/cases/" + made.ID.String() + "?fill=1")
 		return nil
 	case kind == fault.Invalid || kind == fault.NotFound || kind == fault.Conflict:
-		return r.listCases(ctx, c, listedCases{Form: f, Problem: r.Explain(c.Lang, err)})
+		return r.listCases(ctx, c, listedCases{Form: f, Problem: r.Problem(c, err, "name", "email", "search", "until", "reason")})
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"siegel/internal/front/file"
 	"siegel/internal/front/trail"
@@ -23,6 +24,7 @@ type trailed struct {
 	trail.Page
 
 	What, Person string // what it is filtered by
+	From, To     string // and days, the last one included
 	Kinds        []words.Group
 	Other        bool // What is how several kinds begin, or none that has words
 	Events       []told
@@ -55,16 +57,28 @@ func (t told) Message() string {
 	return ""
 }
 
-// filter is which events a form asks for: of one kind, or of those whose names begin so.
-func (r *room) filter(what, person string) trail.Filter {
-	return trail.Filter{What: what, Whole: r.kinds.Has(what), Person: mail.NewAddress(person)}
+// filter is which events a form asks for: of one kind, or of those whose names begin so, on
+// days of the reader's zone.
+func (r *room) filter(c *page.Call, out trailed) (f trail.Filter, err error) {
+	f = trail.Filter{What: out.What, Whole: r.kinds.Has(out.What), Person: mail.NewAddress(out.Person)}
+	day := func(text string, more int) (t time.Time) {
+		if text != "" && err == nil {
+			if t, err = time.ParseInLocation(time.DateOnly, text, c.Zone); err != nil {
+				err = fault.Because(fault.Invalid, "write a day as 2026-11-30", err)
+			}
+			t = t.AddDate(0, 0, more)
+		}
+		return t
+	}
+	f.Since, f.Until = day(out.From, 0), day(out.To, 1)
+	return f, err
 }
 
 // trail shows who did what, newest first (EV-09): for administrators the events, for who
 // holds the archive the reasons as well.
 func (r *room) trail(ctx context.Context, c *page.Call) error {
 	q := c.R.URL.Query()
-	out := trailed{What: strings.TrimSpace(q.Get("what")), Person: strings.TrimSpace(q.Get("person")), Kinds: r.kinds.Groups}
+	out := trailed{What: strings.TrimSpace(q.Get("what")), Person: strings.TrimSpace(q.Get("person")), From: q.Get("from"), To: q.Get("to"), Kinds: r.kinds.Groups}
 	out.Other = out.What != "" && !r.kinds.Has(out.What)
 	before := int64(trail.Begin)
 	if s := q.Get("before"); s != "" {
@@ -73,8 +87,11 @@ func (r *room) trail(ctx context.Context, c *page.Call) error {
 			return fault.Because(fault.Invalid, "this is no place in a list", err)
 		}
 	}
-	var err error
-	out.Page, err = r.Trail.Look(ctx, c.Who.Session, r.filter(out.What, out.Person), before, trailPage)
+	f, err := r.filter(c, out)
+	if err != nil {
+		return err
+	}
+	out.Page, err = r.Trail.Look(ctx, c.Who.Session, f, before, trailPage)
 	if err != nil {
 		return err
 	}
@@ -82,7 +99,7 @@ func (r *room) trail(ctx context.Context, c *page.Call) error {
 		out.Events = append(out.Events, r.told(c, e))
 	}
 	if out.Next > 0 {
-		out.Older = "/trail?" + url.Values{"what": {out.What}, "person": {out.Person}, "before": {strconv.FormatInt(out.Next, 10)}}.Encode()
+		out.Older = "/trail?" + url.Values{"what": {out.What}, "person": {out.Person}, "from": {out.From}, "to": {out.To}, "before": {strconv.FormatInt(out.Next, 10)}}.Encode()
 	}
 	if out.Page.Damaged != nil {
 		out.Damaged = r.Explain(c.Lang, out.Page.Damaged)
@@ -95,8 +112,12 @@ func (r *room) exportTrail(ctx context.Context, c *page.Call) error {
 	if _, err := c.Form(); err != nil {
 		return err
 	}
+	f, err := r.filter(c, trailed{What: c.Field("what"), Person: c.Field("person"), From: c.Field("from"), To: c.Field("to")})
+	if err != nil {
+		return err
+	}
 	to := &file.Late{W: c.ResponseWriter, Name: trail.TableName(r.Now()), Kind: trail.TableKind}
-	err := r.Trail.Table(ctx, c.Who.Session, r.filter(c.Field("what"), c.Field("person")), to)
+	err = r.Trail.Table(ctx, c.Who.Session, f, to)
 	if err != nil && to.Sent() {
 		r.Broke("an export of the audit trail broke off", err)
 	}

@@ -36,7 +36,7 @@ func (r *room) keep(ctx context.Context, c *page.Call) error {
 	if err != nil {
 		return err
 	}
-	c.See(searched{Order: n.Order}.address(n.Text, ""))
+	c.See(searched{Order: n.Order}.address(n.Text, "") + "&saved=1")
 	return nil
 }
 

@@ -27,6 +27,7 @@ type searched struct {
 	Result  *index.Result
 	Chips   []chip
 	Saved   []kept
+	Kept    bool           // one of them has just been saved
 	Case    *casefile.Case // that it is confined to; nil for none
 	First   string         // address of the first page
 	Next    string         // address of the next page, empty for none
@@ -39,7 +40,7 @@ type chip struct{ Text, Rest string }
 
 func (r *room) search(ctx context.Context, c *page.Call) error {
 	q := c.R.URL.Query()
-	out := searched{Query: strings.TrimSpace(q.Get("q")), Order: index.Order(q.Get("order")), Later: q.Get("cursor") != ""}
+	out := searched{Query: strings.TrimSpace(q.Get("q")), Order: index.Order(q.Get("order")), Later: q.Get("cursor") != "", Kept: q.Get("saved") == "1"}
 	// The reading pane beside the list shows messages with pictures of their own.
 	c.Header().Set("Content-Security-Policy", policy(false))
 	who, err := r.within(ctx, c, &out)

@@ -48,12 +48,23 @@
 })();
 
 // The code of an invitation is behind the # of its link, which no server sees.
+// Who comes back to the form has it again: it is kept in this tab until it was used.
 (() => {
   const field = document.querySelector('[data-code]');
-  if (field && !field.value && location.hash.length > 1) {
-    field.value = decodeURIComponent(location.hash.slice(1));
-    history.replaceState(null, '', location.pathname + location.search);
-  }
+  const name = 'code' + location.pathname;
+  for (const old of ['code/found', 'code/invitation']) if (old !== name) sessionStorage.removeItem(old);
+  if (!field) return;
+  const take = () => {
+    if (location.hash.length > 1) {
+      field.value = decodeURIComponent(location.hash.slice(1));
+      history.replaceState(null, '', location.pathname + location.search);
+    }
+    if (field.value) sessionStorage.setItem(name, field.value);
+    else field.value = sessionStorage.getItem(name) || '';
+  };
+  take();
+  addEventListener('hashchange', take);
+  addEventListener('pageshow', take);
 })();
 
 // What is shown once is chosen as a whole by a click, to be copied.
