@@ -72,6 +72,12 @@ document.addEventListener('focusin', (e) => {
   if (e.target.matches && e.target.matches('[data-select]')) e.target.select();
 });
 
+// How to search is folded once there is something to read.
+document.addEventListener('htmx:afterSwap', (e) => {
+  const help = document.querySelector('form[role=search] details');
+  if (help && e.target.id === 'results' && !help.contains(document.activeElement)) help.open = false;
+});
+
 // An operator is put behind what was typed.
 document.addEventListener('click', (e) => {
   const button = e.target.closest && e.target.closest('[data-insert]');
