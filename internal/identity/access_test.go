@@ -167,11 +167,11 @@ func TestSevenDays(t *testing.T) {
 	mine := ask(admin, "new@a.test")
 	h.want("at once", decide(keeper, mine), fault.Denied)
 	h.ok(decide(keeper, ask(admin2, "new2@a.test"))) // another administrator asks
-	h.advance(identity.CoolDown - time.Hour)
+	h.clock.Advance(identity.CoolDown - time.Hour)
 	h.want("after 6 d 23 h", decide(keeper, mine), fault.Denied)
-	h.advance(time.Hour - time.Microsecond)
+	h.clock.Advance(time.Hour - time.Microsecond)
 	h.want("a microsecond before", decide(keeper, mine), fault.Denied)
-	h.advance(time.Microsecond)
+	h.clock.Advance(time.Microsecond)
 	h.ok(decide(keeper, mine))
 	h.want("twice", decide(keeper, mine), fault.Conflict)
 
@@ -180,7 +180,7 @@ func TestSevenDays(t *testing.T) {
 	h.ok(err)
 	after := ask(admin, "reader2@a.test")
 	h.want("a founder after a reset", decide(keeper, after), fault.Denied)
-	h.advance(identity.CoolDown)
+	h.clock.Advance(identity.CoolDown)
 	h.ok(decide(keeper, after))
 	// A reset starts the days again.
 	_, err = h.id.Reset(ctx, admin, "new@a.test")
@@ -188,7 +188,7 @@ func TestSevenDays(t *testing.T) {
 	keeper = h.in("keeper@a.test") // the archive has a new term
 	again := ask(admin, "new@a.test")
 	h.want("after a reset", decide(keeper, again), fault.Denied)
-	h.advance(identity.CoolDown)
+	h.clock.Advance(identity.CoolDown)
 	h.ok(decide(keeper, again))
 
 	own := ask(admin, "keeper2@a.test")
@@ -283,7 +283,7 @@ func TestInvitations(t *testing.T) {
 	h.same("a used code", accept("new@a.test", code), unknown)
 
 	late := invite("late@a.test")
-	h.advance(identity.InvitationFor + time.Microsecond)
+	h.clock.Advance(identity.InvitationFor + time.Microsecond)
 	err = accept("late@a.test", late)
 	if fault.Of(err) != fault.Denied || !strings.Contains(text(err), "expired") {
 		t.Errorf("an expired code: %v", err)
@@ -292,7 +292,7 @@ func TestInvitations(t *testing.T) {
 	// A reset makes a new code, and the old one dies.
 	fresh := must(h.id.Reset(ctx, admin, "late@a.test")).Code
 	h.same("the old code after a reset", accept("late@a.test", late), unknown)
-	h.advance(identity.InvitationFor)
+	h.clock.Advance(identity.InvitationFor)
 	h.ok(accept("late@a.test", fresh))
 }
 

@@ -114,7 +114,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 	if n := h.size("alpha") - before; n != 0 {
 		t.Errorf("%d events before the window has ended", n)
 	}
-	h.advance(identity.AttemptWindow)
+	h.clock.Advance(identity.AttemptWindow)
 	// A process that ends and begins again loses no count.
 	_, err = h.another().Settle(ctx)
 	h.ok(err)
@@ -142,7 +142,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 	if last[0].New != "refused" || last[0].Detail["times"] != 3.0 || last[1].New != "ok" || last[1].Who != reader.String() {
 		t.Errorf("the newest events: %+v", last)
 	}
-	if last[0].Detail["by"] != "password" || last[0].Detail["first"] != h.now().Format(time.RFC3339) {
+	if last[0].Detail["by"] != "password" || last[0].Detail["first"] != h.clock.Now().Format(time.RFC3339) {
 		t.Errorf("the details: %v", last[0].Detail)
 	}
 }
@@ -156,7 +156,7 @@ func TestManyRefusals(t *testing.T) {
 	for range identity.SettleBatch + 7 {
 		h.ok(h.id.Refuse(ctx, t0, mail.NewID(), "x@a.test"))
 	}
-	h.advance(identity.AttemptWindow)
+	h.clock.Advance(identity.AttemptWindow)
 	_, err := h.id.Settle(ctx)
 	h.ok(err)
 	if n := h.size("alpha") - before; n != identity.SettleBatch+7 {
@@ -187,7 +187,7 @@ func TestStrangers(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	h.unnamed("canary")
-	h.advance(identity.AttemptWindow)
+	h.clock.Advance(identity.AttemptWindow)
 	told, err := h.id.Settle(ctx)
 	h.ok(err)
 	if told.Addresses != identity.MaxStrangers+1 || told.Times != more+5 {
@@ -196,7 +196,7 @@ func TestStrangers(t *testing.T) {
 	if again, err := h.id.Settle(ctx); err != nil || again != (attempt.Strangers{}) {
 		t.Errorf("told twice: %+v, %v", again, err)
 	}
-	h.advance(identity.StrangersFor + identity.AttemptWindow)
+	h.clock.Advance(identity.StrangersFor + identity.AttemptWindow)
 	_, err = h.id.Settle(ctx)
 	h.ok(err)
 	if c := h.counted(); c.rows != 0 {

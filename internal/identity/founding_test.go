@@ -122,8 +122,8 @@ func TestKitsAreForgotten(t *testing.T) {
 	var ids []mail.ID
 	for range identity.MaxKits + 5 {
 		ids = append(ids, mail.NewID())
-		h.id.PutKit(ids[len(ids)-1], h.now())
-		h.advance(time.Second)
+		h.id.PutKit(ids[len(ids)-1], h.clock.Now())
+		h.clock.Advance(time.Second)
 	}
 	for i, id := range ids {
 		if h.id.HasKit(id) != (i >= 5) {
@@ -131,13 +131,13 @@ func TestKitsAreForgotten(t *testing.T) {
 		}
 	}
 	newest := ids[len(ids)-1]
-	h.advance(identity.KitFor)
+	h.clock.Advance(identity.KitFor)
 	_, err := h.id.Found(t.Context(), identity.Founding{
 		Name: "x", Domains: []mail.Domain{"x.test"}, Administrators: []mail.Address{"a@x.test"}, Keepers: []mail.Address{"k@x.test"},
 		Kit: newest, Words: []string{"a", "b"},
 	})
 	h.want("a kit after an hour", err, fault.NotFound)
-	h.id.PutKit(mail.NewID(), h.now())
+	h.id.PutKit(mail.NewID(), h.clock.Now())
 	if h.id.HasKit(newest) {
 		t.Error("an expired kit is remembered")
 	}

@@ -26,6 +26,7 @@ import (
 	"siegel/internal/vault/ledger/ledgertest"
 	"siegel/internal/vault/seal"
 	"siegel/internal/vault/seal/master"
+	"siegel/test/clock"
 )
 
 // What derives keys is slow on purpose, so the founding ceremony runs once: two
@@ -89,9 +90,7 @@ type house struct {
 	trail *audit.Trail
 	id    *identity.Identity
 	kits  map[string]identity.Kit
-
-	mu sync.Mutex
-	at time.Time // guarded by mu
+	clock *clock.Clock
 }
 
 func newHouse(t testing.TB) *house {
@@ -121,7 +120,7 @@ func newHouse(t testing.TB) *house {
 }
 
 func (h *house) open(dir string, place *dbtest.Place) {
-	h.at = began
+	h.clock = clock.At(began)
 	ctx := context.Background()
 	arena := secret.NewArena(512)
 	held, err := master.Open(filepath.Join(dir, "master.key"), arena)
@@ -132,35 +131,23 @@ func (h *house) open(dir string, place *dbtest.Place) {
 	h.ok(h.db.Migrate(ctx, "seal", seal.Migrations()))
 	h.ok(h.db.Migrate(ctx, "audit", audit.Migrations()))
 	h.ok(h.db.Migrate(ctx, "identity", identity.Migrations()))
-	h.books, err = ledgertest.In(filepath.Join(dir, "objects"), h.now)
+	h.books, err = ledgertest.In(filepath.Join(dir, "objects"), h.clock.Now)
 	h.ok(err)
 	h.log = h.books.Ledger()
-	h.vault, err = seal.New(seal.Config{Log: h.log, Arena: arena, Now: h.now, Derivations: 2, Argon: seal.Argon{Passes: 1, Memory: 8 << 10}, Alarm: h.heard})
+	h.vault, err = seal.New(seal.Config{Log: h.log, Arena: arena, Now: h.clock.Now, Derivations: 2, Argon: seal.Argon{Passes: 1, Memory: 8 << 10}, Alarm: h.heard})
 	h.ok(err)
 	h.mac = held
-	h.trail = audit.New(h.log, held, h.vault, h.now)
+	h.trail = audit.New(h.log, held, h.vault, h.clock.Now)
 	h.id = h.another()
 }
 
 // another returns the room of a process that remembers nothing of the ledger.
 func (h *house) another() *identity.Identity {
-	return identity.New(identity.Deps{DB: h.db, Vault: h.vault, Log: h.books.Ledger(), Trail: h.trail, MAC: h.mac, Now: h.now, Alarm: h.heard})
+	return identity.New(identity.Deps{DB: h.db, Vault: h.vault, Log: h.books.Ledger(), Trail: h.trail, MAC: h.mac, Now: h.clock.Now, Alarm: h.heard})
 }
 
 // heard counts alarms.
 func (h *house) heard(mail.TenantID, error) { h.alarms.Add(1) }
-
-func (h *house) now() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.at
-}
-
-func (h *house) advance(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.at = h.at.Add(d)
-}
 
 func (h *house) ok(err error) {
 	if h.TB != nil {

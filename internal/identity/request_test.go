@@ -19,7 +19,7 @@ func TestRequestsSayWhat(t *testing.T) {
 	_, _, err := h.id.Invite(ctx, admin, "new@a.test", identity.Reader)
 	h.ok(err)
 	r := must(h.id.RequestRole(ctx, admin, "new@a.test", identity.Auditor))
-	until := h.now().Add(identity.CoolDown)
+	until := h.clock.Now().Add(identity.CoolDown)
 	if r.Email != "new@a.test" || r.RequesterEmail != "admin@a.test" || r.NotBefore == nil || !r.NotBefore.Equal(until) {
 		t.Errorf("the answer: %+v", r)
 	}
@@ -148,7 +148,7 @@ func TestPuppets(t *testing.T) {
 	_, _, err = h.id.Invite(ctx, admin, "new@a.test", identity.Reader)
 	h.ok(err)
 	must(h.id.SetRole(ctx, admin, "reader2@a.test", identity.Administrator))
-	until := h.now().Add(identity.CoolDown)
+	until := h.clock.Now().Add(identity.CoolDown)
 	for _, by := range []mail.Address{"puppet@a.test", "reader2@a.test"} {
 		s := h.in(by)
 		for _, who := range []mail.Address{"admin@a.test", "new@a.test"} {
@@ -166,7 +166,7 @@ func TestPuppets(t *testing.T) {
 			t.Errorf("%s for another: not before %v", by, r.NotBefore)
 		}
 	}
-	h.advance(identity.CoolDown)
+	h.clock.Advance(identity.CoolDown)
 	for _, r := range must(h.id.Requests(ctx, keeper)) {
 		if r.RequesterEmail != "puppet@a.test" {
 			continue

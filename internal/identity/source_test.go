@@ -212,7 +212,7 @@ func TestSourceChanges(t *testing.T) {
 	if a.Secret != "" {
 		t.Error("a chosen secret is shown")
 	}
-	h.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	b, err := h.id.RenewSource(t.Context(), admin, "exchange", nil)
 	h.ok(err)
 	sources := h.id.Sources()

@@ -3,7 +3,6 @@ package casefile_test
 import (
 	"context"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"siegel/internal/index"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/test/clock"
 	"siegel/test/stand"
 )
 
@@ -21,20 +21,7 @@ type world struct {
 	*testing.T
 	app *app.App
 
-	mu  sync.Mutex
-	now time.Time // guarded by mu
-}
-
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
-
-func (w *world) pass(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
+	clock *clock.Clock
 }
 
 func (w *world) ok(err error) {
@@ -47,10 +34,10 @@ func (w *world) ok(err error) {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	t.Parallel()
-	w := &world{T: t, now: time.Now()}
+	w := &world{T: t, clock: clock.At(time.Now())}
 	dir := t.TempDir()
 	w.ok(stand.Init(dir))
-	a, err := stand.Open(t.Context(), app.Options{Dir: dir, Log: stand.Log(), Now: w.clock})
+	a, err := stand.Open(t.Context(), app.Options{Dir: dir, Log: stand.Log(), Now: w.clock.Now})
 	w.ok(err)
 	w.app = a
 	t.Cleanup(func() { w.ok(a.Close()) })
@@ -65,9 +52,9 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) put(subject string) mail.ID {
 	w.Helper()
-	w.pass(time.Minute) // so that one is older than the other
+	w.clock.Advance(time.Minute) // so that one is older than the other
 	octets := "From: a@a.example\r\nTo: sales@" + stand.Domain + "\r\nSubject: " + subject + "\r\n\r\ntext\r\n"
-	id, err := stand.Put(w.Context(), w.app, w.clock(), []byte(octets), "sales@"+stand.Domain)
+	id, err := stand.Put(w.Context(), w.app, w.clock.Now(), []byte(octets), "sales@"+stand.Domain)
 	w.ok(err)
 	return id
 }
@@ -82,7 +69,7 @@ func (w *world) signIn(email mail.Address) *identity.Session {
 
 func (w *world) wanted(search string) casefile.Wanted {
 	return casefile.Wanted{
-		Email: stand.Reader, Until: w.clock().Add(48 * time.Hour), Content: casefile.Content{Name: "Tax audit", Search: search, Reason: "order 17"},
+		Email: stand.Reader, Until: w.clock.Now().Add(48 * time.Hour), Content: casefile.Content{Name: "Tax audit", Search: search, Reason: "order 17"},
 	}
 }
 
@@ -161,12 +148,12 @@ func TestExpires(t *testing.T) {
 	w.ok(err)
 	_, err = w.app.Cases.Fill(ctx, keeper, c.ID, "", time.Minute)
 	w.ok(err)
-	w.pass(47 * time.Hour)
+	w.clock.Advance(47 * time.Hour)
 	reader := w.signIn(stand.Reader)
 	if got := w.finds(reader, c.ID, "canary"); len(got) != 1 {
 		t.Fatalf("an hour before the end: %v", got)
 	}
-	w.pass(time.Hour + time.Second)
+	w.clock.Advance(time.Hour + time.Second)
 	if _, _, err := w.app.Cases.Enter(ctx, reader, c.ID); fault.Of(err) != fault.Conflict {
 		t.Errorf("after its time: %v", err)
 	}
@@ -205,8 +192,8 @@ func TestRefused(t *testing.T) {
 		"to nobody":         {keeper, func(c *casefile.Wanted) { c.Email = "x@" + stand.Domain }, fault.NotFound},
 		"without a name":    {keeper, func(c *casefile.Wanted) { c.Name = " " }, fault.Invalid},
 		"without a reason":  {keeper, func(c *casefile.Wanted) { c.Reason = "" }, fault.Invalid},
-		"that has ended":    {keeper, func(c *casefile.Wanted) { c.Until = w.clock() }, fault.Invalid},
-		"for ever":          {keeper, func(c *casefile.Wanted) { c.Until = w.clock().AddDate(2, 0, 0) }, fault.Invalid},
+		"that has ended":    {keeper, func(c *casefile.Wanted) { c.Until = w.clock.Now() }, fault.Invalid},
+		"for ever":          {keeper, func(c *casefile.Wanted) { c.Until = w.clock.Now().AddDate(2, 0, 0) }, fault.Invalid},
 		"of no search":      {keeper, func(c *casefile.Wanted) { c.Search = "colour:red" }, fault.Invalid},
 		"a name of a novel": {keeper, func(c *casefile.Wanted) { c.Name = strings.Repeat("ü", 101) }, fault.Invalid},
 	} {
@@ -260,7 +247,7 @@ func TestSteps(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	keeper := w.signIn(stand.Keeper)
-	room := w.paged(func(int) { w.pass(time.Minute) })
+	room := w.paged(func(int) { w.clock.Advance(time.Minute) })
 	c, err := room.Give(ctx, keeper, w.wanted("canary"))
 	w.ok(err)
 	next := ""

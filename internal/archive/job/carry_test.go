@@ -313,20 +313,20 @@ func TestManyAtOnce(t *testing.T) {
 // What has ended is kept for a week; what nobody names in the store goes.
 func TestExpire(t *testing.T) {
 	y := newYard(t, 3)
-	r := y.node(func(d *job.Deps) { d.Now, d.Times.Beat = y.now, time.Hour })
+	r := y.node(func(d *job.Deps) { d.Now, d.Times.Beat = y.clock.Now, time.Hour })
 	v := y.comes(stand.Reader)
 	j, err := r.Start(t.Context(), v.Session, v, all(job.Order{}))
 	y.ok(err)
 	j = y.until(r, v, j.ID, job.Done)
 	stray := blob.Name(v.Tenant().ID().String() + "/jobs/" + mail.NewID().String() + "/" + mail.NewID().String())
 	y.ok(y.Store.Put(t.Context(), stray, strings.NewReader("x"), 1))
-	y.wait(job.KeptFor - time.Hour)
+	y.clock.Advance(job.KeptFor - time.Hour)
 	y.ok(r.Expire(t.Context(), v.Tenant().ID()))
 	if n := y.objects(); n != 1 {
 		t.Errorf("%d objects before its time, want 1", n)
 	}
 	y.files(r, v, j, 3)
-	y.wait(2 * time.Hour)
+	y.clock.Advance(2 * time.Hour)
 	y.ok(r.Expire(t.Context(), v.Tenant().ID()))
 	_, err = r.Get(t.Context(), v.Session, j.ID)
 	y.wants("after its time", err, fault.NotFound)
@@ -389,7 +389,7 @@ func TestFormerKey(t *testing.T) {
 func TestFirstAtOnce(t *testing.T) {
 	y := newYard(t, 12)
 	v := y.comes(stand.Reader)
-	before := y.now()
+	before := y.clock.Now()
 	var wg sync.WaitGroup
 	for range 12 {
 		wg.Go(func() {

@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +28,7 @@ import (
 	"siegel/internal/proto/aezip"
 	"siegel/internal/proto/manifest"
 	"siegel/internal/vault/blob"
+	"siegel/test/clock"
 	"siegel/test/stand"
 )
 
@@ -36,10 +36,8 @@ import (
 type yard struct {
 	*testing.T
 	*app.App
-	sent map[string][]byte // by id
-
-	mu sync.Mutex
-	at time.Time // guarded by mu
+	sent  map[string][]byte // by id
+	clock *clock.Clock
 }
 
 func newYard(t *testing.T, messages int) *yard {
@@ -48,31 +46,19 @@ func newYard(t *testing.T, messages int) *yard {
 	y := &yard{T: t, sent: make(map[string][]byte)}
 	dir := t.TempDir()
 	y.ok(stand.New(t.Context(), dir))
-	y.at = time.Now()
-	a, err := stand.Open(context.Background(), app.Options{Dir: dir, Now: y.now})
+	y.clock = clock.At(time.Now())
+	a, err := stand.Open(context.Background(), app.Options{Dir: dir, Now: y.clock.Now})
 	y.ok(err)
 	y.App = a
 	stop := stand.Committing(context.Background(), a)
 	for i := range messages {
 		octets := fmt.Appendf(nil, "From: anna@a.example\r\nTo: %s\r\nSubject: canary %d\r\n\r\n%s\r\n", stand.Reader, i, strings.Repeat("word ", i%40))
-		id, err := stand.Put(t.Context(), a, y.now().Add(time.Duration(i-messages)*time.Second), octets, stand.Reader)
+		id, err := stand.Put(t.Context(), a, y.clock.Now().Add(time.Duration(i-messages)*time.Second), octets, stand.Reader)
 		y.ok(err)
 		y.sent[id.String()] = octets
 	}
 	t.Cleanup(func() { y.ok(errors.Join(stop(), a.Close())) })
 	return y
-}
-
-func (y *yard) now() time.Time {
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	return y.at
-}
-
-func (y *yard) wait(d time.Duration) {
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	y.at = y.at.Add(d)
 }
 
 func (y *yard) ok(err error) {

@@ -20,6 +20,7 @@ import (
 	"siegel/internal/vault/db/dbtest"
 	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/ledgertest"
+	"siegel/test/clock"
 )
 
 // hall is the room over a real database and ledger.
@@ -30,14 +31,12 @@ type hall struct {
 	ledger *ledger.Ledger
 	tenant db.Tenant
 	log    bytes.Buffer
-
-	mu sync.Mutex
-	at time.Time
+	clock  *clock.Clock
 }
 
 func newHall(t testing.TB) *hall {
 	t.Helper()
-	h := &hall{TB: t, at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	h := &hall{TB: t, clock: clock.At(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))}
 	ctx := context.Background()
 	var err error
 	h.db, err = dbtest.New(t).Open(ctx)
@@ -45,23 +44,11 @@ func newHall(t testing.TB) *hall {
 	t.Cleanup(func() { h.ok(h.db.Close()) })
 	h.ok(h.db.Migrate(ctx, "ledger", ledger.Migrations()))
 	h.ok(h.db.Migrate(ctx, "tally", tally.Migrations()))
-	h.books = ledgertest.New(t, h.now)
+	h.books = ledgertest.New(t, h.clock.Now)
 	h.ledger = h.books.Ledger()
 	h.tenant = h.db.Tenant(mail.NewID())
 	h.ok(h.tenant.Update(ctx, func(tx *db.Tx) error { return h.ledger.Create(ctx, tx, "audit") }))
 	return h
-}
-
-func (h *hall) now() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.at
-}
-
-func (h *hall) advance(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.at = h.at.Add(d)
 }
 
 func (h *hall) ok(err error) {
@@ -74,7 +61,7 @@ func (h *hall) ok(err error) {
 // node is a process that counts.
 func (h *hall) node() *tally.Room {
 	return tally.New(tally.Deps{
-		DB: h.db, Ledger: h.ledger, Now: h.now, Log: slog.New(slog.NewTextHandler(&h.log, nil)),
+		DB: h.db, Ledger: h.ledger, Now: h.clock.Now, Log: slog.New(slog.NewTextHandler(&h.log, nil)),
 		Tenants: func(context.Context) ([]mail.TenantID, error) { return []mail.TenantID{h.tenant.ID()}, nil },
 		Live: func(context.Context, mail.TenantID) (map[string]bool, error) {
 			return map[string]bool{"few": true, "busy": true, "within": true, "office": true, "src": true}, nil
@@ -141,9 +128,9 @@ func TestCounts(t *testing.T) {
 	h.ok(one.Flush(t.Context()))
 	h.ok(two.Flush(t.Context()))
 	h.ok(two.Flush(t.Context()))
-	h.advance(24 * time.Hour)
+	h.clock.Advance(24 * time.Hour)
 	h.count(one, flow.Counted{Source: "src", References: 1, From: -1})
-	h.advance(8 * 24 * time.Hour)
+	h.clock.Advance(8 * 24 * time.Hour)
 	two.Refused(h.tenant.ID(), "src", mail.RefusedLater)
 	h.ok(two.Flush(t.Context()))
 	s := h.of(one, "src")
@@ -214,14 +201,14 @@ func TestEntries(t *testing.T) {
 	h := newHall(t)
 	nodes := []*tally.Room{h.node(), h.node(), h.node()}
 	h.count(nodes[0], flow.Counted{Source: "a", Accepted: 1, From: 0, To: 1}, flow.Counted{Source: "b", Accepted: 1, From: 0, To: 1})
-	h.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	for _, r := range nodes {
 		h.ok(r.Enter(t.Context(), h.tenant.ID()))
 	}
 	if n := len(h.entries()); n != 0 {
 		t.Errorf("%d entries before the hour has settled", n)
 	}
-	h.advance(5 * time.Minute)
+	h.clock.Advance(5 * time.Minute)
 	var wait sync.WaitGroup
 	errs := make([]error, len(nodes))
 	for i, r := range nodes {
@@ -246,9 +233,9 @@ func TestEntries(t *testing.T) {
 		t.Error("another text was entered")
 	}
 	// A node whose clock is late.
-	h.advance(-time.Hour)
+	h.clock.Advance(-time.Hour)
 	h.count(nodes[1], flow.Counted{Source: "a", Accepted: 1, From: 2, To: 2})
-	h.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	problems := func() int {
 		t.Helper()
 		_, list, err := nodes[2].Verify(t.Context(), h.tenant)
@@ -258,7 +245,7 @@ func TestEntries(t *testing.T) {
 	if s := h.of(nodes[0], "a"); s.All.Accepted != 2 || problems() != 0 {
 		t.Errorf("%+v", s.All)
 	}
-	h.advance(3 * time.Hour)
+	h.clock.Advance(3 * time.Hour)
 	h.ok(nodes[0].Enter(t.Context(), h.tenant.ID()))
 	if n := len(h.entries()); n != 3 || problems() != 0 {
 		t.Errorf("%d entries, %d problems", n, problems())
@@ -308,7 +295,7 @@ func TestWhole(t *testing.T) {
 	h.count(r, flow.Counted{Source: "a", Accepted: 2, From: 7, To: 9}, flow.Counted{Source: "b", Accepted: 1, From: 7, To: 9})
 	h.count(r, flow.Counted{Source: "b", References: 3, From: -1})
 	check("all is counted", 3, 3, 0)
-	h.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	entries = 12
 	check("two are not", 3, 5, 0)
 	h.count(r, flow.Counted{Source: "a", Accepted: 1, From: 10, To: 11})
@@ -327,7 +314,7 @@ func TestSilence(t *testing.T) {
 	come := func(source string, gaps ...time.Duration) {
 		t.Helper()
 		for _, g := range gaps {
-			h.advance(g)
+			h.clock.Advance(g)
 			h.count(r, flow.Counted{Source: source, References: 1, From: -1})
 		}
 	}
@@ -341,22 +328,22 @@ func TestSilence(t *testing.T) {
 	check("few", 24*time.Hour, false)
 	come("busy", 0, time.Minute, time.Minute, time.Minute)
 	check("busy", time.Hour, false)
-	h.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	check("busy", time.Hour, false)
-	h.advance(time.Second)
+	h.clock.Advance(time.Second)
 	check("busy", time.Hour, true)
 	come("ended", 0, time.Minute, time.Minute)
-	h.advance(2 * time.Hour)
+	h.clock.Advance(2 * time.Hour)
 	check("ended", time.Hour, false)               // nobody expects anything of it
 	come("within", 0, 50*time.Minute, time.Minute) // a gap within an hour, or over its end
 	check("within", 150*time.Minute, false)
 	come("office", 0, time.Hour, 60*time.Hour, time.Minute)
 	check("office", 180*time.Hour, false)
-	h.advance(180 * time.Hour)
+	h.clock.Advance(180 * time.Hour)
 	check("office", 180*time.Hour, false)
-	h.advance(time.Second)
+	h.clock.Advance(time.Second)
 	check("office", 180*time.Hour, true)
-	h.advance(60 * 24 * time.Hour) // an alarm does not end by itself
+	h.clock.Advance(60 * 24 * time.Hour) // an alarm does not end by itself
 	check("office", 180*time.Hour, true)
 	come("office", 0, time.Hour, time.Hour, 2*time.Hour)
 	check("office", 6*time.Hour, false) // what began before the fourteen days is no pattern
@@ -383,22 +370,22 @@ func TestSilenceIsSaid(t *testing.T) {
 	said := func() int { return strings.Count(h.log.String(), "silent for longer") }
 	for range 3 {
 		h.count(r, flow.Counted{Source: "src", References: 1, From: -1})
-		h.advance(time.Minute)
+		h.clock.Advance(time.Minute)
 	}
 	turn()
 	if said() != 0 {
 		t.Error("an alarm without a reason")
 	}
-	h.advance(3 * time.Hour)
+	h.clock.Advance(3 * time.Hour)
 	turn()
 	turn()
 	if said() != 1 {
 		t.Errorf("said %d times:\n%s", said(), h.log.String())
 	}
 	h.count(r, flow.Counted{Source: "src", References: 1, From: -1})
-	h.advance(5 * time.Minute)
+	h.clock.Advance(5 * time.Minute)
 	turn()
-	h.advance(12 * time.Hour)
+	h.clock.Advance(12 * time.Hour)
 	turn()
 	if said() != 2 {
 		t.Errorf("said %d times:\n%s", said(), h.log.String())

@@ -20,6 +20,7 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
+	"siegel/test/clock"
 	"siegel/test/stand"
 )
 
@@ -27,34 +28,20 @@ import (
 type house struct {
 	*testing.T
 	*app.App
-
-	mu sync.Mutex
-	at time.Time // guarded by mu
+	clock *clock.Clock
 }
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	t.Parallel()
-	h := &house{T: t, at: time.Now()}
+	h := &house{T: t, clock: clock.At(time.Now())}
 	dir := t.TempDir()
 	h.ok(stand.Init(dir))
-	a, err := stand.Open(context.Background(), app.Options{Dir: dir, Now: h.now})
+	a, err := stand.Open(context.Background(), app.Options{Dir: dir, Now: h.clock.Now})
 	h.ok(err)
 	h.App = a
 	t.Cleanup(func() { h.ok(a.Close()) })
 	return h
-}
-
-func (h *house) now() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.at
-}
-
-func (h *house) wait(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.at = h.at.Add(d)
 }
 
 func (h *house) ok(err error) {
@@ -66,8 +53,8 @@ func (h *house) ok(err error) {
 
 // node is another process's room on the same database: it has nothing in memory.
 func (h *house) node() *ceremony.Room {
-	people := identity.New(identity.Deps{DB: h.DB, Vault: h.Vault, Log: h.Ledger, Trail: h.Trail, MAC: h.Master, Now: h.now})
-	return ceremony.New(ceremony.Deps{DB: h.DB, Identity: people, Locks: h.Vault, Keys: h.Master, Now: h.now})
+	people := identity.New(identity.Deps{DB: h.DB, Vault: h.Vault, Log: h.Ledger, Trail: h.Trail, MAC: h.Master, Now: h.clock.Now})
+	return ceremony.New(ceremony.Deps{DB: h.DB, Identity: people, Locks: h.Vault, Keys: h.Master, Now: h.clock.Now})
 }
 
 func plan(name string) identity.Founding {
@@ -156,7 +143,7 @@ func TestAgain(t *testing.T) {
 	code, _, f := h.shown(plan("alpha"))
 	first, err := h.node().Found(t.Context(), code, f)
 	h.ok(err)
-	h.wait(59 * time.Minute)
+	h.clock.Advance(59 * time.Minute)
 	g := f
 	g.Words = []string{" " + strings.ToUpper(f.Words[0]), f.Words[1] + " "} // as people type
 	second, err := h.node().Found(t.Context(), code, g)
@@ -183,7 +170,7 @@ func TestAgain(t *testing.T) {
 	if _, err := h.node().Kit(t.Context(), code, plan("beta")); fault.Of(err) != fault.Denied || err.Error() != wrong.Error() {
 		t.Errorf("a kit for a used code: %v", err)
 	}
-	h.wait(2 * time.Minute)
+	h.clock.Advance(2 * time.Minute)
 	late := h.why("after an hour", code, f, fault.Denied)
 	if late.Error() != wrong.Error() {
 		t.Errorf("a used code is told from a wrong one: %v, %v", late, wrong)
@@ -274,11 +261,11 @@ func TestRefused(t *testing.T) {
 func TestExpiry(t *testing.T) {
 	h := newHouse(t)
 	code, _, f := h.shown(plan("alpha"))
-	h.wait(61 * time.Minute)
+	h.clock.Advance(61 * time.Minute)
 	h.fails("after an hour", code, f, fault.NotFound)
 	var kits []identity.Kit
 	for range 6 {
-		h.wait(time.Second)
+		h.clock.Advance(time.Second)
 		k, err := h.node().Kit(t.Context(), code, plan("alpha"))
 		h.ok(err)
 		kits = append(kits, k)
@@ -288,7 +275,7 @@ func TestExpiry(t *testing.T) {
 	}
 	h.fails("the oldest", code, typed(plan("alpha"), kits[1]), fault.NotFound)
 	last := typed(plan("alpha"), kits[2])
-	h.wait(24 * time.Hour)
+	h.clock.Advance(24 * time.Hour)
 	h.fails("after a day", code, last, fault.Denied)
 	h.ok(h.Ceremony.Expire(t.Context()))
 	if kits, codes := h.rows("identity_kit"), h.rows("identity_ceremony"); kits != 0 || codes != 0 {

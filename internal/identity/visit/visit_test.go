@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"siegel/internal/identity/visit"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/test/clock"
 	"siegel/test/stand"
 )
 
@@ -21,10 +21,8 @@ import (
 type house struct {
 	*testing.T
 	*app.App
-	dir string
-
-	mu sync.Mutex
-	at time.Time // guarded by mu
+	dir   string
+	clock *clock.Clock
 }
 
 func newHouse(t *testing.T) *house {
@@ -32,7 +30,7 @@ func newHouse(t *testing.T) *house {
 	t.Parallel()
 	h := &house{T: t, dir: t.TempDir()}
 	h.ok(stand.New(t.Context(), h.dir))
-	h.at = time.Now()
+	h.clock = clock.At(time.Now())
 	h.open()
 	t.Cleanup(func() { h.ok(h.App.Close()) })
 	return h
@@ -40,7 +38,7 @@ func newHouse(t *testing.T) *house {
 
 func (h *house) open() {
 	h.Helper()
-	a, err := stand.Open(context.Background(), app.Options{Dir: h.dir, Now: h.now})
+	a, err := stand.Open(context.Background(), app.Options{Dir: h.dir, Now: h.clock.Now})
 	h.ok(err)
 	h.App = a
 }
@@ -50,18 +48,6 @@ func (h *house) restart() {
 	h.Helper()
 	h.ok(h.App.Close())
 	h.open()
-}
-
-func (h *house) now() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.at
-}
-
-func (h *house) wait(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.at = h.at.Add(d)
 }
 
 func (h *house) ok(err error) {
@@ -187,15 +173,15 @@ func TestPollsAreNoUse(t *testing.T) {
 		return err
 	}
 	for range 23 {
-		h.wait(time.Hour)
+		h.clock.Advance(time.Hour)
 		h.ok(poll())
 	}
 	h.stays("after 23 hours", e.Cookie) // this is a use
 	for range 23 {
-		h.wait(time.Hour)
+		h.clock.Advance(time.Hour)
 		h.ok(poll())
 	}
-	h.wait(time.Hour + time.Minute)
+	h.clock.Advance(time.Hour + time.Minute)
 	if err := poll(); fault.Of(err) != fault.Locked {
 		t.Errorf("after 24:01 with polls only: %v", err)
 	}
@@ -208,11 +194,11 @@ func TestIdle(t *testing.T) {
 	h := newHouse(t)
 	e, err := h.signIn(here, stand.Reader, stand.Password)
 	h.ok(err)
-	h.wait(24*time.Hour - time.Minute)
+	h.clock.Advance(24*time.Hour - time.Minute)
 	h.stays("after 23:59", e.Cookie)
-	h.wait(24*time.Hour - time.Minute)
+	h.clock.Advance(24*time.Hour - time.Minute)
 	h.stays("after 23:59 more", e.Cookie)
-	h.wait(24*time.Hour + time.Minute)
+	h.clock.Advance(24*time.Hour + time.Minute)
 	h.gone("after 24:01", e.Cookie)
 
 	admin, err := h.signIn(here, "admin@"+stand.Domain, stand.Password)
@@ -231,19 +217,19 @@ func TestIdle(t *testing.T) {
 	h.ok(h.Visits.SetIdle(t.Context(), a.Session, 10*time.Minute))
 	a.Release()
 	r.Release()
-	h.wait(9 * time.Minute)
+	h.clock.Advance(9 * time.Minute)
 	h.stays("after 9 minutes of 10", e.Cookie)
-	h.wait(11 * time.Minute)
+	h.clock.Advance(11 * time.Minute)
 	h.gone("after 11 minutes of 10", e.Cookie)
 
 	e, err = h.signIn(here, "admin@"+stand.Domain, stand.Password)
 	h.ok(err)
 	h.ok(h.Visits.SetIdle(t.Context(), h.comes(e.Cookie).Session, 30*24*time.Hour))
 	for range 29 {
-		h.wait(24 * time.Hour)
+		h.clock.Advance(24 * time.Hour)
 		h.stays("within 30 days", e.Cookie)
 	}
-	h.wait(24*time.Hour + time.Minute)
+	h.clock.Advance(24*time.Hour + time.Minute)
 	h.gone("after 30 days", e.Cookie)
 }
 
@@ -279,15 +265,15 @@ func TestLock(t *testing.T) {
 		}
 		_, err := h.signIn(here, email, stand.Password)
 		held, ok := errors.AsType[*brake.Held](err)
-		if !ok || fault.Of(err) != fault.Exhausted || held.Until.Sub(h.now()) > 15*time.Minute || held.Until.Sub(h.now()) < 14*time.Minute {
+		if !ok || fault.Of(err) != fault.Exhausted || held.Until.Sub(h.clock.Now()) > 15*time.Minute || held.Until.Sub(h.clock.Now()) < 14*time.Minute {
 			t.Errorf("%s is not locked: %v", email, err)
 		}
 	}
-	h.wait(15*time.Minute - time.Second)
+	h.clock.Advance(15*time.Minute - time.Second)
 	if _, err := h.signIn(here, stand.Reader, stand.Password); fault.Of(err) != fault.Exhausted {
 		t.Errorf("at 14:59: %v", err)
 	}
-	h.wait(2 * time.Second)
+	h.clock.Advance(2 * time.Second)
 	e, err := h.signIn(here, stand.Reader, stand.Password)
 	if err != nil {
 		t.Fatalf("at 15:01: %v", err)
@@ -337,7 +323,7 @@ func TestRest(t *testing.T) {
 	e, err := h.signIn(here, stand.Keeper, stand.Password)
 	h.ok(err)
 	v := h.comes(e.Cookie)
-	h.wait(time.Hour)
+	h.clock.Advance(time.Hour)
 	h.ok(h.Visits.Sweep(t.Context()))
 	if v.Unlocked().Closed() {
 		t.Error("a session in use was closed")
@@ -347,7 +333,7 @@ func TestRest(t *testing.T) {
 	if v.Unlocked().Closed() {
 		t.Error("a session was closed at once")
 	}
-	h.wait(6 * time.Minute)
+	h.clock.Advance(6 * time.Minute)
 	h.ok(h.Visits.Sweep(t.Context()))
 	if !v.Unlocked().Closed() {
 		t.Error("the keys of a session that rests are in memory")
@@ -366,7 +352,7 @@ func TestHold(t *testing.T) {
 	v := h.comes(e.Cookie)
 	release := v.Hold()
 	v.Release()
-	h.wait(time.Hour)
+	h.clock.Advance(time.Hour)
 	h.ok(h.Visits.Sweep(t.Context()))
 	if v.Unlocked().Closed() {
 		t.Fatal("what is held was put away")
@@ -381,7 +367,7 @@ func TestHold(t *testing.T) {
 	}
 	release()
 	release() // once counts
-	h.wait(time.Hour)
+	h.clock.Advance(time.Hour)
 	h.ok(h.Visits.Sweep(t.Context()))
 	if v.Unlocked().Closed() {
 		t.Error("what is borrowed was put away")
