@@ -1,12 +1,10 @@
 package app_test
 
 import (
-	"context"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"siegel/internal/app"
@@ -32,7 +30,7 @@ func TestConsoleSocket(t *testing.T) {
 	if err := stale.Close(); err != nil {
 		t.Fatal(err)
 	}
-	stop := start(t, dir)
+	_, stop := stand.Start(t, app.Options{Dir: dir})
 	info, err := os.Stat(socket)
 	if err != nil || info.Mode().Perm() != 0o600 || info.Mode().Type() != fs.ModeSocket {
 		t.Fatalf("%v, %v", info.Mode(), err)
@@ -62,26 +60,4 @@ func answers(t *testing.T, socket string) {
 	if err := c.Close(); err != nil {
 		t.Error(err)
 	}
-}
-
-// start runs a server and returns what stops it.
-func start(t *testing.T, dir string) (stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	ready, done := make(chan struct{}), make(chan error, 1)
-	go func() { done <- stand.Serve(ctx, app.Options{Dir: dir}, func(*app.Server) { close(ready) }) }()
-	select {
-	case <-ready:
-	case err := <-done:
-		cancel()
-		t.Fatal(err)
-	}
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(stop)
-	return stop
 }

@@ -1,7 +1,6 @@
 package index_test
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"math"
@@ -43,17 +42,8 @@ func newWorld(t *testing.T) *world {
 // deliver serves the directory, sends the messages and stops.
 func (w *world) deliver(messages map[string]string) {
 	w.t.Helper()
-	ctx, cancel := context.WithCancel(w.t.Context())
-	ready, done := make(chan struct{}), make(chan error, 1)
-	go func() {
-		done <- stand.Serve(ctx, app.Options{Dir: w.dir}, func(*app.Server) { close(ready) })
-	}()
-	select {
-	case <-ready:
-	case err := <-done:
-		done <- nil // the end is waited for once more
-		w.t.Fatal(err)
-	}
+	_, stop := stand.Start(w.t, app.Options{Dir: w.dir})
+	defer stop()
 	c, err := stand.Dial(stand.Socket(w.dir))
 	if err != nil {
 		w.t.Fatal(err)
@@ -72,10 +62,6 @@ func (w *world) deliver(messages map[string]string) {
 		w.ids[words[len(words)-1]] = name
 	}
 	if err := c.Close(); err != nil {
-		w.t.Fatal(err)
-	}
-	cancel()
-	if err := <-done; err != nil {
 		w.t.Fatal(err)
 	}
 }

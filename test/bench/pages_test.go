@@ -44,7 +44,7 @@ func pages(b *testing.B, a *app.App) {
 		stop()
 		check(<-done)
 	}()
-	v := &visitor{b, "http://" + server.WebAddr().String(), nil}
+	v := &visitor{b, stand.Site(server), nil}
 	v.signIn()
 	v.get("/search?q=message") // what is not in the index yet is caught up
 	message := regexp.MustCompile(`/message/[0-9a-f]{32}`).FindString(v.get("/search?q=the&order=newest"))

@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"siegel/internal/app"
-	"siegel/internal/app/config"
 	"siegel/internal/identity"
 	"siegel/internal/index"
 	"siegel/internal/proto/mime"
@@ -130,7 +129,7 @@ func searchOnce(b *testing.B, w *writer, n int) {
 	b.StopTimer()
 	dir := filepath.Join(b.TempDir(), "data")
 	check(stand.New(b.Context(), dir))
-	a, err := stand.Open(b.Context(), app.Options{Dir: dir, Log: stand.Log(), Change: func(c *config.Config) { c.Web.Listen = "127.0.0.1:0" }})
+	a, err := stand.Open(b.Context(), app.Options{Dir: dir, Log: stand.Log(), Change: stand.Browsers})
 	check(err)
 	start := time.Now()
 	raw, median, err := w.pour(b.Context(), a, n)

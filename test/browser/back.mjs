@@ -62,6 +62,15 @@ await goes(p, 'kit', {
   from: '/found', form: '/found', want: '.words', to: '/found', once: true,
   fill: { code, name: 'other', domains: 'other.example', administrators: 'a@other.example', keepers: 'b@other.example' },
 });
+// The code of a link comes back with the form, and by the link once more.
+await p.goto(site + '/help');
+await p.goto(site + '/found#aaaa-bbbb');
+if (new URL(p.url()).hash) wrong('code', 'it stays in the address');
+await Promise.all([p.waitForNavigation(), p.click('footer a[href="/help"]')]);
+await p.goBack();
+if (await p.inputValue('#code') !== 'aaaa-bbbb') wrong('code', `after going back it is "${await p.inputValue('#code')}"`);
+await p.goto(site + '/found#cccc-dddd');
+if (await p.inputValue('#code') !== 'cccc-dddd') wrong('code', `by the link once more it is "${await p.inputValue('#code')}"`);
 await p.context().close();
 
 p = await tab(people.reader);

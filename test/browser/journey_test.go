@@ -1,21 +1,15 @@
 package browser_test
 
 import (
-	"bytes"
-	"context"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"siegel/internal/app"
-	"siegel/internal/app/config"
 	"siegel/internal/mail"
 	"siegel/test/stand"
 )
@@ -75,27 +69,10 @@ func encoded(address string) string {
 // shapes: a tenant is founded, invitations are taken, mail is searched, read, downloaded,
 // proven, and the proof is checked by a stranger.
 func TestJourney(t *testing.T) {
-	if _, err := os.Stat("/usr/bin/chromium"); err != nil {
-		t.Skip("this machine has no Chromium: make deps-test installs it")
-	}
+	stand.Chromium(t)
 	dir := t.TempDir()
 	must(t, stand.Init(dir))
-	var server *app.Server
-	ctx, stop := context.WithCancel(context.Background())
-	ready, done := make(chan *app.Server, 1), make(chan error, 1)
-	go func() {
-		done <- stand.Serve(ctx, app.Options{Dir: dir, Log: stand.Log(), Change: func(c *config.Config) { c.Web.Listen = "127.0.0.1:0" }}, func(s *app.Server) { ready <- s })
-	}()
-	t.Cleanup(func() {
-		stop()
-		must(t, <-done)
-	})
-	select {
-	case server = <-ready:
-	case err := <-done:
-		done <- nil // the end is waited for once more
-		t.Fatal(err)
-	}
+	server, _ := stand.Start(t, app.Options{Dir: dir, Log: stand.Log(), Change: stand.Browsers})
 	for _, lang := range []string{"de", "en"} {
 		journey(t, dir, server, lang)
 	}
@@ -108,7 +85,7 @@ func journey(t *testing.T, dir string, server *app.Server, lang string) {
 	invitation, err := server.Ceremony.Invite(t.Context())
 	must(t, err)
 	given := map[string]any{
-		"lang": lang, "root": os.Getuid() == 0, "pictures": os.Getenv("SIEGEL_TOUR"), "dir": t.TempDir(), "password": stand.Password,
+		"lang": lang, "pictures": os.Getenv("SIEGEL_TOUR"), "dir": t.TempDir(), "password": stand.Password,
 		"code": invitation.Code, "name": name, "domains": domain, "administrators": "it@" + domain, "keepers": "compliance@" + domain,
 		"readers": "anna@" + domain + "\nvertrieb@" + domain,
 	}
@@ -148,23 +125,7 @@ func journey(t *testing.T, dir string, server *app.Server, lang string) {
 // walk runs a phase of the journey.
 func walk(t *testing.T, phase string, server *app.Server, given map[string]any) {
 	t.Helper()
-	in, err := json.Marshal(given)
-	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "node", "journey.mjs", phase, "http://"+server.WebAddr().String())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(in), os.Stderr
-	out, err := cmd.Output()
-	ended := false
-	for line := range strings.Lines(string(out)) {
-		if strings.HasPrefix(line, `{"result"`) {
-			ended = true
-			continue
-		}
-		t.Error(strings.TrimSpace(line))
-	}
-	if err != nil || !ended {
-		t.Fatalf("%s ended early: %v", phase, err)
+	if results := drive(t, given, "journey.mjs", phase, stand.Site(server)); len(results) == 0 {
+		t.Fatalf("%s ended early", phase)
 	}
 }

@@ -11,13 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"siegel/internal/app"
-	"siegel/internal/app/config"
 	"siegel/test/stand"
 )
 
@@ -40,33 +39,7 @@ func BenchmarkLighthouse(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	dir := b.TempDir()
-	check(stand.New(b.Context(), dir))
-	ctx, stop := context.WithCancel(b.Context())
-	ready, done := make(chan string, 1), make(chan error, 1)
-	go func() {
-		done <- stand.Serve(ctx, app.Options{Dir: dir, Log: stand.Log(), Change: func(c *config.Config) { c.Web.Listen = "127.0.0.1:0" }}, func(s *app.Server) {
-			ready <- "http://" + s.WebAddr().String()
-		})
-	}()
-	defer func() {
-		stop()
-		check(<-done)
-	}()
-	var site string
-	select {
-	case site = <-ready:
-	case err := <-done:
-		done <- nil // the end is waited for once more
-		b.Fatal(err)
-	}
-	c, err := stand.Dial(stand.Socket(dir))
-	check(err)
-	for range 20 {
-		_, err := c.Send(stand.Of([]byte(message("rich", "<p>some <b>HTML</b> of a message")), "anna@a.example", stand.Reader))
-		check(err)
-	}
-	check(c.Close())
+	site := stand.Site(serve(b, slices.Repeat([]string{message("rich", "<p>some <b>HTML</b> of a message")}, 20)...))
 	cookie, found := enter(b, site, stand.Reader)
 	keeper, _ := enter(b, site, stand.Keeper)
 	chosen, err := regexp.Compile(os.Getenv("SIEGEL_LIGHTHOUSE"))

@@ -2,22 +2,18 @@ package browser_test
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	visitor "siegel/cmd/siegel-verify/page"
 	"siegel/internal/front/web/proofpage"
 	"siegel/internal/vault/stamp"
 	"siegel/internal/vault/stamp/authority"
+	"siegel/test/stand"
 	"siegel/test/verifier"
 )
 
@@ -53,9 +49,7 @@ func TestProofPage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the same pages on every database: once is enough")
 	}
-	if _, err := os.Stat("/usr/bin/chromium"); err != nil {
-		t.Skip("this machine has no Chromium: make deps-test installs it")
-	}
+	stand.Chromium(t)
 	page, err := proofpage.New()
 	must(t, err)
 	site := httptest.NewServer(page)
@@ -81,26 +75,15 @@ func TestProofPage(t *testing.T) {
 		must(t, os.Truncate(path, size))
 		return path
 	}
-	in, err := json.Marshal(map[string]any{
+	drive(t, map[string]any{
 		"good": write("Beweis-7.zip", good), "flipped": write("flipped.zip", flipped), "damaged": write("damaged.zip", stamped), "large": write("large.zip", large),
 		"bare": write("bare.zip", verifier.Zip(i.Bundle(verifier.Sample{Bare: true, NoBefore: true, Own: true}))),
 		"text": write("<b>note&.txt", []byte("this is no bundle\n")),
 		"key":  write("ledger.pub", []byte(i.Key.String()+"\n")), "otherKey": write("other.pub", []byte(other.Key.String()+"\n")),
 		"roots": write("roots.pem", stamp.Encode(i.TSA.Roots())), "message": write("message.eml", letter()),
 		"long": hollow("long.zip", 1<<30), "tooLarge": hollow("large.img", visitor.MaxBundle+1),
-		"dir": dir, "pictures": os.Getenv("SIEGEL_PICTURES"), "root": os.Getuid() == 0,
-	})
-	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "node", "proof.mjs", site.URL)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(in), os.Stderr
-	out, err := cmd.Output()
-	for line := range strings.Lines(string(out)) {
-		t.Error(strings.TrimSpace(line))
-	}
-	must(t, err)
+		"dir": dir, "pictures": os.Getenv("SIEGEL_PICTURES"),
+	}, "proof.mjs", site.URL)
 }
 
 var _ http.Handler = (*proofpage.Page)(nil)

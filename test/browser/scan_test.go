@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"siegel/internal/app"
-	"siegel/internal/app/config"
 	"siegel/test/stand"
 )
 
@@ -43,35 +41,10 @@ func TestScan(t *testing.T) {
 	if _, err := exec.LookPath("wapiti"); err != nil {
 		t.Fatal("wapiti is not installed")
 	}
-	dir := t.TempDir()
-	must(t, stand.New(t.Context(), dir))
-	ctx, stop := context.WithCancel(context.Background())
-	ready, done := make(chan string, 1), make(chan error, 1)
-	go func() {
-		done <- stand.Serve(ctx, app.Options{Dir: dir, Log: stand.Log(), Change: func(c *config.Config) { c.Web.Listen = "127.0.0.1:0" }}, func(s *app.Server) {
-			ready <- "http://" + s.WebAddr().String()
-		})
-	}()
-	t.Cleanup(func() {
-		stop()
-		must(t, <-done)
-	})
-	var site string
-	select {
-	case site = <-ready:
-	case err := <-done:
-		done <- nil // the end is waited for once more
-		t.Fatal(err)
-	}
-	c, err := stand.Dial(stand.Socket(dir))
-	must(t, err)
-	for _, m := range []string{message("rich", "<p>some <b>HTML</b>"), message("other", "text")} {
-		_, err := c.Send(stand.Of([]byte(m), "anna@a.example", stand.Reader))
-		must(t, err)
-	}
-	must(t, c.Close())
 	for role, email := range map[string]string{"administrator": "admin@" + stand.Domain, "keeper": stand.Keeper, "reader": stand.Reader, "nobody": ""} {
-		t.Run(role, func(t *testing.T) { scan(t, site, email, patience) })
+		t.Run(role, func(t *testing.T) { // a server for each: a scan presses every button
+			scan(t, stand.Site(serve(t, message("rich", "<p>some <b>HTML</b>"), message("other", "text"))), email, patience)
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"siegel/internal/app"
 	"siegel/test/stand"
 )
 
@@ -16,7 +17,7 @@ func TestDatabaseHeld(t *testing.T) {
 	if err := stand.New(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
-	stop := serve(t, dir)
+	_, stop := stand.Start(t, app.Options{Dir: dir, Log: stand.Log()})
 	defer stop()
 	client, err := stand.Dial(stand.Socket(dir))
 	if err != nil {

@@ -40,7 +40,7 @@ func build(t *testing.T) (dir, older string, mails []*stand.Mail) {
 		t.Fatal(err)
 	}
 	deliver := func(n int) {
-		stop := serve(t, dir)
+		_, stop := stand.Start(t, app.Options{Dir: dir, Log: stand.Log()})
 		defer stop()
 		c, err := stand.Dial(stand.Socket(dir))
 		if err != nil {
@@ -452,7 +452,7 @@ func TestTenantWithoutCheckpointIsShut(t *testing.T) {
 			h := open(t, dir, mails)
 			h.close()
 			do(t, guardFile(h.dir, h.tenant.ID(), "audit"))
-			stop := serve(t, h.dir)
+			_, stop := stand.Start(t, app.Options{Dir: h.dir, Log: stand.Log()})
 			defer stop()
 			c, err := stand.Dial(stand.Socket(h.dir))
 			if err != nil {
@@ -478,7 +478,7 @@ func TestReplacedKeyIsFound(t *testing.T) {
 		t.Errorf("whoever opens the key is told %v", err)
 	}
 	h.close()
-	stop := serve(t, h.dir)
+	_, stop := stand.Start(t, app.Options{Dir: h.dir, Log: stand.Log()})
 	c, err := stand.Dial(stand.Socket(h.dir))
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"siegel/internal/app"
 	"siegel/test/stand"
 )
 
@@ -53,7 +54,7 @@ func fullDisk(t *testing.T, small string) {
 	if err := stand.New(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
-	stop := serve(t, dir)
+	_, stop := stand.Start(t, app.Options{Dir: dir, Log: stand.Log()})
 	defer stop()
 	d := &disk{t: t, small: small, socket: stand.Socket(dir)}
 	for _, c := range []struct {

@@ -2,7 +2,6 @@ package fault
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -19,28 +18,6 @@ import (
 	"siegel/test/corpus"
 	"siegel/test/stand"
 )
-
-// serve runs a server on a data directory and returns what stops it.
-func serve(t *testing.T, dir string) (stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	ready, done := make(chan struct{}), make(chan error, 1)
-	go func() {
-		done <- stand.Serve(ctx, app.Options{Dir: dir, Log: stand.Log()}, func(*app.Server) { close(ready) })
-	}()
-	select {
-	case <-ready:
-	case err := <-done:
-		cancel()
-		t.Fatal(err)
-	}
-	return sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-}
 
 // checkAll opens the directory and checks that every message comes back and is
 // proven, that there are as many entries as messages, each once, and that
@@ -132,7 +109,7 @@ func TestEveryMessageComesBack(t *testing.T) {
 	if err := stand.New(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
-	stop := serve(t, dir)
+	_, stop := stand.Start(t, app.Options{Dir: dir, Log: stand.Log()})
 	defer stop()
 	send(t, dir, mails)
 	stop()

@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -13,7 +12,6 @@ import (
 	"testing"
 
 	"siegel/internal/app"
-	"siegel/internal/app/config"
 	"siegel/internal/proto/bundle"
 	"siegel/test/contract"
 	"siegel/test/stand"
@@ -53,25 +51,9 @@ func begin(t *testing.T, other bool) *site {
 	}
 	s.ok(a.Close())
 	o.Log = stand.Log()
-	o.Change = func(c *config.Config) { c.Web.Listen = "127.0.0.1:0" }
-	ctx, stop := context.WithCancel(context.Background())
-	ready, done := make(chan string, 1), make(chan error, 1)
-	go func() {
-		done <- stand.Serve(ctx, o, func(srv *app.Server) {
-			s.app = srv.App
-			ready <- "http://" + srv.WebAddr().String()
-		})
-	}()
-	t.Cleanup(func() {
-		stop()
-		s.ok(<-done)
-	})
-	select {
-	case s.url = <-ready:
-	case err := <-done:
-		done <- nil // the end is waited for once more
-		t.Fatal(err)
-	}
+	o.Change = stand.Browsers
+	srv, _ := stand.Start(t, o)
+	s.app, s.url = srv.App, stand.Site(srv)
 	s.send("From: Anna <anna@a.example>\r\nTo: " + stand.Reader + "\r\nSubject: Angebot\r\nMessage-ID: <1@a.example>\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\n" +
 		"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nHello canary\r\n--x\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename=a.pdf\r\n\r\n%PDF\r\n--x--\r\n")
 	through := func(requests bool) func() http.RoundTripper {

@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"siegel/internal/app"
-	"siegel/internal/app/config"
 	"siegel/test/stand"
 )
 
@@ -41,24 +39,8 @@ func emptySite(t *testing.T) *site {
 	t.Parallel()
 	s := &site{T: t, dir: t.TempDir()}
 	s.ok(stand.New(t.Context(), s.dir))
-	ctx, stop := context.WithCancel(context.Background())
-	ready, done := make(chan string, 1), make(chan error, 1)
-	go func() {
-		done <- stand.Serve(ctx, app.Options{Dir: s.dir, Log: stand.Log(), Change: func(c *config.Config) { c.Web.Listen = "127.0.0.1:0" }}, func(srv *app.Server) {
-			s.app = srv.App
-			ready <- "http://" + srv.WebAddr().String()
-		})
-	}()
-	t.Cleanup(func() {
-		stop()
-		s.ok(<-done)
-	})
-	select {
-	case s.url = <-ready:
-	case err := <-done:
-		done <- nil // the end is waited for once more
-		t.Fatal(err)
-	}
+	srv, _ := stand.Start(t, app.Options{Dir: s.dir, Log: stand.Log(), Change: stand.Browsers})
+	s.app, s.url = srv.App, stand.Site(srv)
 	return s
 }
 
