@@ -27,10 +27,8 @@ func TableName(now time.Time) string { return "audit-" + now.UTC().Format(time.D
 // are damaged are no failure: they are left out, and the last lines name them, in English, as
 // the head of the table is.
 func (d Deps) Table(ctx context.Context, s *identity.Session, f Filter, to io.Writer) error {
-	if err := f.check(); err != nil {
-		return err
-	}
-	if _, err := d.Identity.Names(ctx, s); err != nil { // who may not see the trail
+	names, err := d.names(ctx, s, f)
+	if err != nil {
 		return err
 	}
 	detail := map[string]any{"what": f.What, "person": f.Person.String()}
@@ -39,7 +37,7 @@ func (d Deps) Table(ctx context.Context, s *identity.Session, f Filter, to io.Wr
 			detail[name] = at.UTC().Format(time.RFC3339)
 		}
 	}
-	err := d.Trail.Record(ctx, s.Tenant(), mail.HolderID{}, audit.Event{What: "audit.export", Who: s.Person().String(), Detail: detail})
+	err = d.Trail.Record(ctx, s.Tenant(), mail.HolderID{}, audit.Event{What: "audit.export", Who: s.Person().String(), Detail: detail})
 	if err != nil {
 		return err
 	}
@@ -48,7 +46,7 @@ func (d Deps) Table(ctx context.Context, s *identity.Session, f Filter, to io.Wr
 	if err := w.Write([]string{"index", "time", "who", "what", "object", "old", "new", "note"}); err != nil {
 		return err
 	}
-	err = d.each(ctx, s, f, Begin, func(e Event, meant bool) error {
+	err = d.each(ctx, s, f, names, Begin, func(e Event, meant bool) error {
 		if !meant {
 			return nil
 		}

@@ -10,6 +10,7 @@ import (
 
 	"siegel/internal/audit"
 	"siegel/internal/identity"
+	"siegel/internal/identity/account"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
@@ -100,7 +101,11 @@ func (d Deps) Look(ctx context.Context, s *identity.Session, f Filter, before in
 		patience = LookFor
 	}
 	until := time.Now().Add(patience)
-	err = d.each(ctx, s, f, before, func(e Event, meant bool) error {
+	names, err := d.names(ctx, s, f)
+	if err != nil {
+		return p, err
+	}
+	err = d.each(ctx, s, f, names, before, func(e Event, meant bool) error {
 		if meant && len(p.Events) == limit {
 			p.Next = p.Events[limit-1].Index
 			return audit.ErrEnough
@@ -120,16 +125,18 @@ func (d Deps) Look(ctx context.Context, s *identity.Session, f Filter, before in
 	return p, err
 }
 
+// names are those of the people in events. It fails where the filter means nothing, and for
+// who may not see the trail.
+func (d Deps) names(ctx context.Context, s *identity.Session, f Filter) (account.Names, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return d.Identity.Names(ctx, s)
+}
+
 // each calls to with every event below an index, from the newest to the earliest that may
 // be meant.
-func (d Deps) each(ctx context.Context, s *identity.Session, f Filter, before int64, to func(e Event, meant bool) error) error {
-	if err := f.check(); err != nil {
-		return err
-	}
-	names, err := d.Identity.Names(ctx, s)
-	if err != nil {
-		return err
-	}
+func (d Deps) each(ctx context.Context, s *identity.Session, f Filter, names account.Names, before int64, to func(e Event, meant bool) error) error {
 	return d.Identity.Audit(ctx, s, before, func(e audit.Entry) error {
 		if e.Time.Before(f.Since) {
 			return audit.ErrEnough

@@ -28,12 +28,21 @@ type Doc struct {
 	Unread  bool // an attachment could not be read
 }
 
-// docColumns are those of index_doc that a Doc is made of, and places are where a row of
-// them is scanned to; id is the message's. The date is behind the beginning of the month.
+// docColumns are those of index_doc that a Doc is made of.
 const docColumns = `message, date, sent * 1000000, size, opaque, attachment, waits > 0, unread, d.place + ` + first
 
-func (d *Doc) places(id *[]byte) []any {
-	return []any{id, &d.Date, &d.Sent, &d.Size, &d.Opaque, &d.Files, &d.Waits, &d.Unread, &d.Seq}
+// doc scans a row that has docColumns, and others before and behind them. The date is behind the
+// beginning of the month.
+func (f *File) doc(rows *sql.Rows, before []any, behind ...any) (d Doc, err error) {
+	var id []byte
+	own := []any{&id, &d.Date, &d.Sent, &d.Size, &d.Opaque, &d.Files, &d.Waits, &d.Unread, &d.Seq}
+	err = rows.Scan(slices.Concat(before, own, behind)...)
+	if err != nil {
+		return d, err
+	}
+	d.Date += f.begins()
+	d.Message, err = mail.IDFrom(id)
+	return d, err
 }
 
 // Place is where a message stands in a list by date. No two have the same.
@@ -129,7 +138,8 @@ func (f *File) latest(ctx context.Context, a Ask) (list []Doc, ok bool, err erro
 		if n == glance+a.Limit {
 			return nil, false, nil
 		}
-		d, late, err := f.lateDoc(rows)
+		var late int64
+		d, err := f.doc(rows, nil, &late)
 		if err != nil {
 			return nil, false, err
 		}
@@ -147,27 +157,11 @@ func (f *File) latest(ctx context.Context, a Ask) (list []Doc, ok bool, err erro
 // newestFirst orders messages as lists do.
 func newestFirst(a, b Doc) int { return cmp.Or(cmp.Compare(b.Sent, a.Sent), cmp.Compare(b.Seq, a.Seq)) }
 
-// lateDoc scans a row that has index_state.late at its end.
-func (f *File) lateDoc(rows *sql.Rows) (d Doc, late int64, err error) {
-	var id []byte
-	if err := rows.Scan(append(d.places(&id), &late)...); err != nil {
-		return d, 0, err
-	}
-	d.Date += f.begins()
-	d.Message, err = mail.IDFrom(id)
-	return d, late, err
-}
-
 func (f *File) docs(rows *sql.Rows) (list []Doc, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		var d Doc
-		var id []byte
-		if err := rows.Scan(d.places(&id)...); err != nil {
-			return nil, err
-		}
-		d.Date += f.begins()
-		if d.Message, err = mail.IDFrom(id); err != nil {
+		d, err := f.doc(rows, nil)
+		if err != nil {
 			return nil, err
 		}
 		list = append(list, d)

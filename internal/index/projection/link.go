@@ -154,12 +154,8 @@ func (f *File) linked(rows *sql.Rows) (list []Linked, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var l Linked
-		var id, octets []byte
-		if err := rows.Scan(append([]any{&l.Subject, &l.Sender, &octets}, l.places(&id)...)...); err != nil {
-			return nil, err
-		}
-		l.Date += f.begins()
-		if l.Message, err = mail.IDFrom(id); err != nil {
+		var octets []byte
+		if l.Doc, err = f.doc(rows, []any{&l.Subject, &l.Sender, &octets}); err != nil {
 			return nil, err
 		}
 		l.Links = linksOf(octets)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -41,8 +42,8 @@ func (r *room) part(ctx context.Context, c *operation.Call, in *partIn) (*partOu
 	if err != nil {
 		return nil, err
 	}
-	number, ok := digits(in.Number)
-	if !ok {
+	number, err := strconv.Atoi(in.Number)
+	if err != nil || strconv.Itoa(number) != in.Number { // there is one way to write each
 		return nil, noJob()
 	}
 	f, err := r.Jobs.Open(ctx, c.Session, id, number)
@@ -59,18 +60,4 @@ func (r *room) part(ctx context.Context, c *operation.Call, in *partIn) (*partOu
 		r.Broke("a part of an export broke off", err)
 	}
 	return &partOut{Body: func(huma.Context) {}}, nil
-}
-
-// digits reads the number of a part: one way to write each, of seven digits at most.
-func digits(s string) (n int, ok bool) {
-	if len(s) == 0 || len(s) > 7 || s[0] == '0' {
-		return 0, false
-	}
-	for _, x := range []byte(s) {
-		if x < '0' || x > '9' {
-			return 0, false
-		}
-		n = 10*n + int(x-'0')
-	}
-	return n, true
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"siegel/internal/front"
@@ -171,20 +172,10 @@ func (r *room) found(ctx context.Context, c *page.Call, p plan) error {
 func (r *room) kitAgain(c *page.Call, p plan, id mail.ID, err error) error {
 	p.Kit.ID, p.File = id, c.Field("file")
 	for _, at := range words(c.Field("asked")) {
-		p.Kit.WordsAsked = append(p.Kit.WordsAsked, number(at))
+		n, _ := strconv.Atoi(at) // which the page itself has sent: what is no number names no word
+		p.Kit.WordsAsked = append(p.Kit.WordsAsked, n)
 	}
 	return r.again(c, "kit", p, err)
-}
-
-// number reads the position of a word, from 1; 0 where it is none.
-func number(s string) (n int) {
-	for _, x := range s[:min(len(s), 3)] {
-		if x < '0' || x > '9' {
-			return 0
-		}
-		n = 10*n + int(x-'0')
-	}
-	return n
 }
 
 // kit sends the file of a kit, which the page carries itself: the server does not keep it.

@@ -47,20 +47,15 @@
   });
 })();
 
-// The code of an invitation is behind the # of its link, which no server sees.
-// Who comes back to the form has it again: it is kept in this tab until it was used.
+// The code of an invitation is behind the # of its link, which no server sees. Who comes back
+// to the form has it again: it stays in this entry of the browser's history, and nowhere else.
 (() => {
   const field = document.querySelector('[data-code]');
-  const name = 'code' + location.pathname;
-  for (const old of ['code/found', 'code/invitation']) if (old !== name) sessionStorage.removeItem(old);
   if (!field) return;
   const take = () => {
-    if (location.hash.length > 1) {
-      field.value = decodeURIComponent(location.hash.slice(1));
-      history.replaceState(null, '', location.pathname + location.search);
-    }
-    if (field.value) sessionStorage.setItem(name, field.value);
-    else field.value = sessionStorage.getItem(name) || '';
+    if (location.hash.length > 1) field.value = location.hash.slice(1);
+    else if (!field.value) field.value = (history.state && history.state.code) || '';
+    if (field.value) history.replaceState({ code: field.value }, '', location.pathname + location.search);
   };
   take();
   addEventListener('hashchange', take);
