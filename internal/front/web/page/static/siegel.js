@@ -67,10 +67,12 @@ document.addEventListener('focusin', (e) => {
   if (e.target.matches && e.target.matches('[data-select]')) e.target.select();
 });
 
-// How to search is folded once there is something to read.
+// What helps with a search is folded once there is something to read.
 document.addEventListener('htmx:afterSwap', (e) => {
-  const help = document.querySelector('form[role=search] details');
-  if (help && e.target.id === 'results' && !help.contains(document.activeElement)) help.open = false;
+  if (e.target.id !== 'results') return;
+  for (const help of document.querySelectorAll('form[role=search] details, form[role=search] ~ .saved')) {
+    if (!help.contains(document.activeElement)) help.open = false;
+  }
 });
 
 // An operator is put behind what was typed.
