@@ -63,11 +63,15 @@ func Open(ctx context.Context, o app.Options) (*app.App, error) {
 // is postgres, database and objects are servers that end with this process.
 func Init(dir string) error {
 	err := app.Init(app.InitOptions{Dir: dir, Name: "siegel.stand.example", Environment: config.Test, Now: time.Now})
-	if err != nil || os.Getenv(dbtest.Variable) != "postgres" {
+	if err != nil || !Scaled() {
 		return err
 	}
 	return Scale(dir)
 }
+
+// Scaled says whether Init makes data directories whose database and objects are
+// servers.
+func Scaled() bool { return os.Getenv(dbtest.Variable) == "postgres" }
 
 // Scale makes a data directory that was not opened yet work with a PostgreSQL
 // database and a bucket of this process's servers.
