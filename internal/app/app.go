@@ -68,6 +68,8 @@ type Options struct {
 	// JobTimes are how long work on jobs takes, and how large parts are; zero for what is right
 	// outside of tests.
 	JobTimes job.Times
+	// Work is what trying a password costs; zero for what is right outside of tests.
+	Work seal.Work
 	// Adopt makes the PostgreSQL database that is configured the one that counts,
 	// whatever was before: see [node.Adopt].
 	Adopt bool
@@ -187,7 +189,7 @@ func (a *App) openKept(ctx context.Context) (err error) {
 	if err := emptyDir(a.path(place.DirTemp)); err != nil {
 		return err
 	}
-	a.Vault, err = seal.New(seal.Config{Log: a.Ledger, Arena: arena, Now: a.Now, Derivations: a.Config.Sessions.Derivations, Alarm: a.alarms.Raise})
+	a.Vault, err = seal.New(seal.Config{Log: a.Ledger, Arena: arena, Now: a.Now, Derivations: a.Config.Sessions.Derivations, Work: a.Work, Alarm: a.alarms.Raise})
 	return err
 }
 

@@ -134,7 +134,7 @@ func (h *house) open(dir string, place *dbtest.Place) {
 	h.books, err = ledgertest.In(filepath.Join(dir, "objects"), h.clock.Now)
 	h.ok(err)
 	h.log = h.books.Ledger()
-	h.vault, err = seal.New(seal.Config{Log: h.log, Arena: arena, Now: h.clock.Now, Derivations: 2, Argon: seal.Argon{Passes: 1, Memory: 8 << 10}, Alarm: h.heard})
+	h.vault, err = seal.New(seal.Config{Log: h.log, Arena: arena, Now: h.clock.Now, Derivations: 2, Work: seal.Work{Passes: 1, Memory: 8 << 10, Cost: 4}, Alarm: h.heard})
 	h.ok(err)
 	h.mac = held
 	h.trail = audit.New(h.log, held, h.vault, h.clock.Now)

@@ -19,6 +19,7 @@ import (
 	"siegel/internal/mail"
 	"siegel/internal/vault/blob/blobtest"
 	"siegel/internal/vault/db/dbtest"
+	"siegel/internal/vault/seal"
 )
 
 // What the tenant of a stand is called, and who is there.
@@ -40,14 +41,17 @@ func Quiet(c *config.Config) {
 	c.LMTP.Sockets = []string{"lmtp.sock"}
 }
 
-// Open opens a data directory as a stand uses it. Options that are zero are
-// filled.
+// Open opens a data directory as a stand uses it: with passwords that are quick to
+// try, so that a test's time goes into what it is about. Options that are zero are filled.
 func Open(ctx context.Context, o app.Options) (*app.App, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Work == (seal.Work{}) {
+		o.Work = seal.Work{Passes: 1, Memory: 8 << 10, Cost: 4}
 	}
 	change := o.Change
 	o.Change = func(c *config.Config) {

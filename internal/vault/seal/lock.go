@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 
-	"golang.org/x/crypto/bcrypt"
 
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/secret"
@@ -75,14 +74,11 @@ func (v *Vault) PrepareLock(ctx context.Context, kind LockKind, given []byte) (L
 	if err != nil {
 		return Lock{}, err
 	}
-	// AU-04: what is stored is a bcrypt hash of derived octets, 44 of them, so
-	// bcrypt's limit of 72 never cuts. The cost guards nothing that Argon2id does
-	// not guard better.
-	hash, err := bcrypt.GenerateFromPassword(l.proof(root), bcrypt.DefaultCost)
-	if err != nil {
+	// AU-04: what is stored is a hash of derived octets, 44 of them, so bcrypt's limit
+	// of 72 never cuts.
+	if l.verifier, err = v.derive.Hash(l.proof(root)); err != nil {
 		return Lock{}, err
 	}
-	l.verifier = string(hash)
 	return Lock{row: l, root: root}, nil
 }
 
@@ -141,7 +137,7 @@ func (v *Vault) unlock(ctx context.Context, t db.Tenant, holder mail.HolderID, k
 	defer root.Wipe()
 	kek := l.kek(t.ID(), root)
 	defer kek.Wipe()
-	if err := bcrypt.CompareHashAndPassword([]byte(l.verifier), l.proof(root)); err != nil || missing {
+	if !derive.Proves(l.proof(root), l.verifier) || missing {
 		return Seed{}, derive.ErrSecret()
 	}
 	plain, err := stream.OpenBox("a lock", kek, l.box, l.aad(t.ID()))

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"time"
 
-	"golang.org/x/crypto/bcrypt"
 
 	"siegel/internal/flow"
 	"siegel/internal/kit/fault"
@@ -74,17 +73,15 @@ type Config struct {
 	Arena       *secret.Arena
 	Now         func() time.Time
 	Derivations int // password derivations at a time; 64 MiB of memory each
-	// Argon is the work of new password locks; the zero value is the real one.
-	// Tests take less. Locks that exist keep theirs.
-	Argon Argon
+	Work        Work // of new locks; the zero value is the real one, tests take less
 	// Alarm hears of rows that give nothing because they do not stand in the
 	// ledger, as errors of kind Damaged; may be nil. It hears the same again
 	// whenever somebody comes upon it.
 	Alarm func(mail.TenantID, error)
 }
 
-// Argon is the parameters of Argon2id (RFC 9106).
-type Argon = derive.Argon
+// Work is what it costs to try a password.
+type Work = derive.Work
 
 // New returns a vault.
 func New(c Config) (*Vault, error) {
@@ -95,15 +92,15 @@ func New(c Config) (*Vault, error) {
 	if c.Alarm == nil {
 		c.Alarm = func(mail.TenantID, error) {}
 	}
-	nobody := secret.Random()
-	var dummy []byte
-	nobody.Use(func(b []byte) { dummy, err = bcrypt.GenerateFromPassword(b, bcrypt.DefaultCost) })
+	nobody, deriver := secret.Random(), derive.New(c.Derivations, c.Work)
+	var dummy string
+	nobody.Use(func(b []byte) { dummy, err = deriver.Hash(b) })
 	if err != nil {
 		return nil, err
 	}
 	return &Vault{
-		Codec: codec, dummy: string(dummy), log: c.Log, arena: c.Arena, now: c.Now, alarm: c.Alarm,
-		derive: derive.New(c.Derivations, c.Argon),
+		Codec: codec, dummy: dummy, log: c.Log, arena: c.Arena, now: c.Now, alarm: c.Alarm,
+		derive: deriver,
 		known:  recent.New[knownKey, hpke.PublicKey](maxKnown),
 	}, nil
 }

@@ -1,6 +1,7 @@
 // Package derive makes the root of a lock's keys out of what a person has: a password,
 // by Argon2id (RFC 9106) over its OpaqueString (RFC 8265 section 4.2), or a code of 160
 // random bits, by HKDF (RFC 5869). The parameters stand in the lock (docs/formats/keys.md).
+// What the root verifies is hashed here too, by bcrypt.
 package derive
 
 import (
@@ -10,6 +11,7 @@ import (
 	"fmt"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/text/secure/precis"
 
@@ -37,24 +39,39 @@ const (
 	CodeSize = 20
 )
 
-// Argon is the parameters of Argon2id (RFC 9106).
-type Argon struct {
-	Passes uint32
-	Memory uint32 // KiB; at least 8192
+// Work is what it costs to try a password against a new lock. The zero value is the real
+// work; tests of what is around take less. It stands in the lock, and locks that exist keep
+// theirs.
+type Work struct {
+	Passes uint32 // of Argon2id (RFC 9106), 1 to 16
+	Memory uint32 // of Argon2id, in KiB, 8192 to 1048576
+	Cost   int    // of bcrypt, 4 to 31: the power of two of its rounds
 }
 
 // Deriver derives. Use it from many goroutines.
 type Deriver struct {
 	turns *semaphore.Weighted // derivations at a time: 64 MiB each
-	argon Argon               // work of new password locks
+	work  Work                // of new locks
 }
 
-// New returns a deriver that derives so many at a time. The zero Argon is the real one.
-func New(atOnce int, argon Argon) *Deriver {
-	if argon == (Argon{}) {
-		argon = Argon{Passes: argonTime, Memory: argonMemory}
+// New returns a deriver that derives so many at a time.
+func New(atOnce int, work Work) *Deriver {
+	if work == (Work{}) {
+		work = Work{Passes: argonTime, Memory: argonMemory, Cost: bcrypt.DefaultCost}
 	}
-	return &Deriver{turns: semaphore.NewWeighted(int64(max(1, atOnce))), argon: argon}
+	return &Deriver{turns: semaphore.NewWeighted(int64(max(1, atOnce))), work: work}
+}
+
+// Hash returns what is stored of a proof that a root gives: a bcrypt hash (AU-04). A proof
+// has at most 72 octets. The cost guards nothing that Argon2id does not guard better.
+func (d *Deriver) Hash(proof []byte) (string, error) {
+	hash, err := bcrypt.GenerateFromPassword(proof, d.work.Cost)
+	return string(hash), err
+}
+
+// Proves reports whether a proof is the one that was hashed.
+func Proves(proof []byte, hash string) bool {
+	return bcrypt.CompareHashAndPassword([]byte(hash), proof) == nil
 }
 
 // ErrSecret is the one answer to a wrong password, a wrong code and a person who has no
@@ -68,7 +85,7 @@ func (d *Deriver) Parameters(kind Kind) string {
 	salt := make([]byte, saltSize)
 	_, _ = rand.Read(salt) // never fails
 	if kind == Password {
-		return fmt.Sprintf("argon2id v=%d m=%d t=%d p=1 salt=%x", argon2.Version, d.argon.Memory, d.argon.Passes, salt)
+		return fmt.Sprintf("argon2id v=%d m=%d t=%d p=1 salt=%x", argon2.Version, d.work.Memory, d.work.Passes, salt)
 	}
 	return fmt.Sprintf("hkdf salt=%x", salt)
 }
