@@ -4,22 +4,17 @@
 package contract
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
 )
 
 // Root is where the API lies at a server.
@@ -27,8 +22,8 @@ const Root = "/api/v1"
 
 // Proxy is a Prism between a client and a server.
 type Proxy struct {
-	address string
-	wrong   func(string) // hears of what Prism found
+	prism, server string       // addresses
+	wrong         func(string) // hears of what Prism found
 }
 
 // program is where npm put a program.
@@ -52,7 +47,11 @@ func Validate(t *testing.T, server string) {
 		t.Skip(err)
 	}
 	document := filepath.Join(t.TempDir(), "openapi.json")
-	if err := fetch(t.Context(), server+Root+"/openapi.json", document); err != nil {
+	b, err := fetch(t.Context(), server+Root+"/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(document, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, err := exec.CommandContext(t.Context(), validator, document).CombinedOutput()
@@ -69,45 +68,23 @@ func exists(path string) bool {
 // Start puts a Prism before the server at an address such as http://127.0.0.1:8080. Where
 // requests is false, only answers have to be as the document says: for requests that are
 // wrong on purpose. The test is skipped where Prism is not installed.
+//
+// Servers with the same document share a Prism, which takes seconds to start and goes with
+// the process.
 func Start(t *testing.T, server string, requests bool) *Proxy {
 	t.Helper()
-	prism, err := program("prism")
-	if err != nil {
+	if _, err := program("prism"); err != nil {
 		t.Skip(err)
 	}
-	document := filepath.Join(t.TempDir(), "openapi.json")
-	if err := fetch(t.Context(), server+Root+"/openapi.json", document); err != nil {
-		t.Fatal(err)
-	}
-	port, err := free()
+	document, err := fetch(t.Context(), server+Root+"/openapi.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, prism, "proxy", document, server+Root, "--host", "127.0.0.1", "--port", port, "--errors", "--cors=false", fmt.Sprintf("--validate-request=%v", requests))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	said := &listener{ready: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = said, said
-	if err := cmd.Start(); err != nil {
+	prism, err := prisms.of(document, requests)
+	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err == nil {
-			t.Error("Prism ended by itself")
-		}
-	})
-	select {
-	case <-said.ready:
-	case err := <-ended:
-		ended <- err
-		t.Fatalf("Prism ended: %v\n%s", err, said.text())
-	case <-time.After(time.Minute):
-		t.Fatalf("Prism does not listen\n%s", said.text())
-	}
-	return &Proxy{address: "http://127.0.0.1:" + port, wrong: func(s string) { t.Error(s) }}
+	return &Proxy{prism: prism, server: server, wrong: func(s string) { t.Error(s) }}
 }
 
 // Watch says who hears what Prism found, instead of the test failing.
@@ -116,11 +93,12 @@ func (p *Proxy) Watch(f func(string)) { p.wrong = f }
 // RoundTrip implements [http.RoundTripper]: a request to the API goes through Prism, and
 // what Prism has to say against it, or against its answer, is told.
 func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
-	through, err := http.NewRequestWithContext(r.Context(), r.Method, p.address+strings.TrimPrefix(r.URL.RequestURI(), Root), r.Body)
+	through, err := http.NewRequestWithContext(r.Context(), r.Method, p.prism+strings.TrimPrefix(r.URL.RequestURI(), Root), r.Body)
 	if err != nil {
 		return nil, err
 	}
 	through.Header, through.ContentLength = r.Header.Clone(), r.ContentLength
+	through.Header.Set(headerServer, p.server)
 	res, err := http.DefaultTransport.RoundTrip(through)
 	if err != nil {
 		return nil, err
@@ -137,67 +115,22 @@ func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// fetch writes the document of a server into a file.
-func fetch(ctx context.Context, from, to string) error {
+// fetch returns the document of a server.
+func fetch(ctx context.Context, from string) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	b, err := io.ReadAll(res.Body)
 	if err := res.Body.Close(); err != nil {
-		return err
+		return nil, err
 	}
 	if err != nil || res.StatusCode != http.StatusOK || !json.Valid(b) {
-		return fmt.Errorf("there is no document: %d, %w", res.StatusCode, err)
+		return nil, fmt.Errorf("there is no document: %d, %w", res.StatusCode, err)
 	}
-	return os.WriteFile(to, b, 0o600)
-}
-
-// free returns a port of loopback that nobody listens at.
-func free() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err := l.Close(); err != nil {
-		return "", err
-	}
-	return port, err
-}
-
-// listener keeps what Prism says and notes when it listens.
-type listener struct {
-	ready chan struct{} // closed when it listens
-
-	mu   sync.Mutex
-	said bytes.Buffer // guarded by mu
-	once sync.Once
-}
-
-// Write implements [io.Writer].
-func (l *listener) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.said.Write(b)
-	lines := bufio.NewScanner(bytes.NewReader(l.said.Bytes()))
-	for lines.Scan() {
-		if strings.Contains(lines.Text(), "Prism is listening") {
-			l.once.Do(func() { close(l.ready) })
-		}
-	}
-	if l.said.Len() > 1<<20 { // of a long test only the end is worth keeping
-		l.said.Reset()
-	}
-	return len(b), nil
-}
-
-func (l *listener) text() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.said.String()
+	return b, nil
 }
