@@ -138,7 +138,7 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	if a.Node != nil { // with SQLite there is one process at a time, also after a start of the machine
-		if a.home, err = home.Of(held); err != nil {
+		if a.home, err = home.Of(held.file); err != nil {
 			return nil, err
 		}
 	}

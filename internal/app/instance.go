@@ -125,21 +125,30 @@ func another(err *error) {
 	}
 }
 
+// hold is a data directory that this process has.
+type hold struct{ file *os.File }
+
+// Close gives the data directory back, and says so to the kernel: a child that another
+// goroutine starts just now has the file open too, until it is another program.
+func (h hold) Close() error {
+	return errors.Join(unix.Flock(int(h.file.Fd()), unix.LOCK_UN), h.file.Close())
+}
+
 // lock takes the data directory for this process.
-func lock(dir string) (_ *os.File, err error) {
+func lock(dir string) (_ hold, err error) {
 	defer another(&err)
 	f, err := os.OpenFile(filepath.Join(dir, place.FileLock), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, err
+		return hold{}, err
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		busy := fault.Because(fault.Busy, "another siegel command uses this data directory; it ends by itself, or asks for something", err)
 		if serving(dir) {
 			busy = fault.Because(fault.Busy, "the server of this data directory runs already", err)
 		}
-		return nil, errors.Join(busy, f.Close())
+		return hold{}, errors.Join(busy, f.Close())
 	}
-	return f, nil
+	return hold{f}, nil
 }
 
 // serving reports whether a server takes commands for a data directory.

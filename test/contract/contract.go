@@ -22,8 +22,9 @@ const Root = "/api/v1"
 
 // Proxy is a Prism between a client and a server.
 type Proxy struct {
-	prism, server string       // addresses
-	wrong         func(string) // hears of what Prism found
+	prism  *prism
+	server string       // its address
+	wrong  func(string) // hears of what Prism found
 }
 
 // program is where npm put a program.
@@ -93,7 +94,7 @@ func (p *Proxy) Watch(f func(string)) { p.wrong = f }
 // RoundTrip implements [http.RoundTripper]: a request to the API goes through Prism, and
 // what Prism has to say against it, or against its answer, is told.
 func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
-	through, err := http.NewRequestWithContext(r.Context(), r.Method, p.prism+strings.TrimPrefix(r.URL.RequestURI(), Root), r.Body)
+	through, err := http.NewRequestWithContext(r.Context(), r.Method, p.prism.address+strings.TrimPrefix(r.URL.RequestURI(), Root), r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,8 @@ func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 	through.Header.Set(headerServer, p.server)
 	res, err := http.DefaultTransport.RoundTrip(through)
 	if err != nil {
-		return nil, err
+		said := p.prism.said.text()
+		return nil, fmt.Errorf("%w; Prism said last: %s", err, said[max(0, len(said)-1000):])
 	}
 	res.Request = r
 	b, err := io.ReadAll(res.Body)

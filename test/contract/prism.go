@@ -4,13 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,7 +22,7 @@ import (
 const headerServer = "Siegel-Contract-Server"
 
 // prisms are those of the process.
-var prisms = &shelf{running: map[kind]func() (string, error){}}
+var prisms = &shelf{running: map[kind]func() (*prism, error){}}
 
 // kind is what the servers behind a Prism have in common.
 type kind struct {
@@ -32,16 +33,22 @@ type kind struct {
 // shelf starts each kind of Prism once. Use it from many goroutines.
 type shelf struct {
 	mu      sync.Mutex
-	running map[kind]func() (string, error) // guarded by mu; waits for the start and returns the address
+	running map[kind]func() (*prism, error) // guarded by mu; waits for the start
 }
 
-// of returns the address of the Prism of a document.
-func (s *shelf) of(document []byte, requests bool) (string, error) {
+// prism is one that runs.
+type prism struct {
+	address string
+	said    *listener
+}
+
+// of returns the Prism of a document.
+func (s *shelf) of(document []byte, requests bool) (*prism, error) {
 	k := kind{string(document), requests}
 	s.mu.Lock()
 	start, ok := s.running[k]
 	if !ok {
-		start = sync.OnceValues(func() (string, error) { return run(k) })
+		start = sync.OnceValues(func() (*prism, error) { return run(k) })
 		s.running[k] = start
 	}
 	s.mu.Unlock()
@@ -49,54 +56,55 @@ func (s *shelf) of(document []byte, requests bool) (string, error) {
 }
 
 // run starts a Prism and the junction behind it. Both end with the process.
-func run(k kind) (address string, err error) {
-	prism, err := program("prism")
+func run(k kind) (_ *prism, err error) {
+	name, err := program("prism")
 	if err != nil {
-		return "", err
-	}
-	dir, err := os.MkdirTemp("", "siegel-contract-")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = os.RemoveAll(dir) }() // Prism has read it when it listens
-	document := dir + "/openapi.json"
-	if err := os.WriteFile(document, []byte(k.document), 0o600); err != nil {
-		return "", err
+		return nil, err
 	}
 	port, err := free()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	servers := httptest.NewServer(junction())
-	cmd := exec.Command(prism, "proxy", document, servers.URL+Root, "--host", "127.0.0.1", "--port", port, "--errors", "--cors=false", fmt.Sprintf("--validate-request=%v", k.requests)) //nolint:noctx // it ends with the process
+	servers := httptest.NewServer(junction(k.document))
+	cmd := exec.Command(name, "proxy", servers.URL+"/openapi.json", servers.URL+Root, "--host", "127.0.0.1", "--port", port, "--errors", "--cors=false", fmt.Sprintf("--validate-request=%v", k.requests)) //nolint:noctx // it ends with the process
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	said := &listener{ready: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = said, said
-	if err := cmd.Start(); err != nil {
-		return "", err
-	}
 	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	go func() {
+		// Pdeathsig means the thread that started it: this one stays until it has ended.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		ended <- cmd.Run()
+	}()
 	select {
 	case <-said.ready:
-		return "http://127.0.0.1:" + port, nil
+		return &prism{"http://127.0.0.1:" + port, said}, nil
 	case err := <-ended:
-		return "", fmt.Errorf("contract: Prism ended: %w\n%s", err, said.text())
+		return nil, fmt.Errorf("contract: Prism ended: %w\n%s", err, said.text())
 	case <-time.After(time.Minute):
-		_ = cmd.Process.Kill() // the error below says what matters
-		return "", fmt.Errorf("contract: Prism does not listen\n%s", said.text())
+		return nil, fmt.Errorf("contract: Prism does not listen\n%s", said.text())
 	}
 }
 
-// junction hands each request, as it is, to the server that it names.
-func junction() http.Handler {
-	return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+// junction hands each request, as it is, to the server that it names. The document, which
+// Prism asks for, is its own.
+func junction(document string) http.Handler {
+	servers := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.Out.Header = r.In.Header.Clone()
 		r.Out.Header.Del(headerServer)
 		if to, err := url.Parse(r.In.Header.Get(headerServer)); err == nil {
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = to.Scheme, to.Host, to.Host
 		}
 	}}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get(headerServer) != "" {
+			servers.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, document)
+	})
 }
 
 // free returns a port of loopback that nobody listens at.
