@@ -71,6 +71,9 @@ func Open(c Config, deps Deps) (*Door, error) {
 	if d.Door, err = door.Listen(c.Listen, c.TLS); err != nil {
 		return nil, err
 	}
+	if c.Listen == "" {
+		return d, nil // nobody will see the pages, which take longer to make than all other rooms
+	}
 	secure := d.Secure() || strings.HasPrefix(c.URL, "https://")
 	d.handler, err = d.pages(front.Callers{Visits: deps.Visits, Secure: secure, Proxies: c.Proxies}, deps)
 	return d, err
