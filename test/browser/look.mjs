@@ -65,13 +65,17 @@ async function frame(p, name) {
   const before = await size();
   if (before.height < 600 || before.height > 700 || before.inner < before.height - 20 || before.resize !== 'vertical') wrong(name, `the frame is ${JSON.stringify(before)}`);
   await p.locator('.framed').scrollIntoViewIfNeeded();
-  const box = await p.locator('.framed').evaluate((e) => { e.scrollIntoView({ block: 'end' }); const b = e.getBoundingClientRect(); return { x: b.right, y: b.bottom }; });
-  await p.mouse.move(box.x - 5, box.y - 5);
-  await p.mouse.down();
-  await p.mouse.move(box.x - 5, box.y - 205, { steps: 5 });
-  await p.mouse.up();
-  const after = await size();
-  if (Math.abs(before.height - 200 - after.height) > 10 || after.inner < after.height - 20) wrong(name, `the frame was ${before.height} high and is ${after.height} when its edge is moved`);
+  for (const by of [-200, 100]) {
+    const was = await size();
+    const edge = await p.locator('.framed').evaluate((e) => { e.scrollIntoView({ block: 'center' }); const b = e.getBoundingClientRect(); return { x: b.right - 5, y: b.bottom - 5 }; });
+    await p.mouse.move(edge.x, edge.y);
+    await p.mouse.down();
+    await p.waitForTimeout(100);
+    await p.mouse.move(edge.x, edge.y + by, { steps: 10 });
+    await p.mouse.up();
+    const is = await size();
+    if (Math.abs(was.height + by - is.height) > 10 || is.inner < is.height - 20) wrong(name, `the frame was ${was.height} high and is ${is.height} when its edge is moved by ${by}`);
+  }
   p.popups = true;
   const [whole] = await Promise.all([p.waitForEvent('popup'), p.click('.whole button')]);
   await whole.waitForLoadState();

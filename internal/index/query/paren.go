@@ -90,7 +90,7 @@ func (p *parens) word(runes []rune, at, end int) error {
 	}
 	name, value := operator(runes, at)
 	grouped := (isText(name) || isCondition(name)) && name != "" && value < end && runes[value] == '('
-	tail := p.tail(runes, at, end)
+	tail := tailOf(runes, at, end)
 	depth := p.within(runes, at, tail)
 	var closing []int
 	for i := tail; i < end; i++ {
@@ -130,9 +130,9 @@ func (p *parens) within(runes []rune, at, end int) (depth int) {
 // punctuation may stand behind a parenthesis that closes.
 const punctuation = ",.;:!?"
 
-// tail returns where at the end of a word nothing but parentheses that close stands, and
+// tailOf returns where at the end of a word nothing but parentheses that close stands, and
 // what may stand behind them.
-func (*parens) tail(runes []rune, begin, end int) int {
+func tailOf(runes []rune, begin, end int) int {
 	for end > begin && strings.ContainsRune(")"+punctuation, runes[end-1]) {
 		end--
 	}
