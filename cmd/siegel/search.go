@@ -57,7 +57,7 @@ func (c commands) searchCommand() *cobra.Command {
 	cmd := c.Person(&cobra.Command{
 		Use: "search WORDS…", Args: cobra.ArbitraryArgs,
 		Short: c.Say(`find messages: words, "phrases", prefix*, from: to: subject: before: and more`),
-		Long:  c.Say("Every word must be there. a OR b takes one of them, -word leaves messages with it out. from: to: cc: subject: body: filename: and attachment: (text and names of attachments) look in one place. after: includes its day, before: excludes it, on: is the day; a month or a year means its first day, with on: all of it, in UTC. larger:10M and smaller:500k compare the size, has:attachment asks for one. Put the whole search in single quotation marks, so that the shell leaves it as it is. A search that begins with a hyphen comes last, behind two hyphens that end the options."),
+		Long:  c.Say("Every word must be there. a OR b takes one of them, also as (a OR b), -word leaves messages with it out. from: to: cc: subject: body: filename: and attachment: (text and names of attachments) look in one place. after: includes its day, before: excludes it, on: is the day; a month or a year means its first day, with on: all of it, in UTC. larger:10M and smaller:500k compare the size, has:attachment asks for one, has:unreadable for one that could not be read, has:waiting for one that waits to be read. Put the whole search in single quotation marks, so that the shell leaves it as it is. A search that begins with a hyphen comes last, behind two hyphens that end the options."),
 		Example: "  siegel search 'from:anna \"annual report\" -draft after:2026-01 before:2026-07' --as anna@clinic.example\n" +
 			"  siegel search --as anna@clinic.example -- '-draft report'",
 		RunE: func(cmd *cobra.Command, args []string) error {

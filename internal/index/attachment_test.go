@@ -263,10 +263,14 @@ func TestHurtfulAttachments(t *testing.T) {
 		"tricky":  parcel("tricky", file{"../../x\\\u202Efdp.exe.pdf", octetStream, []byte("%PDF-")}),
 		"picture": parcel("picture", file{"a.bin", octetStream, []byte("\x89PNG")}),
 	})
+	// EX-04: what cannot be read is found as such.
 	if l := until(t, a, s); l != (index.Lag{Indexed: 6, Unread: 3}) {
 		t.Errorf("%+v", l)
 	}
-	for text, want := range map[string]string{"body bad": "bad", "before behind": "bad", "obedient": "good tricky", "body cut": "cut", "body locked": "locked", "body picture": "picture"} {
+	for text, want := range map[string]string{
+		"body bad": "bad", "before behind": "bad", "obedient": "good tricky", "body cut": "cut", "body locked": "locked", "body picture": "picture", "has:unreadable": "bad cut locked", "has:unreadable cut": "cut", "-has:unreadable subject:bad": "",
+		"has:attachment -has:unreadable": "good picture tricky", "has:waiting": "",
+	} {
 		if got := strings.Join(w.found(a, s, text), " "); got != want {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
@@ -288,6 +292,9 @@ func TestLackingHelper(t *testing.T) {
 	}
 	if got := len(w.found(a, s, "written")) + len(w.found(a, s, "printed")); got != 1 {
 		t.Errorf("without: %d", got)
+	}
+	if got := strings.Join(w.found(a, s, "has:waiting -has:unreadable"), " "); got != "both" {
+		t.Errorf("has:waiting found %q", got)
 	}
 	w.stop()
 	a, s = w.with(stand.Keeper, extractor(true))

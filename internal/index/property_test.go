@@ -27,6 +27,7 @@ type sheet struct {
 	sent, arrived               time.Time
 	size                        int64
 	id                          mail.ID
+	broken                      bool // its attachment, which says nothing then
 }
 
 func (p *sheet) octets() []byte {
@@ -66,6 +67,9 @@ func (p *sheet) attachment() (kind string, octets []byte) {
 	case "pdf":
 		return "application/pdf", paper.Pdf(text)
 	case "docx":
+		if p.broken {
+			return octetStream, paper.Docx("x")[:80]
+		}
 		return octetStream, paper.Docx(text)
 	case "xlsx":
 		return octetStream, paper.Xlsx(text)
@@ -113,6 +117,9 @@ func sheets() *rapid.Generator[*sheet] {
 		}
 		if rapid.Bool().Draw(t, "attachment") {
 			p.file, p.attached = rapid.SampledFrom(vocabulary()).Draw(t, "file")+"."+rapid.SampledFrom(formats()).Draw(t, "format"), sentence(4).Draw(t, "attached")
+			if strings.HasSuffix(p.file, ".docx") && rapid.Bool().Draw(t, "broken") {
+				p.broken, p.attached = true, ""
+			}
 		}
 		return p
 	})
@@ -193,6 +200,9 @@ func conditionWish() *rapid.Generator[wish] {
 			{text: "smaller:0.4k", holds: func(p *sheet) bool { return p.size < 410 }},
 			{text: "has:attachment", holds: func(p *sheet) bool { return p.file != "" }},
 			{text: "-has:attachment", holds: func(p *sheet) bool { return p.file == "" }},
+			{text: "has:unreadable", holds: func(p *sheet) bool { return p.broken }},
+			{text: "-has:unreadable", holds: func(p *sheet) bool { return !p.broken }},
+			{text: "-has:waiting", holds: func(*sheet) bool { return true }},
 		}).Draw(t, "condition")
 	})
 }
@@ -206,11 +216,28 @@ func wishes() *rapid.Generator[wish] {
 			w := wordWish().Draw(t, "without")
 			return wish{text: "-" + w.text, holds: func(p *sheet) bool { return !w.holds(p) }}
 		case 2:
+			list := rapid.SliceOfN(wordWish(), 2, 3).Draw(t, "alternatives")
+			return wish{text: alternatives(t, list), holds: func(p *sheet) bool {
+				return slices.ContainsFunc(list, func(w wish) bool { return w.holds(p) })
+			}}
+		case 3: // punctuation
 			a, b := wordWish().Draw(t, "one"), wordWish().Draw(t, "other")
-			return wish{text: a.text + " OR " + b.text, holds: func(p *sheet) bool { return a.holds(p) || b.holds(p) }}
+			return wish{text: "(" + a.text + " " + b.text + ")", holds: func(p *sheet) bool { return a.holds(p) && b.holds(p) }}
 		}
 		return wordWish().Draw(t, "word")
 	})
+}
+
+// alternatives writes words with OR between them, with and without parentheses.
+func alternatives(t *rapid.T, list []wish) string {
+	var texts []string
+	for _, w := range list {
+		texts = append(texts, w.text)
+	}
+	all := strings.Join(texts, " OR ")
+	return rapid.SampledFrom([]string{
+		all, "(" + all + ")", "( " + all + " ),", "(" + strings.Join(texts[1:], " OR ") + ") OR " + texts[0], "(" + strings.Join(texts, ") OR (") + ")",
+	}).Draw(t, "parentheses")
 }
 
 // paged returns everything that a search finds, taken in pages.
@@ -244,6 +271,7 @@ func TestSearchAgreesWithNaiveScan(t *testing.T) {
 	defer func() { w.stop() }()
 	stop := w.commit(a)
 	byID := make(map[mail.ID]*sheet)
+	whole := index.Lag{Indexed: 160}
 	for i := range 160 {
 		p := sheets().Example(i)
 		p.body += fmt.Sprintf(" n%d", i) // no two are equal
@@ -252,9 +280,12 @@ func TestSearchAgreesWithNaiveScan(t *testing.T) {
 			t.Fatal(err)
 		}
 		byID[p.id] = p
+		if p.broken {
+			whole.Unread++
+		}
 	}
 	stop()
-	if l := until(t, a, s); l != (index.Lag{Indexed: 160}) {
+	if l := until(t, a, s); l != whole || l.Unread == 0 {
 		t.Fatalf("%+v", l)
 	}
 	rapid.Check(t, func(t *rapid.T) {

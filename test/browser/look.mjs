@@ -22,7 +22,7 @@ async function page(options) {
   p.on('dialog', (d) => { wrong(here, 'dialog: ' + d.message()); d.dismiss(); });
   p.on('pageerror', (e) => wrong(here, 'ran: ' + e.message));
   p.on('console', (m) => { if (m.type() === 'error' && !/Failed to load resource.*(401|403|404|422|429)/.test(m.text()) && !p.vectors) wrong(here, 'console: ' + m.text()); });
-  p.on('popup', (w) => { wrong(here, 'opened ' + w.url()); w.close(); });
+  p.on('popup', (w) => { if (!p.popups) { wrong(here, 'opened ' + w.url()); w.close(); } });
   return p;
 }
 
@@ -34,6 +34,56 @@ async function judge(p, name) {
   const found = await p.evaluate(() => axe.run(document, { iframes: false }));
   for (const v of found.violations) wrong(name, `axe ${v.id}: ${v.help}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 3).join(', ')}`);
   if (await p.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)) wrong(name, 'it scrolls sideways');
+  if (p.viewportSize().width < 480 && await p.evaluate(() => [...document.querySelectorAll('.scroll')].some((e) => e.scrollWidth > e.clientWidth))) wrong(name, 'a table scrolls sideways');
+}
+
+// above looks at what stands above a list: it is near, moves nothing when it opens, and the
+// state of the search stays in sight.
+async function above(p, name) {
+  await p.goto(site + '/search?q=vector');
+  const top = (what) => p.locator(what).first().evaluate((e) => e.getBoundingClientRect().top + scrollY);
+  const [status, tools, list] = [await top('.sticky'), await top('.tools'), await top('.hits')];
+  if (tools > list || list - status > 150) wrong(name, `status at ${status}, buttons at ${tools}, list at ${list}`);
+  for (const i of [0, 1]) {
+    await p.locator('.tool summary').nth(i).click();
+    const box = await p.locator('.tool[open] .panel').boundingBox();
+    if (await p.locator('.tool[open]').count() !== 1 || await top('.hits') !== list) wrong(name, 'opening moves the list, or leaves the other open');
+    if (box.x < 0 || box.x + box.width > p.viewportSize().width) wrong(name, `the panel is at ${box.x}, ${box.width} wide`);
+  }
+  await p.keyboard.press('Escape');
+  if (await p.locator('.tool[open]').count() || !await p.evaluate(() => document.activeElement.matches('.tool summary'))) wrong(name, 'Escape does not close it');
+  await p.mouse.wheel(0, 900);
+  await p.waitForFunction(() => scrollY > 300);
+  const at = await p.locator('.sticky').evaluate((e) => e.getBoundingClientRect().top);
+  if (at < 0 || at > 20) wrong(name, `the status is at ${at} when the list is scrolled`);
+}
+
+// frame looks at the frame of a message: as high as the window has room, higher by hand, and
+// whole on a page of its own.
+async function frame(p, name) {
+  const size = () => p.locator('.framed').evaluate((e) => ({ height: e.offsetHeight, resize: getComputedStyle(e).resize, inner: e.firstElementChild.offsetHeight }));
+  const before = await size();
+  if (before.height < 600 || before.height > 700 || before.inner < before.height - 20 || before.resize !== 'vertical') wrong(name, `the frame is ${JSON.stringify(before)}`);
+  await p.locator('.framed').scrollIntoViewIfNeeded();
+  for (const by of [-200, 100]) {
+    const was = await size();
+    const edge = await p.locator('.framed').evaluate((e) => { e.scrollIntoView({ block: 'center' }); const b = e.getBoundingClientRect(); return { x: b.right - 5, y: b.bottom - 5 }; });
+    await p.mouse.move(edge.x, edge.y);
+    await p.mouse.down();
+    await p.waitForTimeout(100);
+    await p.mouse.move(edge.x, edge.y + by, { steps: 10 });
+    await p.mouse.up();
+    const is = await size();
+    if (Math.abs(was.height + by - is.height) > 10 || is.inner < is.height - 20) wrong(name, `the frame was ${was.height} high and is ${is.height} when its edge is moved by ${by}`);
+  }
+  p.popups = true;
+  const [whole] = await Promise.all([p.waitForEvent('popup'), p.click('.whole button')]);
+  await whole.waitForLoadState();
+  const text = await whole.locator('body').innerText();
+  if (!text.includes('Rich text') || !/sheet$/.test(whole.url())) wrong(name, `the whole message is ${whole.url()}: ${text.slice(0, 200)}`);
+  if (pictures) await whole.screenshot({ path: `${pictures}/${name.replace(/[^a-z0-9]+/g, '-')}-whole.png` });
+  await whole.close();
+  p.popups = false;
 }
 
 async function signIn(p, who) {
@@ -84,7 +134,7 @@ for (const s of all ? shapes : [shapes[0], shapes[3]]) {
     await signIn(p, who);
     await judge(p, name('start'));
     const office = who.role === 'reader' ? [] : [['people', '/people'], ['requests', '/requests'], ['settings', '/settings'], ['sources', '/sources']];
-    for (const [n, path] of [...office, ['password', '/password'], ['help', '/help'], ['invitation', '/invitation?email=a@b.example'], ['plan', '/found'], ['proof', '/proof'], ['sessions', '/sessions'], ['trail', '/trail'], ['nothing', '/nothing'], ['search', '/search'], ['found', '/search?q=rich'], ['mistake', '/search?q=colour:red'], ['none', '/search?q=nowhere']]) {
+    for (const [n, path] of [...office, ['password', '/password'], ['help', '/help'], ['invitation', '/invitation?email=a@b.example'], ['plan', '/found'], ['proof', '/proof'], ['sessions', '/sessions'], ['trail', '/trail'], ['nothing', '/nothing'], ['search', '/search'], ['found', '/search?q=rich'], ['alternatives', '/search?q=(rich+OR+poor)+text'], ['mistake', '/search?q=colour:red'], ['none', '/search?q=nowhere']]) {
       await p.goto(site + path);
       await judge(p, name(n));
     }
@@ -155,10 +205,13 @@ for (const s of all ? shapes : [shapes[0], shapes[3]]) {
         await p.click('main button.primary');
         await p.waitForSelector('article');
       }
-      const frame = p.frameLocator('iframe.rich');
-      if (!(await frame.locator('body').innerText()).includes('Rich text')) wrong(name('message'), 'the frame does not show the text');
+      await frame(p, name('frame'));
+      if (!(await p.frameLocator('iframe.rich').locator('body').innerText()).includes('Rich text')) wrong(name('message'), 'the frame does not show the text');
     }
-    if (who.role !== 'administrator') await jobs(p, name);
+    if (who.role !== 'administrator') {
+      await above(p, name('above the list'));
+      await jobs(p, name);
+    }
     await p.click('.who summary');
     await judge(p, name('menu'));
     await p.click(`text=${s.locale === 'de-DE' ? 'Abmelden' : 'Sign out'}`);

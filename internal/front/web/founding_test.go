@@ -91,11 +91,18 @@ func TestFounding(t *testing.T) {
 	}
 	next.Set("first", at(0))
 	next.Set("second", at(1))
-	b.wants("the file was not saved", b.do(http.MethodPost, "/found", next), http.StatusUnprocessableEntity, "save the file of the recovery kit first", `id="saved-problem"`)
+	unsaved := b.do(http.MethodPost, "/found", next)
+	b.wants("the file was not saved", unsaved, http.StatusUnprocessableEntity, "save the file of the recovery kit first", `id="saved-problem"`,
+		`name="first" required autocomplete="off" spellcheck="false" class="mono" value="`+at(0)+`"`, `name="second" required autocomplete="off" spellcheck="false" class="mono" value="`+at(1)+`"`)
 	next.Set("saved", "1")
 	next.Set("first", "wrong")
 	again := b.do(http.MethodPost, "/found", next)
-	b.wants("a wrong word", again, http.StatusUnprocessableEntity, "is another one", "Word number "+asked[0][1])
+	b.wants("a wrong word", again, http.StatusUnprocessableEntity, "is another one", "Word number "+asked[0][1],
+		`value="wrong"`, `value="`+at(1)+`"`, `name="saved" value="1" required checked`)
+	// What was typed is in this answer and nowhere else.
+	if again.Header.Get("Cache-Control") != "no-store" || again.Header.Get("Hx-Push-Url") != "/found" || len(again.Cookies()) > 0 || !strings.Contains(again.text, `<meta name="again" content="/found">`) {
+		t.Errorf("the answer is kept: %q", again.Header)
+	}
 	if strings.Contains(again.text, "<li>"+list[0]) {
 		t.Error("the words are shown again")
 	}

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -352,5 +354,33 @@ func TestElsewhere(t *testing.T) {
 		if got := strings.Contains(b.get("/password").text, "Your sealed mail"); got != (who.email == stand.Reader) {
 			t.Errorf("%s: mail that is sealed to the person: %t", who.email, got)
 		}
+	}
+}
+
+// EX-17: on a phone each cell of a table has the name of its column beside it, and to who
+// hears the page a table stays one.
+func TestTables(t *testing.T) {
+	names, err := filepath.Glob("*/templates/*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables := 0
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(b)
+		tables += strings.Count(text, "<table")
+		for tag, want := range map[string]string{"table": `role="table"`, "tr": `role="row"`, "td": `role="cell"`, "thead": `role="rowgroup"`, "tbody": `role="rowgroup"`} {
+			for _, found := range regexp.MustCompile(`<`+tag+`\b[^>]*`).FindAllString(text, -1) {
+				if !strings.Contains(found, want) || tag == "td" && !strings.Contains(found, "data-label=") {
+					t.Errorf("%s: %s", name, found)
+				}
+			}
+		}
+	}
+	if tables == 0 {
+		t.Error("there is no table")
 	}
 }

@@ -1,14 +1,27 @@
 package web_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"siegel/internal/app"
+	"siegel/test/paper"
 	"siegel/test/stand"
 )
+
+// TestMain is the process that reads documents too, as the product has it.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == app.ExtractWord {
+		os.Exit(app.Extract(os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
 
 // parts is a message with attachments that are not what they seem.
 const parts = "From: anna@a.example\r\nTo: " + stand.Reader + "\r\nSubject: parts\r\nMessage-ID: <one@a.example>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n" +
@@ -26,6 +39,9 @@ func TestAttachments(t *testing.T) {
 	b := s.browser()
 	b.signIn(stand.Reader, stand.Password)
 	message := link.FindString(b.get("/search?q=subject:parts").text)
+	if message == "" {
+		t.Fatal("it is not found")
+	}
 	b.wants("the list", b.get(message), http.StatusOK, "photo.jpg", "something else:", "application/x-msdownload", "\uFFFDfdp.exe", "hide what it is", "image/jpeg")
 	for part, want := range map[string]struct{ name, text string }{
 		"2": {`filename=photo.jpg`, "MZ\x90"}, "3": {"filename*=utf-8''%EF%BF%BDfdp.exe", "%PDF-1.4\n"},
@@ -60,7 +76,7 @@ func TestConversationAndHistory(t *testing.T) {
 	b.wants("the conversation", b.get(message), http.StatusOK, "Conversation of 2 messages", "bert@a.example", `aria-current="true"`)
 	a := b.do(http.MethodPost, message+"/sheet", nil)
 	b.wants("to print", a, http.StatusOK, "see below", "photo.jpg", "SHA-256")
-	if csp := a.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "sandbox allow-modals; default-src 'none'") || strings.Contains(a.text, "<script") {
+	if csp := a.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "sandbox allow-modals allow-popups allow-popups-to-escape-sandbox; default-src 'none'") || strings.Contains(a.text, "<script") {
 		t.Errorf("the sheet's policy is %q", csp)
 	}
 	b.wants("a reader's history", b.get(message+"/history"), http.StatusOK, stand.Reader, "the archive", "others may be among them")
@@ -137,4 +153,75 @@ func TestDateOfMessage(t *testing.T) {
 	}
 	b.wants("to print", b.do(http.MethodPost, message+"/sheet", url.Values{}, zone), http.StatusOK, want)
 	b.wants("a muddle", b.get(link.FindString(b.get("/search?q=muddle").text)), http.StatusOK, "<dt>Datum</dt><dd><bdi>the day before yesterday</bdi></dd>")
+}
+
+// EX-04: the parts of a search say which of them may stand for another; parentheses that mean
+// nothing that we do are refused with their position.
+func TestAlternatives(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.signIn(stand.Reader, stand.Password)
+	chip := regexp.MustCompile(`<li>(?:<span class="soft">(or|oder)</span> )?<a href="[^"]*" title="[^"]*"><span>([^<]*)</span>`)
+	for lang, or := range map[string]string{"en": "or", "de": "oder"} {
+		b.lang = lang
+		a := b.get("/search?q=" + url.QueryEscape("(canary OR sparrow) OR finch hello -has:attachment"))
+		b.wants("what is found", a, http.StatusOK, `href="/search?q=%28canary&#43;OR&#43;sparrow%29&#43;OR&#43;finch&#43;-has%3Aattachment"`)
+		var got []string
+		for _, m := range chip.FindAllStringSubmatch(a.text, -1) {
+			got = append(got, strings.TrimSpace(m[1]+" "+m[2]))
+		}
+		if want := "canary, " + or + " sparrow, " + or + " finch, hello, -has:attachment"; strings.Join(got, ", ") != want {
+			t.Errorf("%s: the parts are %q, want %s", lang, got, want)
+		}
+	}
+	b.lang = "en"
+	b.wants("a parenthesis", b.get("/search?q="+url.QueryEscape("hello (canary finch) OR sparrow")), http.StatusUnprocessableEntity, "at position 7: with OR, parentheses hold only words")
+	b.wants("a subject that was pasted", b.get("/search?q="+url.QueryEscape("Hello (canary)")), http.StatusOK, "1 message")
+	b.wants("how to search", b.get("/search"), http.StatusOK, "(offer OR invoice) 2026", "has:unreadable")
+}
+
+// EX-04: who reads that attachments could not be read gets to their messages, also where
+// nothing was found.
+func TestUnreadable(t *testing.T) {
+	s := siteOf(t, app.Options{Extractor: []string{os.Args[0], app.ExtractWord}})
+	s.send("From: anna@a.example\r\nTo: " + stand.Reader + "\r\nSubject: broken canary\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n" +
+		"--x\r\nContent-Type: text/plain\r\n\r\nsee below\r\n--x\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=\"plan.docx\"\r\n" +
+		"Content-Transfer-Encoding: base64\r\n\r\n" + base64.StdEncoding.EncodeToString(paper.Docx("finch")[:80]) + "\r\n--x--\r\n")
+	b := s.browser()
+	b.signIn(stand.Reader, stand.Password)
+	want := `<a href="/search?q=has%3Aunreadable">attachments of 1 message cannot be read</a>`
+	for begin := time.Now(); !strings.Contains(b.get("/search?q=canary").text, want); time.Sleep(50 * time.Millisecond) {
+		if time.Since(begin) > time.Minute {
+			t.Fatalf("it does not say so: %s", b.get("/search?q=canary").main())
+		}
+	}
+	b.wants("nothing", b.get("/search?q=nowhere"), http.StatusOK, "Nothing was found", want)
+	b.wants("the messages", b.get("/search?q=has%3Aunreadable"), http.StatusOK, "broken canary", "an attachment cannot be read")
+	b.wants("the others", b.get("/search?q=-has%3Aunreadable+canary"), http.StatusOK, "Nothing was found")
+	b.lang = "de"
+	b.wants("in German", b.get("/search?q=canary"), http.StatusOK, "Anhänge von 1 Nachricht lassen sich nicht lesen</a>", "ein Anhang lässt sich nicht lesen")
+}
+
+// EX-05: what can be done with what was found stands above the list, folded, and the message's
+// HTML can be opened whole.
+func TestAbove(t *testing.T) {
+	s := newSite(t)
+	s.send("From: anna@a.example\r\nTo: " + stand.Reader + "\r\nSubject: rich\r\nContent-Type: text/html\r\n\r\n<p>rich <b>words</b> <a href=\"https://a.example/\">link</a>" +
+		"<img src=\"https://track.example/x.gif\">\r\n")
+	b := s.browser()
+	b.signIn(stand.Reader, stand.Password)
+	a := b.get("/search?q=rich")
+	before, _, _ := strings.Cut(a.text, `<ol class="hits"`)
+	for _, what := range []string{`action="/search/saved"`, `action="/jobs/export"`, `<details class="tool" name="tool"><summary>`} {
+		if !strings.Contains(before, what) {
+			t.Errorf("%s is not above the list", what)
+		}
+	}
+	message := link.FindString(a.text)
+	b.wants("the frame", b.get(message), http.StatusOK, `sandbox="allow-popups allow-popups-to-escape-sandbox"`, `action="`+message+`/sheet" target="_blank"`, "On a page of its own")
+	sheet := b.do(http.MethodPost, message+"/sheet", nil)
+	b.wants("the whole", sheet, http.StatusOK, "<b>words</b>", `href="https://a.example/" rel="noopener noreferrer nofollow" target="_blank"`)
+	if strings.Contains(sheet.text, "track.example") || !strings.Contains(sheet.Header.Get("Content-Security-Policy"), "img-src data:;") {
+		t.Errorf("something is loaded from elsewhere: %s %s", sheet.Header.Get("Content-Security-Policy"), sheet.text)
+	}
 }

@@ -34,12 +34,15 @@ func newSite(t *testing.T) *site {
 }
 
 // emptySite is one that no mail has come to.
-func emptySite(t *testing.T) *site {
+func emptySite(t *testing.T) *site { t.Helper(); return siteOf(t, app.Options{}) }
+
+func siteOf(t *testing.T, o app.Options) *site {
 	t.Helper()
 	t.Parallel()
 	s := &site{T: t, dir: t.TempDir()}
 	s.ok(stand.New(t.Context(), s.dir))
-	srv, _ := stand.Start(t, app.Options{Dir: s.dir, Log: stand.Log(), Change: stand.Browsers})
+	o.Dir, o.Log, o.Change = s.dir, stand.Log(), stand.Browsers
+	srv, _ := stand.Start(t, o)
 	s.app, s.url = srv.App, stand.Site(srv)
 	return s
 }

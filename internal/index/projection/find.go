@@ -246,7 +246,7 @@ func (c *clause) text() string { return strings.Join(c.list, " AND ") }
 
 // plain reports whether a search asks only for words: what has no record has none.
 func plain(q *query.Query) bool {
-	return q.Since.IsZero() && q.Until.IsZero() && len(q.Except) == 0 && q.Least == 0 && q.Below == math.MaxInt64 && !q.Attachment && !q.Bare
+	return q.Since.IsZero() && q.Until.IsZero() && len(q.Except) == 0 && q.Least == 0 && q.Below == math.MaxInt64 && q.Has|q.Lacks == 0
 }
 
 // seconds is the first whole second that is not before t: what is kept in whole seconds is
@@ -277,11 +277,16 @@ func conditions(q *query.Query, match string) (c clause) {
 	if q.Below < math.MaxInt64 {
 		c.list = append(c.list, "size < "+c.put(q.Below))
 	}
-	if q.Attachment {
-		c.list = append(c.list, "attachment = 1")
-	}
-	if q.Bare {
-		c.list = append(c.list, "attachment = 0")
+	for _, t := range []struct {
+		of     query.Trait
+		column string
+	}{{query.Attached, "attachment = 1"}, {query.Unreadable, "unread = 1"}, {query.Waiting, "waits > 0"}} {
+		if q.Has&t.of != 0 {
+			c.list = append(c.list, t.column)
+		}
+		if q.Lacks&t.of != 0 {
+			c.list = append(c.list, "NOT ("+t.column+")")
+		}
 	}
 	return c
 }

@@ -26,11 +26,27 @@ func (q *Query) restrict(t token) error {
 	case "larger", "smaller":
 		return q.size(t)
 	}
-	if name := strings.ToLower(t.Typed()); name != "attachment" && name != "attachments" {
-		return t.wrong(fault.Newf(fault.Invalid, "at position %d: there is no has:%s, there is has:attachment", t.At, t.Typed()))
+	return q.attachments(t)
+}
+
+// attachments takes has:.
+func (q *Query) attachments(t token) error {
+	var trait Trait
+	switch strings.ToLower(t.Typed()) {
+	case "attachment", "attachments":
+		trait = Attached
+	case "unreadable":
+		trait = Unreadable
+	case "waiting":
+		trait = Waiting
+	default:
+		return t.wrong(fault.Newf(fault.Invalid, "at position %d: there is no has:%s, there are has:attachment, has:unreadable and has:waiting", t.At, t.Typed()))
 	}
-	q.Bare = q.Bare || t.Not
-	q.Attachment = q.Attachment || !t.Not
+	if t.Not {
+		q.Lacks |= trait
+	} else {
+		q.Has |= trait
+	}
 	return nil
 }
 

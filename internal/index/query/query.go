@@ -24,9 +24,18 @@ type Query struct {
 	Since, Until time.Time // sent at or after, and before; zero for no bound
 	Except       []Period  // not sent within
 	Least, Below int64     // octets: at least, and less than
-	Attachment   bool      // has an attachment
-	Bare         bool      // has none
+	Has, Lacks   Trait     // of attachments
 }
+
+// Trait is what is asked of a message's attachments; several are joined by |.
+type Trait uint8
+
+// The traits.
+const (
+	Attached   Trait = 1 << iota // it has one
+	Unreadable                   // one of them could not be read: no search finds its text
+	Waiting                      // one of them waits to be read
+)
 
 // Period is a time from its beginning until before its end.
 type Period struct{ Since, Until time.Time }
@@ -75,10 +84,12 @@ func Parse(text string) (*Query, error) {
 	var c clauses
 	for _, t := range tokens {
 		switch {
-		case t.or:
+		case t.kind == opening || t.kind == closing: // which are as they may be, and say what OR says
+			continue
+		case t.kind == or:
 			err = c.join(t)
 		case t.Text == "" && t.Operator != "":
-			err = t.wrong(fault.Newf(fault.Invalid, "at position %d: write what to search for behind %s:, without a blank between them", t.At, t.Operator))
+			err = t.wrong(noValue(t.At, t.Operator))
 		case isText(t.Operator):
 			err = c.add(&t)
 		default:
@@ -89,7 +100,7 @@ func Parse(text string) (*Query, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !t.or {
+		if t.kind == term {
 			q.Terms = append(q.Terms, t.Term)
 		}
 	}
@@ -109,14 +120,24 @@ func read(text string) (list []token, err error) {
 		return nil, &Error{fault: fault.Newf(fault.Invalid, "a search has at most %d characters", MaxQuery)}
 	}
 	runes := []rune(text)
+	p, err := parentheses(runes)
+	if err != nil {
+		return nil, err
+	}
 	terms := 0
 	for at := 0; at < len(runes); {
 		if unicode.IsSpace(runes[at]) {
 			at++
 			continue
 		}
-		t, err := readToken(runes, &at)
-		if err != nil {
+		t, ok := p.token(runes, at)
+		if ok {
+			at += t.Length
+			list = append(list, t)
+			continue
+		}
+		r := reader{runes: runes, parens: p, first: len(list) > 0 && list[len(list)-1].kind == opening}
+		if t, err = r.token(&at); err != nil {
 			return nil, err
 		}
 		if terms++; terms > MaxTerms {
@@ -124,18 +145,46 @@ func read(text string) (list []token, err error) {
 		}
 		list = append(list, t)
 	}
-	return list, nil
+	return list, p.check(list)
 }
 
-// token is a term, or the word OR between two.
+// token is a term, the word OR between two, or a parenthesis.
 type token struct {
 	Term
-	or bool
+	kind kind
+	// doubt is why what looks like an operator is none, which is said where it cannot
+	// be text; nil for none.
+	doubt error
 }
 
-// readToken reads what begins at *at, which is not a space.
-func readToken(runes []rune, at *int) (t token, err error) {
-	begin := *at
+type kind uint8
+
+const (
+	term kind = iota
+	or
+	opening
+	closing
+)
+
+// reader reads a term.
+type reader struct {
+	runes  []rune
+	parens *parens
+	first  bool // it stands first in parentheses
+}
+
+// ends reports whether a word ends at a place.
+func (r reader) ends(at int) bool {
+	if at == len(r.runes) || unicode.IsSpace(r.runes[at]) || r.runes[at] == '"' {
+		return true
+	}
+	_, ok := r.parens.partner[at]
+	return ok
+}
+
+// token reads what begins at *at, which is neither a space nor a parenthesis that counts.
+func (r reader) token(at *int) (t token, err error) {
+	runes, begin := r.runes, *at
 	defer func() {
 		if t.At == 0 {
 			t.At, t.Length = begin+1, *at-begin
@@ -147,13 +196,8 @@ func readToken(runes []rune, at *int) (t token, err error) {
 		start++
 	}
 	bare := start
-	if name, end := operator(runes, start); name != "" {
-		switch {
-		case isText(name) || isCondition(name):
-			t.Operator, start = name, end
-		case !isLink(runes, end):
-			return t, unknown(name, start, end-start)
-		}
+	if t.Operator, start, t.doubt = r.operator(start); t.doubt != nil && !r.first {
+		return t, t.doubt
 	}
 	if start < len(runes) && runes[start] == '"' {
 		end := start + 1
@@ -162,22 +206,21 @@ func readToken(runes []rune, at *int) (t token, err error) {
 		}
 		if end == len(runes) {
 			*at = end
-			return t, &Error{
-				At: start + 1, Length: end - start,
-				fault: fault.Newf(fault.Invalid, "at position %d: the quotation mark is not closed", start+1),
-			}
+			return t, wrong(start, end-start, fault.Newf(fault.Invalid, "at position %d: the quotation mark is not closed", start+1))
 		}
 		t.Text, t.Phrase = string(runes[start+1:end]), true
 		*at = end + 1
 	} else {
 		end := start
-		for end < len(runes) && !unicode.IsSpace(runes[end]) && runes[end] != '"' {
+		for !r.ends(end) {
 			end++
 		}
 		t.Text = string(runes[start:end])
 		*at = end
 	}
-	t.or = begin == bare && start == bare && t.Text == "OR" && !t.Phrase
+	if begin == bare && start == bare && t.Text == "OR" && !t.Phrase {
+		t.kind = or
+	}
 	if *at < len(runes) && runes[*at] == '*' {
 		t.Prefix = true
 		*at++
@@ -186,6 +229,28 @@ func readToken(runes []rune, at *int) (t token, err error) {
 		t.Text, t.Prefix = rest, true
 	}
 	return t, nil
+}
+
+// operator returns the operator that begins at a place, and where its value begins. Of
+// what looks like one and is none it says why: first in parentheses it is text, as in a
+// subject "Offer (Re: yours)".
+func (r reader) operator(start int) (name string, value int, err error) {
+	name, end := operator(r.runes, start)
+	switch {
+	case name == "":
+	case isText(name) || isCondition(name):
+		if r.first && r.ends(end) && (end == len(r.runes) || r.runes[end] != '"') {
+			return "", start, wrong(start, end-start, noValue(start+1, name))
+		}
+		return name, end, nil
+	case !isLink(r.runes, end):
+		return "", start, unknown(name, start, end-start)
+	}
+	return "", start, nil
+}
+
+func noValue(at int, operator string) error {
+	return fault.Newf(fault.Invalid, "at position %d: write what to search for behind %s:, without a blank between them", at, operator)
 }
 
 // unknown refuses an operator that there is not, or not yet.

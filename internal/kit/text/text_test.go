@@ -1,6 +1,7 @@
 package text_test
 
 import (
+	"strings"
 	"testing"
 
 	"siegel/internal/kit/text"
@@ -87,4 +88,13 @@ func TestSentencesInSentences(t *testing.T) {
 	if got, want := text.New().Say(text.German, "%s: %s", "disk", sentence{"%.1f GiB are free"}), "disk: 1,5 GiB sind frei"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+}
+
+// EX-17: no line ends between a number and what hangs on it by a hyphen.
+func TestHyphens(t *testing.T) {
+	text.New().All(func(_, german string) {
+		if strings.Contains(german, "%d-") {
+			t.Errorf("%q: write a hyphen that does not break", german)
+		}
+	})
 }

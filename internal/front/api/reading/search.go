@@ -18,7 +18,7 @@ import (
 const patience = 10 * time.Second
 
 type searchIn struct {
-	Q        string `query:"q" required:"true" minLength:"1" maxLength:"1000" example:"from:anna contract" doc:"The search, in the language of the search page. It is kept in the audit trail, sealed to who holds the archive."`
+	Q        string `query:"q" required:"true" minLength:"1" maxLength:"1000" example:"from:anna contract" doc:"The search, in the language of the search page: words, \"phrases\", prefix*, -not, one OR other, (one OR other) third, from: to: cc: subject: body: attachment: filename: before: after: on: larger: smaller: has:attachment has:unreadable has:waiting. It is kept in the audit trail, sealed to who holds the archive."`
 	Case     string `query:"case" maxLength:"100" example:"8e03978e40d543ddbc936e2d5c4f8e5d" doc:"Id of a case that you were given: nothing else is searched. Missing for all that you can read."`
 	Order    string `query:"order" enum:"newest,oldest,relevance" default:"newest" doc:"The order: by when messages were sent, or the best match first."`
 	Limit    int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many hits a page has at most."`

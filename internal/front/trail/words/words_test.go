@@ -216,7 +216,7 @@ func TestOf(t *testing.T) {
 		{audit.Event{What: "person.role", Who: anna.String(), Object: ben.String(), Old: "reader", New: "auditor"}, "anna@a.example hat die Rolle von ben@a.example geändert", "anna@a.example changed the role of ben@a.example"},
 		{
 			audit.Event{What: "sign-in", Who: ben.String(), New: "refused", Detail: map[string]any{"times": 3.0}},
-			"Anmeldung abgewiesen, von ben@a.example: 3-mal", "Signing in was refused, of ben@a.example: 3 times",
+			"Anmeldung abgewiesen, von ben@a.example: 3‑mal", "Signing in was refused, of ben@a.example: 3 times",
 		},
 		{audit.Event{What: "sign-in", Who: ben.String(), New: "ok"}, "ben@a.example hat sich angemeldet", "ben@a.example signed in"},
 		{audit.Event{What: "tenant.create", Who: audit.Operator}, "Der Betreiber des Servers hat den Mandanten gegründet", "The operator of the server founded the tenant"},

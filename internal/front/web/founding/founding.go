@@ -61,6 +61,9 @@ type plan struct {
 	File  string       // of the kit, in base64
 	Words []string     // of the kit, to be written down
 
+	First, Second string // words that were typed back, which only the answer to the form repeats
+	Saved         bool   // the file is said to be saved
+
 	Invitations []invited // of the last
 }
 
@@ -149,8 +152,9 @@ func (r *room) offer(ctx context.Context, c *page.Call, p plan) error {
 func (r *room) found(ctx context.Context, c *page.Call, p plan) error {
 	f := p.founding()
 	id, _ := mail.ParseID(c.Field("kit")) // what is no id is that of no kit
-	f.Kit, f.Words = id, []string{c.Field("first"), c.Field("second")}
-	if c.Field("saved") == "" {
+	p.First, p.Second, p.Saved = c.Field("first"), c.Field("second"), c.Field("saved") != ""
+	f.Kit, f.Words = id, []string{p.First, p.Second}
+	if !p.Saved {
 		return r.kitAgain(c, p, id, fault.At("saved", fault.New(fault.Invalid, "save the file of the recovery kit first: without it nobody can help when the keepers have lost their passwords")))
 	}
 	out, err := r.Ceremony.Found(ctx, p.Code, f)

@@ -87,7 +87,8 @@ func funcs(texts *text.Catalog, l text.Lang) template.FuncMap {
 	return template.FuncMap{
 		"say":  func(sentence string, args ...any) string { return texts.Say(l, sentence, args...) },
 		"word": func(w any) string { return texts.Say(l, fmt.Sprint(w)) },
-		"size": func(n int64) string { return text.Size(n).In(l) },
+		"size": func(n int64) string { return together(text.Size(n).In(l)) },
+		"unit": func(format string, n any) string { return together(fmt.Sprintf(format, n)) },
 		// The operators that are offered, as index/query has them.
 		"operators": func() []string {
 			return []string{"from:", "to:", "subject:", "body:", "filename:", "has:attachment", "after:", "before:", "larger:"}
@@ -95,6 +96,9 @@ func funcs(texts *text.Catalog, l text.Lang) template.FuncMap {
 		"count": func(n any) string { return count(l, fmt.Sprint(n)) },
 	}
 }
+
+// together keeps a number and its unit on one line.
+func together(number string) string { return strings.ReplaceAll(number, " ", "\u00a0") }
 
 // when writes a time on the reader's clock, with the exact one in UTC for machines and for
 // who points at it.

@@ -16,6 +16,7 @@ func TestNumbers(t *testing.T) {
 		{count(text.English, "1234567"), "1,234,567"},
 		{count(text.German, "1234"), "1.234"},
 		{count(text.German, "999"), "999"},
+		{together(text.Size(1536).In(text.German)), "1,5\u00a0kB"}, // which no line parts
 	} {
 		if c.got != c.want {
 			t.Errorf("%q, want %q", c.got, c.want)

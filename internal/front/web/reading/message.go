@@ -81,8 +81,9 @@ func (r *read) Sheet() template.HTML {
 	return template.HTML(r.HTML) //nolint:gosec // it was written anew from an allow-list, and its page is sandboxed
 }
 
-// sheet shows the message on a page of its own, to be printed: sandboxed, so that it runs
-// nothing and has no origin.
+// sheet shows the message on a page of its own, to be read or printed: sandboxed, so that
+// it runs nothing and has no origin. Nothing is loaded from elsewhere, and its links open
+// as those of the frame do.
 func (r *room) sheet(ctx context.Context, c *page.Call) error {
 	out, err := r.read(ctx, c)
 	if out == nil || err != nil {
@@ -90,7 +91,7 @@ func (r *room) sheet(ctx context.Context, c *page.Call) error {
 	}
 	// A page without an origin is of no browsing context group: some browsers refuse both together.
 	c.Header().Del("Cross-Origin-Opener-Policy")
-	c.Header().Set("Content-Security-Policy", "sandbox allow-modals; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	c.Header().Set("Content-Security-Policy", "sandbox allow-modals allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	return r.pages.Bare(c, "message", out)
 }
 

@@ -36,7 +36,10 @@ type searched struct {
 }
 
 // chip is a part of a search, and the search without it.
-type chip struct{ Text, Rest string }
+type chip struct {
+	Text, Rest string
+	Or         bool // the part before it may hold instead
+}
 
 func (r *room) search(ctx context.Context, c *page.Call) error {
 	q := c.R.URL.Query()
@@ -76,7 +79,7 @@ func (r *room) search(ctx context.Context, c *page.Call) error {
 	for _, one := range chips[:min(len(chips), maxChips)] {
 		if len(chips) > 1 {
 			runes := []rune(out.Query)
-			out.Chips = append(out.Chips, chip{Text: string(runes[one.At-1 : one.At-1+one.Length]), Rest: out.address(one.Rest, "")})
+			out.Chips = append(out.Chips, chip{Text: string(runes[one.At-1 : one.At-1+one.Length]), Rest: out.address(one.Rest, ""), Or: one.Or})
 		}
 	}
 	return r.pages.Show(c, http.StatusOK, "search", c.Say("%s: search", out.Query), out)
@@ -116,6 +119,9 @@ func (s searched) address(text, cursor string) string {
 	}
 	return "/search?" + v.Encode()
 }
+
+// Having is the address of the search for messages whose attachments are in a state.
+func (s searched) Having(state string) string { return s.address("has:"+state, "") }
 
 // Took is how long the search took, in milliseconds.
 func (s searched) Took() int64 { return s.Result.Took.Milliseconds() }

@@ -75,6 +75,20 @@ document.addEventListener('htmx:afterSwap', (e) => {
   }
 });
 
+// What lies open above a list is closed by a click elsewhere, and by Escape.
+(() => {
+  const close = (keep) => {
+    for (const tool of document.querySelectorAll('.tool[open]')) {
+      if (tool.contains(keep)) continue;
+      const inside = tool.contains(document.activeElement);
+      tool.open = false;
+      if (inside) tool.querySelector('summary').focus();
+    }
+  };
+  document.addEventListener('click', (e) => close(e.target));
+  document.addEventListener('keydown', (e) => { if (e.key === 'Escape') close(null); });
+})();
+
 // An operator is put behind what was typed.
 document.addEventListener('click', (e) => {
   const button = e.target.closest && e.target.closest('[data-insert]');
