@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"siegel/internal/app"
+	"siegel/internal/app/place"
 	"siegel/internal/mail"
 	"siegel/internal/vault/blob/blobtest"
 	"siegel/internal/vault/db"
@@ -180,10 +181,25 @@ func (h *house) harm(r *trial) {
 	select {
 	case <-r.done: //nolint:errcheck // it was killed
 	case <-time.After(time.Minute):
+		if h.held() { // it began when there was no server any more, and works by itself
+			_ = r.cmd.Process.Kill()
+			<-r.done //nolint:errcheck // it was killed
+			return
+		}
 		_ = r.cmd.Process.Signal(syscall.SIGQUIT)
 		<-r.done //nolint:errcheck // it was killed
 		h.Fatalf("a command outlives its server:\n%s", r.diag.String())
 	}
+}
+
+// held reports whether a process has the data directory.
+func (h *house) held() bool {
+	h.Helper()
+	f, err := os.Open(filepath.Join(h.dir, place.FileLock))
+	h.ok(err)
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	h.ok(f.Close())
+	return errors.Is(err, syscall.EWOULDBLOCK)
 }
 
 // do runs a command and returns its standard output, standard error and status.
