@@ -36,6 +36,12 @@ type logReport struct {
 
 // ledger verifies every log below a folder.
 func (c *cli) ledger(dir string, key *checkpoint.Key) int {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return c.file(&check.Error{Both: check.Both{
+			EN: dir + " is no folder; the folder of an exported ledger is wanted. A proof bundle is checked with: siegel-verify " + dir,
+			DE: dir + " ist kein Ordner; verlangt ist der Ordner eines exportierten Journals. Ein Beweispaket prüft: siegel-verify " + dir,
+		}})
+	}
 	r := ledgerReport{Verdict: bundle.Verified}
 	if key == nil {
 		b, err := os.ReadFile(filepath.Join(dir, layout.FileKey))

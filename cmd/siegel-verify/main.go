@@ -253,12 +253,18 @@ func (c *cli) bundle(name string, key *checkpoint.Key) int {
 	if err != nil {
 		return c.file(err)
 	}
+	if info.IsDir() {
+		return c.file(&check.Error{Both: check.Both{
+			EN: name + " is a folder; give the ZIP file of a proof bundle itself, without unpacking it. An exported ledger is checked with: siegel-verify ledger " + name,
+			DE: name + " ist ein Ordner; geben Sie die ZIP-Datei eines Beweispakets selbst an, ohne sie auszupacken. Ein exportiertes Journal prüft: siegel-verify ledger " + name,
+		}})
+	}
 	r := check.Bundle(f, info.Size(), key, roots)
 	if c.json {
 		return c.print(r, r.Verdict.Status())
 	}
 	if c.explain {
-		c.tell(check.Tell(r))
+		c.tell(check.Tell(r), r.Foreign)
 		return r.Verdict.Status()
 	}
 	for _, l := range r.Lines {
@@ -270,14 +276,20 @@ func (c *cli) bundle(name string, key *checkpoint.Key) int {
 	return r.Verdict.Status()
 }
 
-// tell prints what the proof page shows.
-func (c *cli) tell(a *check.Account) {
+// tell prints what the proof page shows. What is no bundle has no steps beside what is
+// said of it.
+func (c *cli) tell(a *check.Account, foreign bool) {
 	fmt.Fprintln(c.out, c.say(a.Word.EN, a.Word.DE))
 	for _, s := range a.Said {
 		fmt.Fprintln(c.out, " ", c.say(s.EN, s.DE))
 	}
-	fmt.Fprintln(c.out)
-	for _, s := range a.Steps {
+	steps := a.Steps
+	if foreign {
+		steps = nil
+	} else {
+		fmt.Fprintln(c.out)
+	}
+	for _, s := range steps {
 		fmt.Fprintf(c.out, "%-8s %s\n         %s\n", c.outcome(s.Outcome), c.say(s.Title.EN, s.Title.DE), c.say(s.Meaning.EN, s.Meaning.DE))
 	}
 	heading := c.say("Not checked:", "Nicht geprüft:")

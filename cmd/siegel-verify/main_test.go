@@ -73,6 +73,7 @@ func TestBundle(t *testing.T) {
 		{[]string{good}, text.English, 3, "NOT AUTHENTICATED"},
 		{[]string{good}, text.English, 3, i.Key.Fingerprint()},
 		{[]string{good}, text.English, 3, stamp.Fingerprint(i.TSA.Roots()[0])},
+		{[]string{good}, text.English, 3, "ok       Siegel test timestamp authority, proves nothing stamped the checkpoint"},
 		{[]string{good, "--ledger-key", key}, text.German, 3, "NICHT BEGLAUBIGT"},
 		{[]string{good, "--ledger-key", otherKey, "--tsa-roots", roots}, text.English, 1, "REFUSED"},
 		{[]string{bad, "--ledger-key", key, "--tsa-roots", roots}, text.German, 1, "ABGELEHNT"},
@@ -229,6 +230,24 @@ func many(t *testing.T) []byte {
 	return out.Bytes()
 }
 
+// odd is a ZIP with a damaged file whose name has what a format would replace.
+func odd(t *testing.T) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	to, err := w.CreateHeader(&zip.FileHeader{Name: "%d%s/manifest.txt", Method: zip.Store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(to, "content"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Replace(out.Bytes(), []byte("content"), []byte("damaged"), 1)
+}
+
 // What is no bundle is told apart, so that who has it knows what to do.
 func TestWhatItIs(t *testing.T) {
 	i := verifier.NewInstance("archive.example.org", "ledger", authority.Options{})
@@ -247,13 +266,17 @@ func TestWhatItIs(t *testing.T) {
 		octets []byte
 		en, de string
 	}{
-		{"text", []byte("root:x:0:0:root:/root:/bin/bash\n"), "This is no ZIP file", "keine ZIP-Datei"},
-		{"nothing", nil, "This is no ZIP file", "keine ZIP-Datei"},
+		{"text", []byte("root:x:0:0:root:/root:/bin/bash\n"), "FAILED   This is no ZIP file, and so no proof bundle\n\nNO PROOF BUNDLE: nothing was checked. A proof bundle is one ZIP file", "keine ZIP-Datei"},
+		{"mail", []byte("From: a@b.example\r\nSubject: x\r\n\r\nHello\r\n"), "the message alone, or one file out of a bundle, shows nothing", "das Schreiben allein oder eine einzelne Datei"},
+		{"json", []byte("{\"verdict\": \"verified\"}\n"), "NO PROOF BUNDLE: nothing was checked", "KEIN BEWEISPAKET: es wurde nichts geprüft"},
+		{"nothing", nil, "FAILED   This file is empty", "Diese Datei ist leer, also kein Beweispaket"},
+		{"half", good[:len(good)/2], "cut or damaged on the way; fetch it again\n\nREFUSED", "gekürzt oder beschädigt; holen Sie sie noch einmal\n\nABGELEHNT"},
 		{"cut", good[:len(good)-9], "cut or damaged", "gekürzt oder beschädigt"},
 		{"again", packedAgain(t, good, all), "take the original", "nehmen Sie das Original"},
-		{"other", packedAgain(t, good, func(n string) bool { return n == "entry.txt" }), "no proof bundle", "aber kein Beweispaket"},
+		{"other", packedAgain(t, good, func(n string) bool { return n == "entry.txt" }), "manifest.txt is not in it\n\nNO PROOF BUNDLE", "manifest.txt fehlt darin\n\nKEIN BEWEISPAKET"},
 		{"damaged", damaged, "entry.txt", "unterwegs beschädigt"},
-		{"many", many(t), "no proof bundle", "aber kein Beweispaket"},
+		{"many", many(t), "no proof bundle: it has more files", "aber kein Beweispaket: so viele"},
+		{"percent", odd(t), `in "%d%s/manifest.txt"; fetch`, `in "%d%s/manifest.txt"; holen`},
 		{"message", flipped, "The message is not the one", "Die Nachricht ist nicht die"},
 	} {
 		path := write(t, tt.name+".zip", tt.octets)
@@ -263,6 +286,41 @@ func TestWhatItIs(t *testing.T) {
 			if got := c.run([]string{path}); got != 1 || !strings.Contains(out.String(), want) {
 				t.Errorf("%s: status %d, want 1 with %q:\n%s", tt.name, got, want, out.String())
 			}
+			if words := out.String(); strings.Contains(words, "one spelling") {
+				t.Errorf("%s: our own errors are no sentences for people:\n%s", tt.name, words)
+			}
+		}
+	}
+	// The same in plain sentences says it once, and has no steps.
+	for _, tt := range []struct {
+		lang text.Lang
+		want string
+	}{
+		{text.English, "No proof bundle\n  This is no ZIP file, and so no proof bundle.\n  A proof bundle is one ZIP file"},
+		{text.German, "Kein Beweispaket\n  Das ist keine ZIP-Datei, also kein Beweispaket.\n  Ein Beweispaket ist eine einzige"},
+	} {
+		var out bytes.Buffer
+		c := &cli{out: &out, err: &out, lang: tt.lang}
+		if got := c.run([]string{write(t, "a.eml", []byte("From: a@b.example\n\nx\n")), "--explain"}); got != 1 || !strings.HasPrefix(out.String(), tt.want) || strings.Contains(out.String(), "FAILED") || strings.Contains(out.String(), "FALSCH") {
+			t.Errorf("status %d: %s", got, out.String())
+		}
+	}
+	// A folder is no bundle, and a bundle is no folder.
+	dir, path := t.TempDir(), write(t, "b.zip", good)
+	for _, tt := range []struct {
+		lang text.Lang
+		args []string
+		want string
+	}{
+		{text.English, []string{dir}, dir + " is a folder; give the ZIP file"},
+		{text.German, []string{dir, "--json"}, dir + " ist ein Ordner; geben Sie die ZIP-Datei"},
+		{text.English, []string{"ledger", path}, path + " is no folder; the folder of an exported ledger is wanted"},
+		{text.German, []string{"ledger", path}, path + " ist kein Ordner"},
+	} {
+		var out, said bytes.Buffer
+		c := &cli{out: &out, err: &said, lang: tt.lang}
+		if got := c.run(tt.args); got != 2 || !strings.HasPrefix(said.String(), "siegel-verify: "+tt.want) || out.Len() > 0 {
+			t.Errorf("%v: status %d: %s%s", tt.args, got, out.String(), said.String())
 		}
 	}
 	var out bytes.Buffer

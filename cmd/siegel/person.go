@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"siegel/cmd/siegel/cli"
 	"siegel/internal/front/console"
 	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
 )
 
 func (c commands) personCommand() *cobra.Command {
@@ -60,7 +62,7 @@ func (c commands) about(cmd *cobra.Command, command string, p console.Person, re
 }
 
 func (c commands) personInvite() *cobra.Command {
-	var role, dir string
+	var role, dir, domain string
 	cmd := c.Person(&cobra.Command{
 		Use: "invite ADDRESS", Args: c.Words("ADDRESS"), Short: c.Say("make an account and its code (an administrator)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -68,7 +70,11 @@ func (c commands) personInvite() *cobra.Command {
 			if err := c.checkCodes(dir, args[0]); err != nil {
 				return err
 			}
-			if err := c.about(cmd, "person/invite", console.Person{Email: args[0], Role: role}, &inv, nil); err != nil {
+			err := c.about(cmd, "person/invite", console.Person{Email: args[0], Role: role, Domain: domain}, &inv, nil)
+			if e, ok := errors.AsType[*console.Error](err); ok && e.Field == "confirm-domain" {
+				e.Text += "\n" + c.Say("where it is meant, add %s", "--confirm-domain "+mail.NewAddress(args[0]).Domain().String())
+			}
+			if err != nil {
 				return err
 			}
 			return c.invited(inv, dir)
@@ -76,6 +82,7 @@ func (c commands) personInvite() *cobra.Command {
 	})
 	cmd.Flags().StringVar(&role, "role", "reader", c.Say("reader or administrator; other roles are requested afterwards"))
 	cmd.Flags().StringVar(&dir, "codes", "", c.Say("write each invitation's code to a file in this folder instead of printing it"))
+	cmd.Flags().StringVar(&domain, "confirm-domain", "", c.Say("domain of the address that is meant, although it looks like one of the tenant's"))
 	return cmd
 }
 

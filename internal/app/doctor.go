@@ -42,7 +42,11 @@ func unknown(name string) console.Finding { return checkup.Unknown(name) }
 // Doctor implements [console.Evidence].
 func (a *App) Doctor(ctx context.Context) []console.Finding {
 	file := ConfigFile(a.Dir, a.ConfigFile)
-	list := append([]console.Finding{checkup.Server(a.serves.Load(), a.opened, a.Version)}, checkup.Configuration(file, CheckConfig(a.Dir, file))...)
+	server := checkup.Stopped(a.Dir, a.Node != nil)
+	if a.serves.Load() {
+		server = checkup.Runs(a.opened, a.Version)
+	}
+	list := append([]console.Finding{server}, checkup.Configuration(file, CheckConfig(a.Dir, file))...)
 	names := []string{".", place.FileMaster, place.FileLedgerKey}
 	if a.Node == nil {
 		names = append(names, place.FileControl)
@@ -69,7 +73,7 @@ func DoctorShut(ctx context.Context, o Options, err error) []console.Finding {
 	if _, err := os.Stat(a.path(place.FileControl)); err == nil { // nodes have none
 		names = append(names, place.FileControl)
 	}
-	list := append([]console.Finding{checkup.Server(false, time.Time{}, o.Version)}, checkup.Configuration(ConfigFile(o.Dir, o.ConfigFile), err)...)
+	list := append([]console.Finding{checkup.Stopped(o.Dir, false)}, checkup.Configuration(ConfigFile(o.Dir, o.ConfigFile), err)...)
 	list = append(list, a.checkModes(names), checkup.Disk(a.Dir), checkup.Swap(), checkup.Memory())
 	list = append(list, a.checkAttachments(ctx)...)
 	return append(append(list, a.checkEnvironment()...), checkup.Skipped())

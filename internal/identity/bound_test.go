@@ -55,6 +55,38 @@ func TestFoundingIsChecked(t *testing.T) {
 	}), fault.NotFound)
 }
 
+// EX-06: strangers are invited as others are; who is of a domain that is almost one of the
+// tenant's is invited where somebody confirmed that very domain.
+func TestInvitationToMistypedDomain(t *testing.T) {
+	h := newHouse(t)
+	h.found("gamma", "clinic.test")
+	h.found("delta", "xn--bcher-kva.test") // bücher.test
+	invite := func(by, email mail.Address, confirmed ...mail.Domain) error {
+		_, _, err := h.id.Invite(t.Context(), h.in("admin@"+by), email, identity.Reader, confirmed...)
+		return err
+	}
+	for i, d := range []string{"clinic.test", "auditors.example", "klinik.clinic.test", "c.test", "a.test"} {
+		h.ok(invite("clinic.test", mail.Address(fmt.Sprintf("p%d@%s", i, d))))
+	}
+	h.ok(invite("a.test", "new@b.test"))      // names of one letter are all alike
+	h.ok(invite("a.test", "new@clinic.test")) // another tenant's
+	for _, d := range []string{"clinc.test", "clinci.test", "klinic.test", "clinik.test", "klinik.test", "clinic.tset", "clinic.te", "clinictest", "clinic.test2"} {
+		err := invite("clinic.test", mail.Address("anna@"+d))
+		h.want(d, err, fault.Invalid)
+		if fault.Field(err) != "confirm-domain" || !strings.Contains(text(err), d) || !strings.Contains(text(err), "clinic.test") {
+			t.Errorf("%s: at %q: %s", d, fault.Field(err), text(err))
+		}
+	}
+	h.want("a mistyped umlaut", invite("xn--bcher-kva.test", mail.NewAddress("anna@bucher.test")), fault.Invalid)
+	h.want("another one confirmed", invite("clinic.test", "anna@clinc.test", "clinik.test", ""), fault.Invalid)
+	for _, p := range must(h.id.People(t.Context(), h.in("admin@clinic.test"))) {
+		if strings.HasPrefix(p.Email.String(), "anna@") {
+			t.Errorf("%s is there", p.Email)
+		}
+	}
+	h.ok(invite("clinic.test", "anna@clinc.test", "clinc.test"))
+}
+
 // EX-03: addresses that people type later are bounded too.
 func TestAddressesAreChecked(t *testing.T) {
 	h := newHouse(t)

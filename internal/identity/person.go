@@ -94,31 +94,29 @@ func (i *Identity) create(ctx context.Context, b *db.Batch, tenant mail.TenantID
 // Invite makes an account as an administrator and returns the code that the
 // person sets her password with. The account reads nothing yet: other roles
 // than reader and administrator, and addresses, are requested afterwards. Who was
-// removed may be invited again: as a new account, with a key of its own.
-func (i *Identity) Invite(ctx context.Context, s *Session, email mail.Address, role Role) (_ Person, code string, err error) {
+// removed may be invited again: as a new account, with a key of its own. An address
+// whose domain looks like one of the tenant's and is none fails as [routing.Router.Meant]
+// does, unless the domain is among those that are confirmed.
+func (i *Identity) Invite(ctx context.Context, s *Session, email mail.Address, role Role, confirmed ...mail.Domain) (p Person, code string, err error) {
 	if err := i.must(ctx, s, Administrator); err != nil {
-		return Person{}, "", err
+		return p, "", err
 	}
-	if _, err := ParseRole(string(role)); err != nil {
-		return Person{}, "", err
+	if err := role.Invitable(); err != nil {
+		return p, "", err
 	}
-	if role.HoldsArchive() {
-		return Person{}, "", fault.New(fault.Invalid, "invite as reader or administrator; what reads the archive is requested afterwards and approved by a keeper")
+	if err := i.routes.Meant(ctx, s.tenant.ID(), email, confirmed); err != nil {
+		return p, "", err
 	}
 	code, lock, err := i.invitation(ctx)
 	if err != nil {
-		return Person{}, "", err
+		return p, "", err
 	}
-	var p Person
 	err = i.DB.Update(ctx, func(b *db.Batch) error {
 		p, err = i.create(ctx, b, s.tenant.ID(), newPerson{email: email, role: role, by: s.person.ID, lock: lock})
 		if err != nil {
 			return err
 		}
-		return i.Trail.RecordIn(ctx, b.Tenant(s.tenant.ID()), audit.Event{
-			What: "person.invite", Who: s.person.ID.String(),
-			Object: p.ID.String(), New: string(role),
-		})
+		return i.Trail.RecordIn(ctx, b.Tenant(s.tenant.ID()), audit.Event{What: "person.invite", Who: s.person.ID.String(), Object: p.ID.String(), New: string(role)})
 	})
 	return p, code, err
 }

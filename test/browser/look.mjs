@@ -156,6 +156,7 @@ for (const s of all ? shapes : [shapes[0], shapes[3]]) {
       // What is wrong is said at its field, which has the focus; what was typed is there.
       for (const [n, path, fill, field] of [
         ['source refused', '/sources', { name: 'exchange', address: 'journal@elsewhere.example', networks: '192.0.2.0/24' }, 'address'],
+        ['invitation refused', '/people', { email: `typo@${who.email.split('@')[1].replace('an', 'na')}` }, 'email'],
         ['plan refused', '/found', { code: 'aaaa', name: 'x' }, 'code'],
       ]) {
         await p.goto(site + path);

@@ -61,13 +61,20 @@ func Tell(r *bundle.Report) *Account {
 // is named, and it is said what a bundle looks like.
 func foreign(a *Account, r *bundle.Report) *Account {
 	s := fileStep().step(r)
-	s.Title = both("This file is no proof bundle.", "Diese Datei ist kein Beweispaket.")
-	s.Meaning = both("A proof bundle is one ZIP file, called siegel-….zip, that the archive gave out for one message; manifest.txt, entry.txt and README.txt are in it. Choose that file, without unpacking it.",
-		"Ein Beweispaket ist eine einzige ZIP-Datei namens siegel-….zip, die das Archiv zu einem Schreiben ausgegeben hat; darin liegen manifest.txt, entry.txt und README.txt. Wählen Sie diese Datei, ohne sie auszupacken.")
+	s.Title, s.Meaning = both("This file is no proof bundle.", "Diese Datei ist kein Beweispaket."), wanted()
+	for _, l := range r.Lines { // one
+		s.Title = Both{l.EN + ".", l.DE + "."}
+	}
 	a.Steps = []Step{s}
 	a.Word, a.Said = both("No proof bundle", "Kein Beweispaket"), []Both{s.Title, s.Meaning}
-	a.Open = []Both{both("Anything about a message: there is none in this file that could be checked.", "Irgendetwas über ein Schreiben: In dieser Datei ist keines, das sich prüfen ließe.")}
+	a.Open = []Both{both("That a message was changed, or is not genuine: nothing was checked about any message.", "Dass ein Schreiben verändert oder nicht echt wäre: über ein Schreiben wurde nichts geprüft.")}
 	return a
+}
+
+// wanted says what is checked here, to who gave something else.
+func wanted() Both {
+	return both("A proof bundle is one ZIP file, called siegel-….zip, that the archive gave out for one message; manifest.txt, entry.txt and README.txt are in it. Take that file as it is, without unpacking it: the message alone, or one file out of a bundle, shows nothing.",
+		"Ein Beweispaket ist eine einzige ZIP-Datei namens siegel-….zip, die das Archiv zu einem Schreiben ausgegeben hat; darin liegen manifest.txt, entry.txt und README.txt. Nehmen Sie diese Datei, wie sie ist, ohne sie auszupacken: das Schreiben allein oder eine einzelne Datei aus einem Paket zeigt nichts.")
 }
 
 // step finds the lines of a step and tells the worst of them.

@@ -89,6 +89,10 @@ func Verdict(r *bundle.Report) Both {
 		return both("CONSISTENT, NOT AUTHENTICATED. Compare these with what you know from elsewhere:%s",
 			"IN SICH STIMMIG, NICHT BEGLAUBIGT. Vergleichen Sie dies mit dem, was Sie von anderswo wissen:%s", prints)
 	default:
+		if r.Foreign {
+			w := wanted()
+			return Both{"NO PROOF BUNDLE: nothing was checked. " + w.EN, "KEIN BEWEISPAKET: es wurde nichts geprüft. " + w.DE}
+		}
 		return both("REFUSED: this proves nothing.", "ABGELEHNT: das beweist nichts.")
 	}
 }

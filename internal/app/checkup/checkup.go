@@ -141,15 +141,22 @@ func Attachments(able extract.Able, err error) console.Finding {
 	}
 }
 
-// Server says whether one runs on the data directory, and since when.
-func Server(runs bool, since time.Time, version string) console.Finding {
-	if !runs {
-		return Check("server", Fine, Say("no server runs on this data directory: no mail is taken"), Say("start it with siegel serve or systemctl start siegel"))
-	}
+// Runs says since when a server runs on the data directory.
+func Runs(since time.Time, version string) console.Finding {
 	if version == "" {
 		return Check("server", Fine, Say("a server runs since %s", since.Format(time.RFC3339)), console.Sentence{})
 	}
 	return Check("server", Fine, Say("a server runs since %s (%s)", since.Format(time.RFC3339), version), console.Sentence{})
+}
+
+// Stopped says that no server runs on the data directory dir. That harms nothing that is
+// kept, so it is a warning. one says whether it would be one of several, which may run.
+func Stopped(dir string, one bool) console.Finding {
+	what := Say("no server runs on this data directory: no mail is taken")
+	if one {
+		what = Say("no server runs on this data directory: this node takes no mail; the rows about nodes say whether others do")
+	}
+	return Check("server", Warn, what, Say("start it with systemctl start siegel, or with siegel serve --data %s", dir))
 }
 
 // Configuration says what became of checking a configuration file as it is now,

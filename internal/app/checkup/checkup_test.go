@@ -27,8 +27,9 @@ func TestFindings(t *testing.T) {
 		got  []console.Finding
 		want []string // state, and what is said
 	}{
-		"a server":         {[]console.Finding{checkup.Server(true, seen, "v1")}, []string{"ok a server runs since 2026-01-02T03:04:05Z (v1)"}},
-		"no server":        {[]console.Finding{checkup.Server(false, seen, "v1")}, []string{"ok no server runs"}},
+		"a server":         {[]console.Finding{checkup.Runs(seen, "v1")}, []string{"ok a server runs since 2026-01-02T03:04:05Z (v1)"}},
+		"no server":        {[]console.Finding{checkup.Stopped("d", false)}, []string{"warn no server runs on this data directory: no mail is taken"}},
+		"a stopped node":   {[]console.Finding{checkup.Stopped("d", true)}, []string{"warn no server runs on this data directory: this node takes no mail"}},
 		"a configuration":  {checkup.Configuration("f.yaml", nil), []string{"ok f.yaml has no problems"}},
 		"a broken one":     {checkup.Configuration("f.yaml", broken), []string{"bad f.yaml has problems, and the next start would fail: lmtp.listen, log.level", "bad lmtp.listen: line 3", "bad log.level: line 4"}},
 		"an open door":     {checkup.Doors(true, "firm", 2), nil},

@@ -287,6 +287,19 @@ func TestOffice(t *testing.T) {
 	k.is("taken away", k.do(http.MethodDelete, at+"/addresses/sales%40"+stand.Domain, nil), http.StatusNoContent, "")
 	k.is("an address elsewhere", k.post(at+"/addresses", object{"address": "x@elsewhere.example"}), http.StatusUnprocessableEntity, "invalid")
 
+	// A domain that is almost the tenant's is confirmed by its name; nothing that was sent is in errors.
+	mistyped := object{"email": "typo@stnad.example", "role": "reader"}
+	doubt := a.post("/invitations", mistyped)
+	a.is("a mistyped domain", doubt, http.StatusUnprocessableEntity, "confirm")
+	if list, _ := doubt.body["errors"].([]any); len(list) != 1 || !strings.Contains(doubt.text, `"location":"body.confirm_domain"`) || !strings.Contains(doubt.str("detail"), "looks like "+stand.Domain) {
+		t.Error(doubt.text)
+	}
+	mistyped["confirm_domain"] = "stadn.example"
+	a.is("another one confirmed", a.post("/invitations", mistyped), http.StatusUnprocessableEntity, "confirm")
+	mistyped["confirm_domain"] = "stnad.example"
+	a.is("confirmed", a.post("/invitations", mistyped), http.StatusCreated, "")
+	a.is("a stranger", a.post("/invitations", object{"email": "audit@auditors.example", "role": "reader"}), http.StatusCreated, "")
+
 	added := a.post("/sources", object{"name": "exchange", "address": "journal@" + stand.Domain, "sign_in": true, "form": "reports"})
 	a.is("a source", added, http.StatusCreated, "")
 	if len(added.str("secret")) < 32 {

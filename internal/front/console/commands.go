@@ -188,6 +188,8 @@ type Person struct {
 	Email   string `json:"email"`
 	Role    string `json:"role,omitempty"`
 	Address string `json:"address,omitempty"`
+	// Domain is confirmed to be meant, of an invitation.
+	Domain string `json:"domain,omitempty"`
 }
 
 // person reads a command about a person and runs it in a session.
@@ -208,7 +210,7 @@ func (c *Console) personInvite(ctx context.Context, k *call) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, code, err := c.Identity.Invite(ctx, s, email, role)
+		p, code, err := c.Identity.Invite(ctx, s, email, role, mail.NewDomain(r.Domain))
 		return identity.Invitation{Email: p.Email, Role: p.Role, Code: code}, err
 	})
 }

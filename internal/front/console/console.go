@@ -117,8 +117,9 @@ type Progress struct {
 
 // Error is a fault as a command prints it.
 type Error struct {
-	Kind string `json:"kind"`
-	Text string `json:"text"`
+	Kind  string `json:"kind"`
+	Text  string `json:"text"`
+	Field string `json:"field,omitempty"` // of what was given, where it is about one
 }
 
 // Error implements error.
@@ -177,7 +178,7 @@ func Explain(texts *text.Catalog, l text.Lang, err error) *Error {
 		sentence, args := fault.Sentence(one)
 		lines = append(lines, texts.Say(l, sentence, args...))
 	}
-	return &Error{Kind: fault.Of(err).String(), Text: strings.Join(lines, "\n")}
+	return &Error{Kind: fault.Of(err).String(), Text: strings.Join(lines, "\n"), Field: fault.Field(err)}
 }
 
 // Room makes a fault of an error that says there is no room on a disk.

@@ -124,6 +124,34 @@ func TestInvitation(t *testing.T) {
 	a.wants("it is decided", a.get("/requests"), http.StatusOK, "withdrawn")
 }
 
+// EX-06: an invitation to a domain that is almost the tenant's is refused at its field until a box
+// says that it is meant; the box holds for that domain alone.
+func TestInvitationToMistypedDomain(t *testing.T) {
+	s := newSite(t)
+	a := s.browser()
+	a.signIn(admin, stand.Password)
+	invite := func(domain, confirmed string) answer {
+		return a.do(http.MethodPost, "/people", url.Values{"email": {"new@" + domain}, "role": {"administrator"}, "confirm-domain": {confirmed}})
+	}
+	box := regexp.MustCompile(`<input type="checkbox" name="confirm-domain" value="([^"]*)">`)
+	r := invite("stnad.example", "")
+	a.wants("a mistyped domain", r, http.StatusUnprocessableEntity, "stnad.example is no domain of this tenant, and looks like stand.example", `value="new@stnad.example"`, `value="administrator" selected`)
+	a.atField(r, "email")
+	if got := a.one(box, r.text); got != "stnad.example" {
+		t.Errorf("the box confirms %q", got)
+	}
+	a.wants("another mistake", invite("stadn.example", "stnad.example"), http.StatusUnprocessableEntity, "stadn.example is no domain")
+	if r := a.get("/people"); strings.Contains(r.text, "new@") || box.MatchString(r.text) {
+		t.Errorf("somebody is invited, or the box is always there: %s", r.main())
+	}
+	german := s.browser()
+	german.lang = "de"
+	german.signIn(admin, stand.Password)
+	german.wants("in German", german.do(http.MethodPost, "/people", url.Values{"email": {"new@stnad.example"}, "role": {"reader"}}), http.StatusUnprocessableEntity, "keine Domain dieses Mandanten", "ist gemeint")
+	a.wants("confirmed", invite("stnad.example", "stnad.example"), http.StatusOK, "shown this once")
+	a.wants("a stranger", invite("auditors.example", ""), http.StatusOK, "shown this once")
+}
+
 // A keeper assigns addresses at once, to others; roles, resets and removals take an
 // administrator, and what is destroyed is typed.
 func TestOffice(t *testing.T) {

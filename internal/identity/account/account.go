@@ -41,6 +41,18 @@ func ParseRole(s string) (Role, error) {
 	}
 }
 
+// Invitable fails with kind Invalid, at the field role, where nobody is invited with the
+// role: it is none, or it comes with the archive's seed, which a keeper gives.
+func (r Role) Invitable() error {
+	if _, err := ParseRole(string(r)); err != nil {
+		return fault.At("role", err)
+	}
+	if r.HoldsArchive() {
+		return fault.At("role", fault.New(fault.Invalid, "invite as reader or administrator; what reads the archive is requested afterwards and approved by a keeper"))
+	}
+	return nil
+}
+
 // HoldsArchive reports whether the role comes with the archive's seed.
 func (r Role) HoldsArchive() bool { return r == Keeper || r == Auditor }
 

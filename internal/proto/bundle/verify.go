@@ -12,7 +12,6 @@ import (
 	"math"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +23,7 @@ import (
 type Stamp struct {
 	Time      time.Time // that the token says
 	Latest    time.Time // the last moment that its accuracy admits
-	Authority string    // name of the signer
+	Authority string    // name of the signer, as people read it
 	Root      string    // SHA-256 of the root certificate in hex
 	Trusted   bool      // the root came from elsewhere
 }
@@ -139,39 +138,47 @@ func (v *verification) checkContainer() bool {
 		err = ErrFormat
 	}
 	if err != nil {
-		en, de := v.otherwise()
-		return !v.failed("container", err, en, de)
+		v.otherwise()
+		return false
 	}
 	return v.ok("container", "The file is a bundle of %[1]d files", "Die Datei ist ein Beweispaket aus %[1]d Dateien", len(v.members))
 }
 
-// otherwise says what a file is that is no bundle in its one spelling.
-func (v *verification) otherwise() (en, de string) {
+// otherwise says what a file is that is no bundle in its one spelling, for who has it.
+func (v *verification) otherwise() {
+	refuse := func(en, de string, args ...any) { v.r.say("container", Failed, en, de, args...) }
 	from := &bounded{ReaderAt: v.source, left: maxDirectory}
 	z, err := zip.NewReader(from, v.size)
 	from.left = math.MaxInt64
+	v.r.Foreign = true
 	switch {
+	case v.size == 0:
+		refuse("This file is empty, and so no proof bundle", "Diese Datei ist leer, also kein Beweispaket")
+		return
 	case errors.Is(err, errTooMany):
-		v.r.Foreign = true
-		return "This is a ZIP file, and no proof bundle", "Das ist eine ZIP-Datei, aber kein Beweispaket"
+		refuse("This is a ZIP file, and no proof bundle: it has more files than any of those", "Das ist eine ZIP-Datei, aber kein Beweispaket: so viele Dateien hat keines")
+		return
 	case err != nil && !begins(v.source):
-		v.r.Foreign = true
-		return "This is no ZIP file, so it is no bundle", "Das ist keine ZIP-Datei, also kein Beweispaket"
-	case err != nil:
-		return "This begins like a bundle and is not whole: it was cut or damaged; fetch it again",
-			"Das beginnt wie ein Beweispaket und ist nicht ganz: es wurde gekürzt oder beschädigt; holen Sie es noch einmal"
-	case !slices.ContainsFunc(z.File, func(f *zip.File) bool { return path.Base(f.Name) == fileManifest }):
-		v.r.Foreign = true
-		return "This is a ZIP file, and no proof bundle", "Das ist eine ZIP-Datei, aber kein Beweispaket"
+		refuse("This is no ZIP file, and so no proof bundle", "Das ist keine ZIP-Datei, also kein Beweispaket")
+		return
+	case err == nil && !slices.ContainsFunc(z.File, func(f *zip.File) bool { return path.Base(f.Name) == fileManifest }):
+		refuse("This is a ZIP file, and no proof bundle: manifest.txt is not in it", "Das ist eine ZIP-Datei, aber kein Beweispaket: manifest.txt fehlt darin")
+		return
+	}
+	v.r.Foreign = false
+	if err != nil {
+		refuse("This ZIP file is not whole: it was cut or damaged on the way; fetch it again",
+			"Diese ZIP-Datei ist nicht ganz: sie wurde unterwegs gekürzt oder beschädigt; holen Sie sie noch einmal")
+		return
 	}
 	for _, f := range z.File[:min(len(z.File), maxFiles)] {
 		if !whole(f) {
-			return "The bundle was damaged on the way, in " + strconv.Quote(f.Name) + "; fetch it again",
-				"Das Beweispaket wurde unterwegs beschädigt, in " + strconv.Quote(f.Name) + "; holen Sie es noch einmal"
+			refuse("The bundle was damaged on the way, in %[1]q; fetch it again", "Das Beweispaket wurde unterwegs beschädigt, in %[1]q; holen Sie es noch einmal", f.Name)
+			return
 		}
 	}
-	return "This bundle was unpacked and packed again, or changed: a bundle is valid only as the file that was given out; take the original",
-		"Dieses Beweispaket wurde aus- und wieder eingepackt oder verändert: es gilt nur als die Datei, die ausgegeben wurde; nehmen Sie das Original"
+	refuse("This bundle was unpacked and packed again, or changed: a bundle is valid only as the file that was given out; take the original",
+		"Dieses Beweispaket wurde aus- und wieder eingepackt oder verändert: es gilt nur als die Datei, die ausgegeben wurde; nehmen Sie das Original")
 }
 
 // maxDirectory is how much is read to find out what a file is that is no bundle:

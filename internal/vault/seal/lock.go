@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 
-
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/secret"
 	"siegel/internal/kit/tuple"

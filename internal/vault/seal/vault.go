@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"time"
 
-
 	"siegel/internal/flow"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/recent"
@@ -72,7 +71,7 @@ type Config struct {
 	Log         Log
 	Arena       *secret.Arena
 	Now         func() time.Time
-	Derivations int // password derivations at a time; 64 MiB of memory each
+	Derivations int  // password derivations at a time; 64 MiB of memory each
 	Work        Work // of new locks; the zero value is the real one, tests take less
 	// Alarm hears of rows that give nothing because they do not stand in the
 	// ledger, as errors of kind Damaged; may be nil. It hears the same again

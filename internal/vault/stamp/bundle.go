@@ -44,7 +44,7 @@ func (v Verifier) Check(imprint [sha256.Size]byte, f bundle.StampFiles) (bundle.
 	}
 	return bundle.Stamp{
 		Time: t.Time, Latest: t.Latest(), Trusted: trusted,
-		Authority: t.Chain[0].Subject.String(), Root: Fingerprint(t.Chain[len(t.Chain)-1]),
+		Authority: Name(t.Chain[0].Subject), Root: Fingerprint(t.Chain[len(t.Chain)-1]),
 	}, nil
 }
 

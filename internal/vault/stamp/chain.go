@@ -136,7 +136,7 @@ func (t *Token) checkList(raw []byte) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("the list of %q is of no issuer of the chain", list.Issuer.String())
+	return fmt.Errorf("the list of %s is of no issuer of the chain", Name(list.Issuer))
 }
 
 // Lists returns where the revocation lists of the chain's certificates are

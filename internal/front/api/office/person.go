@@ -44,8 +44,9 @@ type personOut struct {
 
 type inviteIn struct {
 	Body struct {
-		Email string `json:"email" minLength:"1" maxLength:"998" example:"anna@a.example" doc:"The address by which the person will sign in, in a domain of the tenant or elsewhere."`
-		Role  string `json:"role" enum:"administrator,compliance,auditor,reader" default:"reader" doc:"What she may do: reader or administrator. The roles that read the archive are requested afterwards."`
+		Email         string `json:"email" minLength:"1" maxLength:"998" example:"anna@a.example" doc:"The address by which the person will sign in, in a domain of the tenant or elsewhere."`
+		Role          string `json:"role" enum:"administrator,compliance,auditor,reader" default:"reader" doc:"What she may do: reader or administrator. The roles that read the archive are requested afterwards."`
+		ConfirmDomain string `json:"confirm_domain,omitempty" maxLength:"253" example:"b.example" doc:"The domain of the address, where it looks like one of the tenant's and is meant all the same."`
 	}
 }
 
@@ -192,7 +193,7 @@ func (r *room) invite(ctx context.Context, c *operation.Call, in *inviteIn) (*in
 	if err != nil {
 		return nil, err
 	}
-	p, code, err := r.Identity.Invite(ctx, c.Session, mail.NewAddress(in.Body.Email), role)
+	p, code, err := r.Identity.Invite(ctx, c.Session, mail.NewAddress(in.Body.Email), role, mail.NewDomain(in.Body.ConfirmDomain))
 	if err != nil {
 		return nil, err
 	}

@@ -100,6 +100,9 @@ func (w Words) From(l text.Lang, err error, reference func() string) *Problem {
 	if _, ok := errors.AsType[*brake.Held](err); ok {
 		t = Named("locked-out")
 	}
+	if fault.Field(err) == "confirm-domain" {
+		t, p.Errors = Named("confirm"), []Mistake{{Location: "body.confirm_domain", Detail: w.Texts.Say(l, tell("the domain of the address, where it is meant"))}}
+	}
 	set(p.header, "Retry-After", front.RetryAfter(err))
 	if t.Status == http.StatusUnauthorized {
 		// RFC 9110 section 15.5.2 wants one. No scheme is registered for cookies.

@@ -24,6 +24,7 @@ func Types() []Type {
 		{"media-type", http.StatusUnsupportedMediaType, tell("The body is of a type that is not read here"), tell("Send application/json. Nothing was done.")},
 		{"range", http.StatusRequestedRangeNotSatisfiable, tell("The file has no such octets"), tell("Content-Range says how long it is.")},
 		{"invalid", http.StatusUnprocessableEntity, tell("This cannot be"), tell("A field has a value that it cannot have; where there are several, errors lists them. Nothing was done.")},
+		{"confirm", http.StatusUnprocessableEntity, tell("Something has to be confirmed"), tell("What was asked for looks like a mistake. Where it is meant, ask again with the field that errors names. Nothing was done.")},
 		{"query", http.StatusUnprocessableEntity, tell("The search has a mistake"), tell("position and length say where.")},
 		{"reason", http.StatusUnprocessableEntity, tell("A reason is needed"), tell("The message is not your own. Send the reason in the body of a POST; it is kept in the audit trail.")},
 		{"key-used", http.StatusUnprocessableEntity, tell("The idempotency key belongs to another request"), tell("A key is for one request with one body. Nothing was done.")},

@@ -19,7 +19,9 @@ type roll struct {
 	Removed int
 	All     bool // removed ones are listed too
 	Invites bool // who looks may invite
-	Form    struct{ Email, Role, Problem string }
+	Form    struct{ Email, Role string }
+	Problem page.Problem
+	Confirm mail.Domain // that looks like one of the tenant's, and may be meant
 }
 
 func (r *room) people(ctx context.Context, c *page.Call) error { return r.roll(ctx, c, roll{}) }
@@ -41,7 +43,7 @@ func (r *room) roll(ctx context.Context, c *page.Call, out roll) error {
 	}
 	out.Invites = c.Role() == identity.Administrator
 	status := http.StatusOK
-	if out.Form.Problem != "" {
+	if out.Problem.Text != "" {
 		status = http.StatusUnprocessableEntity
 	}
 	return r.pages.Show(c, status, "people", c.Say("People"), out)
@@ -74,9 +76,18 @@ func (r *room) invite(ctx context.Context, c *page.Call) error {
 	}
 	var out roll
 	out.Form.Email, out.Form.Role = c.Field("email"), c.Field("role")
-	p, code, err := r.Identity.Invite(ctx, c.Who.Session, mail.NewAddress(out.Form.Email), identity.Role(out.Form.Role))
+	email := mail.NewAddress(out.Form.Email)
+	p, code, err := r.Identity.Invite(ctx, c.Who.Session, email, identity.Role(out.Form.Role), mail.NewDomain(c.Field("confirm-domain")))
 	if kind := fault.Of(err); kind == fault.Invalid || kind == fault.Conflict {
-		out.Form.Problem = r.Explain(c.Lang, err)
+		out.Problem = r.Problem(c, err, "role")
+		switch fault.Field(err) {
+		case "role":
+		case "confirm-domain":
+			out.Confirm = email.Domain()
+			fallthrough
+		default:
+			out.Problem = out.Problem.On("email")
+		}
 		return r.roll(ctx, c, out)
 	}
 	if err != nil {

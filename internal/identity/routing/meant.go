@@ -1,0 +1,60 @@
+package routing
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/idna"
+
+	"siegel/internal/kit/fault"
+	"siegel/internal/kit/near"
+	"siegel/internal/mail"
+)
+
+// Meant fails with kind Invalid where the domain of an address is none of a tenant's and is
+// so much like one of them that it may be mistyped, unless it is among those that somebody
+// confirmed: strangers may be invited, such as outside auditors, and nobody finds out where
+// a code for an address that does not exist went. The error is about the field
+// confirm-domain, which is where doors take the confirmation: the domain itself, so that it
+// holds for no other one.
+func (r *Router) Meant(ctx context.Context, tenant mail.TenantID, a mail.Address, confirmed []mail.Domain) error {
+	d := a.Domain()
+	if slices.Contains(confirmed, d) {
+		return nil
+	}
+	own, _, err := r.Domains(ctx, tenant)
+	if err != nil || own[d] {
+		return err
+	}
+	like := make([]mail.Domain, 0, len(own))
+	for one := range own {
+		if alike(d, one) {
+			like = append(like, one)
+		}
+	}
+	if len(like) == 0 {
+		return nil
+	}
+	return fault.At("confirm-domain", fault.Newf(fault.Invalid,
+		"%s is no domain of this tenant, and looks like %s: correct the address, or confirm that the domain is meant", d, slices.Min(like)))
+}
+
+// alike reports whether one domain may be another one mistyped: by two letters at most,
+// and by one for three letters of its name at most, so that short names are not all alike.
+func alike(typed, own mail.Domain) bool {
+	name := shown(own)
+	if at := strings.LastIndexByte(name, '.'); at >= 0 {
+		name = name[:at]
+	}
+	return near.Within(min(2, len([]rune(name))/3), shown(typed), shown(own))
+}
+
+// shown is a domain as people type it.
+func shown(d mail.Domain) string {
+	s, err := idna.Punycode.ToUnicode(d.String())
+	if err != nil {
+		return d.String()
+	}
+	return s
+}
