@@ -86,7 +86,7 @@ func control(t *testing.T, seek *seeker, words map[string]string) {
 	}
 	got := make(map[string]bool)
 	seek.find(b, func(name, form string) { got[name+"/"+form] = true })
-	if !got["SQLite header/raw"] {
+	if !got[header+"/raw"] {
 		t.Error("a plain SQLite header is not found")
 	}
 	for name := range words {

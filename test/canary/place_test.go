@@ -77,7 +77,7 @@ func (h *hunt) folder(when, dir string, want func(string, fs.FileInfo) bool) {
 		if err != nil || want != nil && !want(path, info) {
 			return nil //nolint:nilerr // it went away while we looked
 		}
-		h.file(when, path, path)
+		h.file(when, path, path, want != nil && filepath.Dir(path) != dir)
 		return nil
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -98,12 +98,13 @@ func (h *hunt) nameless(when string, pid int) {
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
 		if to, err := os.Readlink(path); err == nil && strings.HasSuffix(to, " (deleted)") && strings.HasPrefix(to, "/") {
-			h.file(when, path, "(deleted) "+filepath.Base(filepath.Dir(to)))
+			h.file(when, path, "(deleted) "+filepath.Base(filepath.Dir(to)), false)
 		}
 	}
 }
 
-func (h *hunt) file(when, path, name string) {
+// file looks at a file. In others' folders databases may be plain: a browser's are.
+func (h *hunt) file(when, path, name string, others bool) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return // gone meanwhile
@@ -111,14 +112,20 @@ func (h *hunt) file(when, path, name string) {
 	h.octets += int64(len(b))
 	h.files[name] = true
 	h.seek.find(b, func(canary, form string) {
-		text := fmt.Sprintf("%s: %s is in %s (%s)", when, canary, name, form)
-		if !h.found[text] {
-			h.found[text] = true
-			h.t.Error(text)
+		if !others || canary != header {
+			h.report(fmt.Sprintf("%s: %s is in %s (%s)", when, canary, name, form))
 		}
 	})
-	if strings.Contains(name, sqlite) {
-		h.t.Errorf("%s: %s", when, name)
+	h.seek.find([]byte(name), func(canary, form string) {
+		h.report(fmt.Sprintf("%s: %s is in the name of %s (%s)", when, canary, name, form))
+	})
+}
+
+// report says the same once. The caller holds mu.
+func (h *hunt) report(what string) {
+	if !h.found[what] {
+		h.found[what] = true
+		h.t.Error(what)
 	}
 }
 

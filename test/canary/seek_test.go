@@ -34,7 +34,10 @@ type pattern struct {
 }
 
 // sqlite is what every SQLite file that is not encrypted begins with.
-const sqlite = "SQLite format 3"
+const (
+	sqlite = "SQLite format 3"
+	header = "SQLite header" // what it is called
+)
 
 // newSeeker looks for words, by their names, and for plain SQLite files.
 func newSeeker(words map[string]string) (*seeker, error) {
@@ -43,7 +46,7 @@ func newSeeker(words map[string]string) (*seeker, error) {
 		return nil, err
 	}
 	s := &seeker{first: make(map[uint64][]pattern), zstd: d}
-	s.add("SQLite header", "raw", []byte(sqlite))
+	s.add(header, "raw", []byte(sqlite))
 	for name, word := range words {
 		for _, part := range []string{word[:piece], word[len(word)-piece:]} {
 			b := []byte(part)
