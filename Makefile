@@ -57,7 +57,7 @@ demo: build ## build, then run a Siegel filled with examples (DEMO=--once ends b
 	@build/bin/siegel demo $(DEMO)
 
 .PHONY: test
-test: deps deps-test ## all tests, about 25 minutes on two cores (PKG=./internal/flow/... for some)
+test: deps deps-test ## all tests, about 20 minutes on two cores (PKG=./internal/flow/... for some)
 	@. scripts/env.sh && go test -timeout 15m $(PKG)
 	@. scripts/env.sh && SIEGEL_TEST_DATABASE=postgres go test -timeout 15m $(if $(KILLS),,-short) $(if $(filter ./...,$(PKG)),$(ON_DATABASE),$(PKG))
 
