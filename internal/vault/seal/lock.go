@@ -123,7 +123,7 @@ func (v *Vault) unlock(ctx context.Context, t db.Tenant, holder mail.HolderID, k
 	missing := errors.Is(err, db.ErrNoRows)
 	if missing {
 		l.parameters = v.derive.Parameters(kind)
-		l.verifier = v.dummy
+		l.verifier = v.derive.Nobody()
 	} else if err != nil {
 		return Seed{}, err
 	} else if l.id, err = mail.IDFrom(id); err != nil {

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
@@ -67,6 +68,13 @@ func New(atOnce int, work Work) *Deriver {
 func (d *Deriver) Hash(proof []byte) (string, error) {
 	hash, err := bcrypt.GenerateFromPassword(proof, d.work.Cost)
 	return string(hash), err
+}
+
+// Nobody returns what a hash looks like that no root gives, for who does not exist: a proof
+// that is tried against it costs the same as against one that Hash returned (AU-01).
+func (d *Deriver) Nobody() string {
+	const salt, hash = 22, 31 // characters
+	return fmt.Sprintf("$2a$%02d$%s", d.work.Cost, strings.Repeat(".", salt+hash))
 }
 
 // Proves reports whether a proof is the one that was hashed.
