@@ -51,7 +51,7 @@ func TestPages(t *testing.T) {
 	}
 	stand.Chromium(t)
 	list := vectors(t)
-	messages := []string{message("rich", `<h1>Rich text</h1><p style="color:#2f6b3a">of <b>some</b> kind</p><table border=1><tr><td>a<td>b</table><img src="https://track.example/x.gif"><a href="https://a.example/">a link</a>`)}
+	messages := []string{message("rich", `<h1>Rich text</h1><p style="color:#2f6b3a">of <b>some</b> kind</p><table border=1><tr><td>a<td>b</table><img src="https://track.example/x.gif"><a href="https://a.example/">a link</a>`+strings.Repeat("<p>One paragraph more, as people write them.</p>", 10))}
 	for i, v := range list {
 		messages = append(messages, message(fmt.Sprint("vector ", i), v.Payload))
 	}

@@ -76,6 +76,11 @@ func (r *read) Frame() template.HTMLAttr {
 	return template.HTMLAttr(`srcdoc="` + html.EscapeString(look+r.HTML) + `"`)
 }
 
+// Brief reports whether the HTML surely needs little height: a few lines and no picture.
+func (r *read) Brief() bool {
+	return len(r.HTML) < 2000 && len(r.Text) < 400 && strings.Count(r.Text, "\n") < 8 && !strings.Contains(r.HTML, "<img")
+}
+
 // Sheet returns the message's HTML for a page of its own.
 func (r *read) Sheet() template.HTML {
 	return template.HTML(r.HTML) //nolint:gosec // it was written anew from an allow-list, and its page is sandboxed
