@@ -33,6 +33,8 @@ async function judge(p, name) {
   await p.evaluate(axe);
   const found = await p.evaluate(() => axe.run(document, { iframes: false }));
   for (const v of found.violations) wrong(name, `axe ${v.id}: ${v.help}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 3).join(', ')}`);
+  const beside = await p.evaluate(() => [...document.querySelectorAll('.head nav [aria-current]')].map((e) => e.getBoundingClientRect()).some((r) => r.left < 0 || r.right > innerWidth - 32 && innerWidth < 480));
+  if (beside) wrong(name, 'the page that is open is not seen among the pages');
   if (await p.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)) wrong(name, 'it scrolls sideways');
   if (p.viewportSize().width < 480 && await p.evaluate(() => [...document.querySelectorAll('.scroll')].some((e) => e.scrollWidth > e.clientWidth))) wrong(name, 'a table scrolls sideways');
 }

@@ -11,6 +11,14 @@
   }
 })();
 
+// On a phone the line of pages is wider than the window: the one that is open is in it.
+(() => {
+  const here = document.querySelector('.head nav [aria-current]');
+  if (!here) return;
+  const line = here.parentElement;
+  line.scrollLeft += here.getBoundingClientRect().left - line.getBoundingClientRect().left - (line.clientWidth - here.offsetWidth) / 2;
+})();
+
 // A page that answers a form is, in the browser's history, the page that has the form: who
 // goes back to it or loads it again asks for that one, and nothing is sent a second time.
 (() => {
