@@ -232,8 +232,8 @@ func TestRich(t *testing.T) {
 	if csp := a.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "script-src 'self';") || strings.Contains(csp, "https:") {
 		t.Errorf("the policy is %q", csp)
 	}
-	s.send("From: anna@a.example\r\nTo: " + stand.Reader + "\r\nSubject: few lines\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<p>See you</p>\r\n")
-	b.wants("a few lines", b.get(link.FindString(b.get("/search?q=subject:few").text)), http.StatusOK, `class="framed brief"`, "See you")
+	s.send("FROM: anna@a.example\r\nto: " + stand.Reader + "\r\nSubject: few lines\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<p>See you</p>\r\n")
+	b.wants("a few lines", b.get(link.FindString(b.get("/search?q=subject:few").text)), http.StatusOK, `class="framed brief"`, "See you", "<dt>From</dt>", "<dt>To</dt>")
 	b.wants("a picture", a, http.StatusOK, `class="framed"`)
 	a = b.do(http.MethodPost, message, url.Values{"remote": {"yes"}})
 	b.wants("with what is elsewhere", a, http.StatusOK, "https://track.example/x.gif")

@@ -177,6 +177,7 @@ func view(p *mime.Message, m *archive.Message, reason string, kinds map[string]*
 	for _, name := range []string{"From", "Sender", "Reply-To", "To", "Cc", "Date"} {
 		for _, f := range p.Fields {
 			if f.Is(name) && (name != "Date" || out.Sent.IsZero()) { // a time that was understood is shown as one
+				f.Name = name // senders write it in any case
 				out.Fields = append(out.Fields, f)
 			}
 		}
