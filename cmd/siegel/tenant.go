@@ -74,8 +74,12 @@ func (c commands) found(ctx context.Context, f founding) (err error) {
 	if kitFile == "" {
 		kitFile = strings.ReplaceAll(f.Name, "/", "_") + "-recovery.age"
 	}
-	if err := client.Call(ctx, "tenant/check", f.CreateTenant, nil, nil); err != nil {
+	var checked console.CheckedTenant
+	if err := client.Call(ctx, "tenant/check", f.CreateTenant, &checked, nil); err != nil {
 		return err
+	}
+	for _, a := range checked.Strangers {
+		fmt.Fprintln(c.Err, c.Say("%s is of none of the tenant's domains: see that it is spelled right.", a))
 	}
 	if err := c.checkFounding(f, kitFile); err != nil {
 		return err

@@ -349,7 +349,7 @@ func (i *Identity) Accept(ctx context.Context, tenant string, email mail.Address
 
 // errCode is the one answer to a wrong code, a used one and an unknown address.
 func errCode() error {
-	return fault.New(fault.Denied, "the address or the code is wrong, or the invitation has been used; if the address belongs to several tenants, name one with --tenant")
+	return fault.New(fault.Denied, "the address or the code is wrong, or the invitation has been used; if the address belongs to several tenants, name one")
 }
 
 // ChangePassword locks the person's seed with another password. The sealed mail

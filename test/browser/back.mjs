@@ -34,7 +34,7 @@ async function goes(p, name, { from, form, fill = {}, want, to, once = false }) 
     await p.locator(`form[action="${form}"] [name="${id}"]`).first().evaluate((e, v) => { e.value = v; }, value);
   }
   await Promise.all([
-    p.waitForNavigation(),
+    p.waitForEvent('load'), // what a form keeps in the history is a navigation too
     p.locator(`form[action="${form}"]`).first().evaluate((f) => { f.noValidate = true; f.requestSubmit(); }),
   ]);
   if (!(await p.locator(want).count())) wrong(name, `${want} is not on the page: ${(await p.locator('main').innerText()).slice(0, 300)}`);
@@ -58,10 +58,15 @@ let p = await tab();
 await goes(p, 'sign-in', { from: '/sign-in?to=%2Fcases', form: '/sign-in', fill: { email: people.reader, password: 'Wrong-1-password' }, want: '[role=alert]', to: '/sign-in?to=%2Fcases' });
 await goes(p, 'invitation', { from: '/invitation?email=a%40b.example&tenant=x', form: '/invitation', fill: { code: 'AAAA', password: 'a', again: 'b' }, want: '[role=alert]', to: '/invitation?email=a%40b.example&tenant=x' });
 await goes(p, 'found', { from: '/found', form: '/found', fill: { code: 'AAAA', name: 'x' }, want: '[role=alert]', to: '/found' });
+if (await p.inputValue('#name') !== 'x') wrong('found', 'what was typed is gone when the page is loaded again');
 await goes(p, 'kit', {
   from: '/found', form: '/found', want: '.words', to: '/found', once: true,
   fill: { code, name: 'other', domains: 'other.example', administrators: 'a@other.example', keepers: 'b@other.example' },
 });
+for (const [id, want] of Object.entries({ code, name: 'other', keepers: 'b@other.example' })) {
+  if (await p.inputValue('#' + id) !== want) wrong('kit', `loaded again, ${id} is "${await p.inputValue('#' + id)}"`);
+}
+if (JSON.stringify(await p.evaluate(() => history.state)).includes('age-encryption') || (await p.evaluate(() => 'file' in history.state.kept || 'first' in history.state.kept))) wrong('kit', 'a half of the kit stays in the history');
 // The code of a link comes back with the form, and by the link once more.
 await p.goto(site + '/help');
 await p.goto(site + '/found#aaaa-bbbb');

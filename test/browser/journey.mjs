@@ -56,7 +56,10 @@ async function found() {
   await p.check('[name=saved]');
   await p.click('form[action="/found"] button.primary');
   await p.waitForSelector('#link-0');
-  const links = await p.locator('textarea[id^=link-]').evaluateAll((l) => l.map((e) => e.value));
+  const shown = () => p.locator('textarea[id^=link-]').evaluateAll((l) => l.map((e) => e.value));
+  const links = await shown();
+  await p.reload(); // the page says that this brings them back
+  if ((await shown()).join() !== links.join()) wrong('founded', `loading the page again shows ${p.url()}, ${await p.locator('main h1').innerText()}`);
   for (const link of links) {
     const q = await tab();
     await q.goto(link);

@@ -80,13 +80,19 @@ func (c *Console) tenantCreate(ctx context.Context, k *call) (any, error) {
 	return c.Identity.Found(ctx, f)
 }
 
+// CheckedTenant is a founding that would not be refused.
+type CheckedTenant struct {
+	// Strangers are people with an address of none of the domains, to be looked at.
+	Strangers []mail.Address `json:"strangers,omitempty"`
+}
+
 // tenantCheck says whether a founding would be refused, before there is a kit.
 func (c *Console) tenantCheck(ctx context.Context, k *call) (any, error) {
 	f, err := k.founding()
 	if err != nil {
 		return nil, err
 	}
-	return done{}, c.Deps.Ceremony.Check(ctx, f)
+	return CheckedTenant{f.Strangers()}, c.Deps.Ceremony.Check(ctx, f)
 }
 
 // Ceremony is an invitation to found a tenant in a browser.

@@ -31,7 +31,7 @@ func (s *site) ceremony() string {
 }
 
 var (
-	hidden   = regexp.MustCompile(`<input type="hidden" name="([a-z]+)" value="([^"]*)">`)
+	hidden   = regexp.MustCompile(`<input type="hidden" name="([a-z]+)" value="([^"]*)"( data-carry)?>`)
 	kitWords = regexp.MustCompile(`<ol class="words mono">((?:<li>[a-z]+</li>)+)</ol>`)
 )
 
@@ -66,7 +66,17 @@ func TestFounding(t *testing.T) {
 	b.atField(b.do(http.MethodPost, "/found", form), "domains")
 	form.Set("domains", "praxis.example")
 	form.Set("readers", "r1@praxis.example\r\nr2@praxis.example")
+	// EX-06: who is of another domain is to be looked at, and the plan can be corrected.
+	form.Set("auditors", "audit@praxis.exmaple")
+	b.wants("a stranger", b.do(http.MethodPost, "/found", form), http.StatusOK, "<details open>", "Of none of the tenant", "<strong>audit@praxis.exmaple</strong>")
+	corrected := maps.Clone(form)
+	corrected.Set("correct", "1")
+	b.wants("the plan to be corrected", b.do(http.MethodPost, "/found", corrected), http.StatusOK, "Step 1 of 3", `value="audit@praxis.exmaple"`, code)
+	form.Set("auditors", "")
 	kit := b.do(http.MethodPost, "/found", form)
+	if strings.Contains(kit.text, "Of none of the tenant") {
+		t.Error("nobody is of another domain")
+	}
 	b.wants("the kit", kit, http.StatusOK, "Step 2 of 3", "Word number")
 	next := url.Values{}
 	for _, f := range hidden.FindAllStringSubmatch(kit.text, -1) {
@@ -109,6 +119,9 @@ func TestFounding(t *testing.T) {
 	next.Set("first", at(0))
 	done := b.do(http.MethodPost, "/found", next)
 	b.wants("founded", done, http.StatusOK, "The tenant is founded", "it@praxis.example", "k2@praxis.example", "r2@praxis.example", "tenant=Praxis#")
+	if strings.Contains(done.text, `name="again"`) {
+		t.Error("who loads the page of the links again does not send the form, and loses them")
+	}
 	if reloaded := b.do(http.MethodPost, "/found", next); reloaded.StatusCode != http.StatusOK || reloaded.main() != done.main() {
 		t.Errorf("reloaded, because the answer got lost: %d %s", reloaded.StatusCode, reloaded.main())
 	}

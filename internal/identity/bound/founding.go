@@ -27,6 +27,18 @@ type Founding struct {
 	Words []string
 }
 
+// Strangers are the people who sign in with an address of none of the domains. They may be
+// meant, as outside auditors are; who types the plan is asked to look at them, since an
+// invitation of somebody whose domain is mistyped is one for somebody else.
+func (f Founding) Strangers() (list []mail.Address) {
+	for _, a := range slices.Concat(f.Administrators, f.Keepers, f.Auditors, f.Readers) {
+		if !slices.Contains(f.Domains, a.Domain()) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
 // Check fails with kind Invalid where a founding cannot be; [fault.Field] says which field
 // it is about: name, domains, administrators, keepers, auditors or readers.
 func (f Founding) Check() error {

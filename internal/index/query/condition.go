@@ -92,7 +92,7 @@ func period(text string) (p Period, ok bool) {
 		layout              string
 		years, months, days int
 	}{
-		{"2006-01-02", 0, 0, 1}, {"02.01.2006", 0, 0, 1}, {"2006-01", 0, 1, 0}, {"2006", 1, 0, 0},
+		{"2006-01-02", 0, 0, 1}, {"2.1.2006", 0, 0, 1}, {"2006-01", 0, 1, 0}, {"2006", 1, 0, 0},
 	} {
 		if d, err := time.Parse(form.layout, text); err == nil && d.Year() > 1 { // the first is the zero time
 			return Period{d, d.AddDate(form.years, form.months, form.days)}, true

@@ -122,7 +122,7 @@ func (c *clauses) close() error {
 }
 
 func errOr(t token) error {
-	return t.wrong(fault.Newf(fault.Invalid, `at position %d: OR stands between two words that are searched for; write "or" in quotation marks to search for the word`, t.At))
+	return t.wrong(fault.Newf(fault.Invalid, `at position %d: OR stands between two words that are searched for, phrases, or parts such as from:anna; sizes, dates and has: are no alternatives. Write "or" in quotation marks to search for the word`, t.At))
 }
 
 // compile says it to FTS5.

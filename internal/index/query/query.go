@@ -218,7 +218,7 @@ func (r reader) token(at *int) (t token, err error) {
 		t.Text = string(runes[start:end])
 		*at = end
 	}
-	if begin == bare && start == bare && t.Text == "OR" && !t.Phrase {
+	if begin == bare && start == bare && (t.Text == "OR" || t.Text == "ODER") && !t.Phrase {
 		t.kind = or
 	}
 	if *at < len(runes) && runes[*at] == '*' {

@@ -32,6 +32,7 @@ func TestParse(t *testing.T) {
 		"http://example.org":        `("http example org")`,
 		"a or b":                    `("a") AND ("or") AND ("b")`,
 		"a OR b OR c d":             `(("a") OR ("b") OR ("c")) AND ("d")`,
+		"a ODER b \"ODER\"":         `(("a") OR ("b")) AND ("oder")`,
 		"a -b -from:c":              `(("a")) NOT (("b") OR ({sender} : "c"))`,
 		`a -"b c"`:                  `(("a")) NOT (("b c"))`,
 		`a "OR" b-c`:                `("a") AND ("or") AND ("b c")`,
@@ -85,6 +86,7 @@ func TestParse(t *testing.T) {
 // EX-04: dates, sizes and attachments; all that is asked must hold.
 func TestConditions(t *testing.T) {
 	for text, want := range map[string]Query{
+		"after:1.8.2002 before:9.11.2026": {Since: day(2002, 8, 1), Until: day(2026, 11, 9)},
 		"after:2002-08 before:22.11.2026": {Since: day(2002, 8, 1), Until: day(2026, 11, 22)},
 		"after:2002 after:2001":           {Since: day(2002, 1, 1)},
 		"before:2002 before:2001":         {Until: day(2001, 1, 1)},

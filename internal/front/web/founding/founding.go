@@ -67,6 +67,9 @@ type plan struct {
 	Invitations []invited // of the last
 }
 
+// Strangers are the people of the plan whose domain is none of the tenant's.
+func (p plan) Strangers() []mail.Address { return p.founding().Strangers() }
+
 // invited is a person with the link that makes her one.
 type invited struct {
 	identity.Invitation
@@ -115,6 +118,9 @@ func (r *room) step(ctx context.Context, c *page.Call) error {
 		return err
 	}
 	p := read(c)
+	if c.Field("correct") != "" {
+		return r.pages.Show(c, http.StatusOK, "plan", c.Say("Found a tenant"), p)
+	}
 	if c.Field("kit") != "" {
 		return r.found(ctx, c, p)
 	}
@@ -168,7 +174,7 @@ func (r *room) found(ctx context.Context, c *page.Call, p plan) error {
 		v := url.Values{"email": {i.Email.String()}, "tenant": {p.Name}}
 		p.Invitations = append(p.Invitations, invited{i, r.Base(c, r.URL) + "/invitation?" + v.Encode() + "#" + i.Code})
 	}
-	c.Once = true
+	c.Once, c.Repeats = true, true
 	return r.pages.Show(c, http.StatusOK, "founded", c.Say("The tenant is founded"), p)
 }
 

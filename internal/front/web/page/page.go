@@ -141,6 +141,9 @@ type Call struct {
 	// Once says that what is shown is shown this once, so that no link leads to it in
 	// another language.
 	Once bool
+	// Repeats says that the form has the same answer when it is sent again: who loads the
+	// page again sends it.
+	Repeats bool
 }
 
 // Role is that of who has signed in, empty for nobody.
@@ -274,6 +277,9 @@ func (s *Set) Show(c *Call, status int, name string, t Title, data any) error {
 		l.Again = front.Inside(cmp.Or(c.Again, s.frame.above(c.R.URL.Path)))
 		l.Path = l.Again
 		c.Header().Set("Hx-Push-Url", l.Again) // for who sent the form by script
+	}
+	if c.Repeats {
+		l.Again = ""
 	}
 	if c.Once {
 		l.Path = ""

@@ -89,7 +89,7 @@ func (r *rich) image(id string) (string, bool) {
 // look is how a message looks that says nothing of it. It is shown on white: that is
 // what senders see who write one.
 const look = `<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer"><style>` +
-	`html{background:#fff;color:#1d2126;font:16px/1.5 system-ui,sans-serif}body{margin:12px;overflow-wrap:anywhere}img{max-width:100%;height:auto}` +
+	`html{background:#fff;color:#1d2126;font:16px/1.5 system-ui,sans-serif}body{margin:12px;overflow-wrap:break-word}img{max-width:100%;height:auto}` +
 	`table{max-width:100%}pre{white-space:pre-wrap}blockquote{margin:0 0 0 8px;padding-left:8px;border-left:3px solid #e3dfd7}</style>`
 
 // clean returns the HTML of a message, written anew from an allow-list; empty where it has

@@ -28,7 +28,7 @@
 
 // Keys of lists: j and k go down and up, o opens, x chooses, / searches, ? helps.
 (() => {
-  const rows = () => [...document.querySelectorAll('[data-row]')];
+  const rows = () => [...document.querySelectorAll('[data-row]')].filter((r) => r.checkVisibility());
   const target = (row) => row.querySelector('a[href], button, summary') || row;
   const at = () => rows().findIndex((r) => r.contains(document.activeElement));
   const go = (i) => {
@@ -63,11 +63,32 @@
   const take = () => {
     if (location.hash.length > 1) field.value = location.hash.slice(1);
     else if (!field.value) field.value = (history.state && history.state.code) || '';
-    if (field.value) history.replaceState({ code: field.value }, '', location.pathname + location.search);
+    if (field.value) history.replaceState({ ...history.state, code: field.value }, '', location.pathname + location.search);
   };
   take();
   addEventListener('hashchange', take);
   addEventListener('pageshow', take);
+})();
+
+// What was typed into a long form stays with it, in this entry of the browser's history: who
+// comes back to it, or loads it or the step behind it again, does not type it once more.
+(() => {
+  const keep = (kept) => history.replaceState({ ...history.state, kept }, '');
+  const carried = [...document.querySelectorAll('[data-carry]')];
+  if (carried.length) keep(Object.fromEntries(carried.map((e) => [e.name, e.value])));
+  const form = document.querySelector('form[data-keep]');
+  if (!form) return;
+  const save = () => keep(Object.fromEntries(new FormData(form)));
+  const fill = () => {
+    for (const [name, value] of Object.entries((history.state && history.state.kept) || {})) {
+      const field = form.elements[name];
+      if (field && !field.value) field.value = value;
+    }
+  };
+  fill();
+  save();
+  for (const event of ['input', 'submit']) form.addEventListener(event, save);
+  addEventListener('pageshow', fill);
 })();
 
 // What is shown once is chosen as a whole by a click, to be copied.
