@@ -9,7 +9,8 @@
 // No answer is kept by a browser (no-store). So that who goes back to a page that answered a
 // form, or loads it again, is not asked whether to send the form once more, such a page names
 // the one that has the form, and the browser's history gets that one instead. Without script
-// the browser asks as it always does.
+// the browser asks as it always does. The last page of a founding is the exception: its form
+// has the same answer when it is sent again, and that is how lost links come back.
 //
 // Rooms of pages: page is the frame around all of them; own is what is one's own (sign-in,
 // sessions); reading is the archive (start, search, message); office is where people are

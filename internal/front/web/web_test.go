@@ -410,7 +410,13 @@ func TestEmptyStart(t *testing.T) {
 			t.Error("a forecast without mail")
 		}
 	}
+	r := s.browser()
+	r.signIn(stand.Reader, stand.Password)
+	r.wants("a reader's start", r.get("/"), http.StatusOK, "No mail is sealed to you yet")
 	s.send("From: Anna <anna@a.example>\r\nTo: " + stand.Reader + "\r\n\r\nHello\r\n")
+	if got := r.get("/"); strings.Contains(got.text, "No mail is sealed to you yet") {
+		t.Errorf("after the first message: %s", got.main())
+	}
 	b := s.browser()
 	b.signIn(admin, stand.Password)
 	if got := b.get("/"); strings.Contains(got.text, "No mail has arrived yet") || strings.Contains(got.text, "unused</span>") {
