@@ -171,17 +171,17 @@ func BenchmarkLighthouse(b *testing.B) {
 				list = append(list, &measured{view: v, accessibility: 100})
 			}
 		}
-		todo := list
+		left := list
 		for range rounds {
 			var slow []*measured
-			for _, m := range todo {
+			for _, m := range left {
 				lighthouse(b, tool, site, cookies[m.who], m)
 				m.print()
 				if m.performance < enough {
 					slow = append(slow, m)
 				}
 			}
-			todo = slow
+			left = slow
 		}
 		low := 0
 		for _, m := range list {

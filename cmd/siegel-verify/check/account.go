@@ -62,8 +62,8 @@ func Tell(r *bundle.Report) *Account {
 func foreign(a *Account, r *bundle.Report) *Account {
 	s := fileStep().step(r)
 	s.Title, s.Meaning = both("This file is no proof bundle.", "Diese Datei ist kein Beweispaket."), wanted()
-	for _, l := range r.Lines { // one
-		s.Title = Both{l.EN + ".", l.DE + "."}
+	if len(r.Lines) > 0 { // it says what the file is not
+		s.Title = Both{r.Lines[0].EN + ".", r.Lines[0].DE + "."}
 	}
 	a.Steps = []Step{s}
 	a.Word, a.Said = both("No proof bundle", "Kein Beweispaket"), []Both{s.Title, s.Meaning}

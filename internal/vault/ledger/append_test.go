@@ -24,8 +24,8 @@ func TestAppendedByAHand(t *testing.T) {
 	w := newWorld(t)
 	w.enter("key", mail.NewID())
 	w.must(w.points.CheckpointNow(ctx))
-	hand := ledger.New(ledger.Config{Instance: "test.example", Now: w.clock.now, Signer: w.signer, Guard: w.guard, MAC: anothersMAC{}})
-	text, err := entry.Entry{Kind: "key", ID: mail.NewID(), Time: mail.Time(w.clock.now())}.Text()
+	hand := ledger.New(ledger.Config{Instance: "test.example", Now: w.clock.Now, Signer: w.signer, Guard: w.guard, MAC: anothersMAC{}})
+	text, err := entry.Entry{Kind: "key", ID: mail.NewID(), Time: mail.Time(w.clock.Now())}.Text()
 	w.must(err)
 	w.must(w.tenant.Update(ctx, func(tx *db.Tx) error {
 		_, err := hand.Append(ctx, tx, ledger.Audit, []flow.Leaf{{Log: ledger.Audit, Entry: text, Sealed: entry.Nothing()}})

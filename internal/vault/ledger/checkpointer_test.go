@@ -85,7 +85,7 @@ func TestRunWaits(t *testing.T) {
 	if signed() != 0 {
 		t.Error("signed before the interval was over")
 	}
-	w.clock.add(2 * time.Second)
+	w.clock.Advance(2 * time.Second)
 	for range 1000 {
 		if signed() == 1 {
 			break
@@ -218,7 +218,7 @@ func TestClock(t *testing.T) {
 	w := newWorld(t)
 	w.add(1)
 	w.must(w.points.CheckpointNow(t.Context()))
-	w.clock.add(-time.Hour)
+	w.clock.Advance(-time.Hour)
 	if err := w.check(); fault.Of(err) != fault.Invalid {
 		t.Errorf("check with a clock that is behind: %v", err)
 	}

@@ -23,7 +23,7 @@ import (
 func (w *world) enter(kind string, id mail.ID) flow.Leaf {
 	w.t.Helper()
 	w.n++
-	text, err := entry.Entry{Kind: kind, ID: id, Time: mail.Time(w.clock.now()), Size: int64(w.n)}.Text()
+	text, err := entry.Entry{Kind: kind, ID: id, Time: mail.Time(w.clock.Now()), Size: int64(w.n)}.Text()
 	w.must(err)
 	l := flow.Leaf{Log: ledger.Audit, Entry: text, Sealed: entry.Nothing()}
 	w.must(w.tenant.Update(w.t.Context(), func(tx *db.Tx) error {
@@ -356,7 +356,7 @@ func TestReliedOn(t *testing.T) {
 	ctx := t.Context()
 	for what, harm := range map[string]func(w *world){
 		"an entry changed": func(w *world) {
-			text, err := entry.Entry{Kind: "grant", ID: mail.NewID(), Time: mail.Time(w.clock.now())}.Text()
+			text, err := entry.Entry{Kind: "grant", ID: mail.NewID(), Time: mail.Time(w.clock.Now())}.Text()
 			w.must(err)
 			w.exec(w.tenant, `UPDATE ledger_entry SET tenant = $1, text = $2 WHERE tenant = $1 AND log = 'audit' AND idx = 2`, text)
 			w.rewrite(ledger.Audit)
@@ -417,7 +417,7 @@ func BenchmarkNewest(b *testing.B) {
 	w := newWorld(b)
 	var leaves []flow.Leaf
 	for range n {
-		text, err := entry.Entry{Kind: "audit", ID: mail.NewID(), Time: mail.Time(w.clock.now()), Fields: []entry.Field{{Name: "event"}}}.Text()
+		text, err := entry.Entry{Kind: "audit", ID: mail.NewID(), Time: mail.Time(w.clock.Now()), Fields: []entry.Field{{Name: "event"}}}.Text()
 		w.must(err)
 		leaves = append(leaves, flow.Leaf{Log: ledger.Audit, Entry: text, Sealed: entry.Nothing()})
 	}

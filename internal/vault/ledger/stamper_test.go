@@ -65,7 +65,7 @@ func TestStamperFailures(t *testing.T) {
 	}
 	from := func(o authority.Options) func(w *world) func([]byte) ([]byte, error) {
 		return func(w *world) func([]byte) ([]byte, error) {
-			o.Now = w.clock.now
+			o.Now = w.clock.Now
 			a := must(authority.New(o))
 			return func(request []byte) ([]byte, error) { return a.Post(ctx, request) }
 		}
@@ -159,7 +159,7 @@ func TestBackoff(t *testing.T) {
 		t.Fatalf("%d tries at once", a.posted)
 	}
 	for range 12 * 3600 / 5 {
-		w.clock.add(5 * time.Second)
+		w.clock.Advance(5 * time.Second)
 		_ = w.stamper.StampDue(ctx)
 	}
 	if a.posted < 48 || a.posted > 64 {
@@ -179,7 +179,7 @@ func TestBackoff(t *testing.T) {
 	p := prove.New(w.db, w.ledger, w.signer.Key(), prove.Plan{Every: 10 * time.Minute, Authority: true})
 	for i := range int64(2) {
 		l := must(p.Prove(ctx, w.tenant, ledger.Message, i))
-		if l.Stamp.Time.Before(w.clock.now().Add(-time.Second)) {
+		if l.Stamp.Time.Before(w.clock.Now().Add(-time.Second)) {
 			t.Errorf("entry %d: stamped %v", i, l.Stamp.Time)
 		}
 	}
@@ -213,7 +213,7 @@ func TestLostAnswer(t *testing.T) {
 func TestLists(t *testing.T) {
 	ctx := t.Context()
 	w := newWorld(t)
-	w.tsa = must(authority.New(authority.Options{Now: w.clock.now, Lists: "http://lists.example/a.crl"}))
+	w.tsa = must(authority.New(authority.Options{Now: w.clock.Now, Lists: "http://lists.example/a.crl"}))
 	w.roots = stamp.Verifier{Roots: w.tsa.Roots()}
 	a := &bad{Authority: w.tsa, fetch: func() ([]byte, error) { return nil, errors.New("away") }}
 	w.build(a)
@@ -225,7 +225,7 @@ func TestLists(t *testing.T) {
 		t.Fatal("lists from nowhere")
 	}
 	a.fetch = nil
-	w.clock.add(time.Minute)
+	w.clock.Advance(time.Minute)
 	w.must(w.stamper.StampDue(ctx))
 	if l := must(p.Prove(ctx, w.tenant, ledger.Message, 0)); !bytes.Contains(l.Stamp.Lists, []byte("X509 CRL")) {
 		t.Fatalf("lists %q", l.Stamp.Lists)
@@ -233,7 +233,7 @@ func TestLists(t *testing.T) {
 	for _, r := range verify(w) {
 		w.must(r.Err())
 	}
-	a.fetch = func() ([]byte, error) { return w.tsa.List(w.clock.now().Add(-time.Hour), big.NewInt(2)) }
+	a.fetch = func() ([]byte, error) { return w.tsa.List(w.clock.Now().Add(-time.Hour), big.NewInt(2)) }
 	w.add(1)
 	w.must(w.points.CheckpointNow(ctx))
 	if err := w.stamper.StampNow(ctx); !errors.Is(err, stamp.ErrRevoked) {
@@ -278,7 +278,7 @@ func TestBefore(t *testing.T) {
 		w.add(1)
 		w.must(w.points.CheckpointNow(ctx))
 		w.must(w.stamper.StampNow(ctx))
-		w.clock.add(time.Hour)
+		w.clock.Advance(time.Hour)
 	}
 	first, last := must(p.Prove(ctx, w.tenant, ledger.Message, 0)), must(p.Prove(ctx, w.tenant, ledger.Message, 2))
 	if first.Before != nil || last.Before == nil {

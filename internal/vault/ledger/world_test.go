@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 	"siegel/internal/vault/ledger/stamping"
 	"siegel/internal/vault/stamp"
 	"siegel/internal/vault/stamp/authority"
+	"siegel/test/clock"
 )
 
 // plain keeps keys as they are.
@@ -27,24 +27,6 @@ type plain struct{}
 
 func (plain) SealLedgerKey(seed []byte) []byte         { return append([]byte("box"), seed...) }
 func (plain) OpenLedgerKey(box []byte) ([]byte, error) { return append([]byte(nil), box[3:]...), nil }
-
-// clock is a time that tests set.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
 
 // world is an instance with one tenant.
 type world struct {
@@ -58,7 +40,7 @@ type world struct {
 	stamper *stamping.Queue
 	tsa     *authority.Authority
 	roots   stamp.Verifier
-	clock   *clock
+	clock   *clock.Clock
 	tenant  db.Tenant
 	n       int
 }
@@ -66,7 +48,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, place: dbtest.New(t)}
-	w.clock = &clock{at: time.Date(2026, 11, 22, 14, 38, 18, 123000, time.UTC)}
+	w.clock = clock.At(time.Date(2026, 11, 22, 14, 38, 18, 123000, time.UTC))
 	w.open()
 	var err error
 	if w.guard, err = disk.Open(t.TempDir()); err != nil {
@@ -79,7 +61,7 @@ func newWorld(t testing.TB) *world {
 	if w.signer, err = signing.Open("test.example", k.Box, plain{}); err != nil {
 		t.Fatal(err)
 	}
-	if w.tsa, err = authority.New(authority.Options{Now: w.clock.now}); err != nil {
+	if w.tsa, err = authority.New(authority.Options{Now: w.clock.Now}); err != nil {
 		t.Fatal(err)
 	}
 	w.roots = stamp.Verifier{Roots: w.tsa.Roots()}
@@ -100,7 +82,7 @@ func newWorld(t testing.TB) *world {
 
 // newLedger returns a ledger that remembers nothing: another process.
 func (w *world) newLedger() *ledger.Ledger {
-	return ledger.New(ledger.Config{Instance: "test.example", Now: w.clock.now, Signer: w.signer, Guard: w.guard, MAC: ledgertest.MAC{}})
+	return ledger.New(ledger.Config{Instance: "test.example", Now: w.clock.Now, Signer: w.signer, Guard: w.guard, MAC: ledgertest.MAC{}})
 }
 
 func (w *world) open() {
@@ -119,11 +101,11 @@ func (w *world) open() {
 // build makes what works on the database.
 func (w *world) build(a stamping.Authority) {
 	w.points = ledger.NewCheckpointer(ledger.CheckpointerDeps{
-		DB: w.db, Ledger: w.ledger, Now: w.clock.now, Every: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
+		DB: w.db, Ledger: w.ledger, Now: w.clock.Now, Every: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
 		Tenants: func(context.Context) ([]mail.TenantID, error) { return []mail.TenantID{w.tenant.ID()}, nil },
 	})
 	w.stamper = stamping.New(stamping.Deps{
-		DB: w.db, Authority: a, Verifier: w.roots, Key: w.signer.Key(), Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
+		DB: w.db, Authority: a, Verifier: w.roots, Key: w.signer.Key(), Now: w.clock.Now, Log: slog.New(slog.DiscardHandler),
 	})
 }
 
@@ -132,7 +114,7 @@ func (w *world) message() flow.Leaf {
 	w.t.Helper()
 	w.n++
 	o := entry.Opening{Value: []byte{byte(w.n)}}
-	text, err := entry.Entry{Kind: "message", ID: mail.NewID(), Time: mail.Time(w.clock.now()), Size: int64(w.n), Fields: []entry.Field{
+	text, err := entry.Entry{Kind: "message", ID: mail.NewID(), Time: mail.Time(w.clock.Now()), Size: int64(w.n), Fields: []entry.Field{
 		{Name: "sha256", Commitment: o.Commit()},
 	}}.Text()
 	if err != nil {

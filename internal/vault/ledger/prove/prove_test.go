@@ -65,7 +65,7 @@ func TestProof(t *testing.T) {
 	if first.Before != nil {
 		t.Error("something was stamped before the first entry")
 	}
-	s.Pass(time.Hour)
+	s.Advance(time.Hour)
 	s.Add(5)
 	s.Sign()
 	s.OK(s.Queue.StampNow(t.Context()))

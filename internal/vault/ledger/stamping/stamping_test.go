@@ -32,7 +32,7 @@ func states(t *testing.T, s *stage.Stage) (list []string, due time.Time) {
 func checkpoint(s *stage.Stage) {
 	s.Add(1)
 	s.Sign()
-	s.Pass(time.Second)
+	s.Advance(time.Second)
 }
 
 // EV-03: the newest checkpoint is asked for, once, and covers those before it.
@@ -67,12 +67,12 @@ func TestRetries(t *testing.T) {
 		if _, due := states(t, s); due.Sub(s.Now()) != want {
 			t.Errorf("after try %d: due in %s, want %s", try, due.Sub(s.Now()), want)
 		}
-		s.Pass(want - time.Second)
+		s.Advance(want - time.Second)
 		s.OK(s.Queue.StampDue(t.Context())) // not due yet
 		if s.TSA.Posts() != try {
 			t.Fatalf("%d requests, want %d", s.TSA.Posts(), try)
 		}
-		s.Pass(time.Second)
+		s.Advance(time.Second)
 		want = min(2*want, 15*time.Minute)
 	}
 	s.TSA.Down(nil)

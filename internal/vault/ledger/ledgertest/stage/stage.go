@@ -23,6 +23,7 @@ import (
 	"siegel/internal/vault/ledger/stamping"
 	"siegel/internal/vault/stamp"
 	"siegel/internal/vault/stamp/authority"
+	"siegel/test/clock"
 )
 
 // Name is the instance's name.
@@ -30,6 +31,8 @@ const Name = "test.example"
 
 // Stage is the instance. Its logs are those of Tenant and that of the instance.
 type Stage struct {
+	*clock.Clock
+
 	T        testing.TB
 	DB       *db.DB
 	Ledger   *ledger.Ledger
@@ -40,14 +43,12 @@ type Stage struct {
 	TSA      *Authority
 
 	points *ledger.Checkpointer
-	mu     sync.Mutex
-	at     time.Time
 }
 
-// New returns an instance whose time stands still until [Stage.Pass].
+// New returns an instance whose time stands still until it is turned on.
 func New(t testing.TB) *Stage {
 	t.Helper()
-	s := &Stage{T: t, at: time.Date(2026, 11, 22, 14, 38, 18, 0, time.UTC)}
+	s := &Stage{T: t, Clock: clock.At(time.Date(2026, 11, 22, 14, 38, 18, 0, time.UTC))}
 	var err error
 	s.DB, err = dbtest.New(t).Open(t.Context())
 	s.OK(err)
@@ -84,20 +85,6 @@ func (s *Stage) OK(err error) {
 	if err != nil {
 		s.T.Fatal(err)
 	}
-}
-
-// Now is the instance's time.
-func (s *Stage) Now() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.at
-}
-
-// Pass lets time pass.
-func (s *Stage) Pass(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.at = s.at.Add(d)
 }
 
 // Add enters n messages.
