@@ -1,14 +1,11 @@
 package index
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"encoding/binary"
 
 	"siegel/internal/index/projection"
+	"siegel/internal/kit/bookmark"
 	"siegel/internal/kit/fault"
-	"siegel/internal/kit/tuple"
 )
 
 // Order is in which order a search lists what it found.
@@ -47,21 +44,20 @@ const cursorVersion = 1
 
 const cursorSize = 1 + 1 + 8 + 8
 
-// text returns a cursor as text, bound to a search: no other takes it. What is in it
-// is no secret from who has the page.
+// text returns a cursor as text, bound to a search: no other takes it.
 func (c cursor) text(s Session, r Request) string {
 	b := []byte{cursorVersion, byte(c.tier)}
 	b = binary.BigEndian.AppendUint64(b, uint64(c.at.Sent))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.at.Seq))
-	return base64.RawURLEncoding.EncodeToString(append(b, cursorSum(s, r, b)...))
+	return bookmark.Text(cursorLabel, b, boundTo(s, r)...)
 }
 
-// cursorSum binds a cursor to who searches through which holder for what in which
-// order.
-func cursorSum(s Session, r Request, b []byte) []byte {
+const cursorLabel = "siegel/v1 search cursor"
+
+// boundTo is who searches through which holder for what in which order.
+func boundTo(s Session, r Request) [][]byte {
 	tenant, who := s.Tenant().ID(), holder(s)
-	sum := sha256.Sum256(tuple.Make("siegel/v1 search cursor", tenant[:], who[:], []byte(r.Order), []byte(r.Text), b))
-	return sum[:12]
+	return [][]byte{tenant[:], who[:], []byte(r.Order), []byte(r.Text)}
 }
 
 // parseCursor reads a cursor of a search; nil where it has none.
@@ -69,9 +65,8 @@ func parseCursor(s Session, r Request, tiers int) (*cursor, error) {
 	if r.Cursor == "" {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(r.Cursor)
-	if err != nil || len(b) != cursorSize+12 || b[0] != cursorVersion || int(b[1]) >= max(1, tiers) ||
-		subtle.ConstantTimeCompare(b[cursorSize:], cursorSum(s, r, b[:cursorSize])) != 1 {
+	b, ok := bookmark.Place(cursorLabel, r.Cursor, cursorSize, boundTo(s, r)...)
+	if !ok || b[0] != cursorVersion || int(b[1]) >= max(1, tiers) {
 		return nil, fault.Because(fault.Invalid, "this page of results belongs to another search; please search again", errCursor)
 	}
 	return &cursor{tier: int(b[1]), at: projection.Place{

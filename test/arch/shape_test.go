@@ -27,6 +27,7 @@ func shapeRules() []rule {
 		{"package length", "a package over 2000 lines is two rooms", checkPackages},
 		{"function length", "a function over 80 lines does more than one thing", checkFunctions},
 		{"parameters", "more than 5 parameters (the context apart) want a struct with names", checkParams},
+		{"one spelling", "Go's decoders of base64 pass over ends of lines: kit/canonical reads what must have one spelling", checkBase64},
 		{"no init", "what runs before main cannot be configured, tested or left out; app calls New", checkInit},
 	}
 }
@@ -156,4 +157,39 @@ func checkInit(h *house) []finding {
 		}
 	}
 	return bad
+}
+
+// checkBase64 finds decoders of base64 by their names. The streams of mail bodies have
+// their own in proto/mime, which has to pass over more than ends of lines.
+func checkBase64(h *house) []finding {
+	var bad []finding
+	for _, f := range h.files {
+		if f.test || f.pkg == "internal/kit/canonical" {
+			continue
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			s, ok := n.(*ast.SelectorExpr)
+			if ok && (strings.HasSuffix(s.Sel.Name, "Decode") || strings.HasPrefix(s.Sel.Name, "Decode") || s.Sel.Name == "NewDecoder") && ofBase64(s.X) {
+				bad = append(bad, finding{h.at(s.Sel.Pos()), "base64 is decoded by " + s.Sel.Name})
+			}
+			return true
+		})
+	}
+	return bad
+}
+
+// ofBase64 reports whether an expression begins at the package base64.
+func ofBase64(x ast.Expr) bool {
+	for {
+		switch e := x.(type) {
+		case *ast.SelectorExpr:
+			x = e.X
+		case *ast.CallExpr:
+			x = e.Fun
+		case *ast.Ident:
+			return e.Name == "base64"
+		default:
+			return false
+		}
+	}
 }

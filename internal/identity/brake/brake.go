@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"time"
 
+	"siegel/internal/kit/canonical"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
@@ -121,8 +122,8 @@ func isDevice(cookie string) bool {
 	if len(cookie) != base64.RawURLEncoding.EncodedLen(deviceSize) {
 		return false
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(cookie)
-	return err == nil && len(raw) == deviceSize
+	raw, ok := canonical.Base64URL(cookie)
+	return ok && len(raw) == deviceSize
 }
 
 // known reports whether a person signed in from the device before.

@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode"
 
+	"siegel/internal/kit/canonical"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/secret"
 	"siegel/internal/kit/tuple"
@@ -98,11 +99,11 @@ const cookieSize = 43
 
 // parse reads a cookie.
 func parse(cookie string) (secret.Key, Name, error) {
-	if len(cookie) != cookieSize { // the decoder would skip ends of lines
+	if len(cookie) != cookieSize {
 		return secret.Key{}, Name{}, errNone()
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(cookie)
-	if err != nil || len(raw) != secret.Size {
+	raw, ok := canonical.Base64URL(cookie)
+	if !ok || len(raw) != secret.Size {
 		return secret.Key{}, Name{}, errNone()
 	}
 	name := Name(sha256.Sum256(raw))

@@ -2,12 +2,12 @@ package bundle
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"strconv"
 	"strings"
 
+	"siegel/internal/kit/canonical"
 	"siegel/internal/proto/checkpoint"
 	"siegel/internal/proto/entry"
 )
@@ -155,14 +155,14 @@ func parseItem(words []string) (it Item, ok bool) {
 	if err != nil || it.Index < 0 || strconv.FormatInt(it.Index, 10) != words[0] {
 		return it, false
 	}
-	raw, err := base64.StdEncoding.Strict().DecodeString(words[1])
-	if err != nil || len(raw) < entry.SaltSize {
+	raw, ok := canonical.Base64(words[1])
+	if !ok || len(raw) < entry.SaltSize {
 		return it, false
 	}
 	it.Salt, it.Value = entry.Hash(raw[:entry.SaltSize]), raw[entry.SaltSize:]
 	for _, w := range words[2:] {
-		h, err := base64.StdEncoding.Strict().DecodeString(w)
-		if err != nil || len(h) != len(entry.Hash{}) {
+		h, ok := canonical.Base64(w)
+		if !ok || len(h) != len(entry.Hash{}) {
 			return it, false
 		}
 		it.Path = append(it.Path, entry.Hash(h))

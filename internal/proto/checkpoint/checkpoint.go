@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"siegel/internal/kit/canonical"
 )
 
 // HashSize is that of SHA-256.
@@ -37,7 +39,7 @@ func ParseText(text []byte) (Checkpoint, error) {
 	c := Checkpoint{Origin: lines[0]}
 	var err error
 	c.Size, err = strconv.ParseInt(lines[1], 10, 64)
-	root, ok := decode64(lines[2])
+	root, ok := canonical.Base64(lines[2])
 	if err != nil || c.Size < 0 || strconv.FormatInt(c.Size, 10) != lines[1] || !ok || len(root) != HashSize {
 		return Checkpoint{}, ErrFormat
 	}

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"siegel/internal/kit/canonical"
 )
 
 // algorithm is the type of an Ed25519 key and its signatures (C2SP
@@ -46,7 +48,7 @@ func ParseKey(text string) (Key, error) {
 	if len(text) > maxNote || len(f) != 3 || !isKeyName(f[0]) {
 		return Key{}, fmt.Errorf("key: %w", ErrFormat)
 	}
-	raw, ok := decode64(f[2])
+	raw, ok := canonical.Base64(f[2])
 	if !ok || len(raw) != 1+ed25519.PublicKeySize || raw[0] != algorithm {
 		return Key{}, fmt.Errorf("key: %w", ErrFormat)
 	}

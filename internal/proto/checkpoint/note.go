@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"siegel/internal/kit/canonical"
 )
 
 // Bounds of what is parsed.
@@ -93,7 +95,7 @@ func parseSignature(line string) (Signature, bool) {
 	if !ok || !isKeyName(name) {
 		return Signature{}, false
 	}
-	raw, ok := decode64(code)
+	raw, ok := canonical.Base64(code)
 	if !ok || len(raw) < 5 {
 		return Signature{}, false
 	}
@@ -104,13 +106,4 @@ func parseSignature(line string) (Signature, bool) {
 func isKeyName(s string) bool {
 	return s != "" && len(s) <= maxName && utf8.ValidString(s) &&
 		strings.IndexFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == '+' || r < ' ' }) < 0
-}
-
-// decode64 decodes base64 with padding that has one spelling.
-func decode64(s string) ([]byte, bool) {
-	if strings.ContainsAny(s, "\r\n") { // Go's decoder would skip them
-		return nil, false
-	}
-	b, err := base64.StdEncoding.Strict().DecodeString(s)
-	return b, err == nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"siegel/internal/kit/canonical"
 )
 
 const (
@@ -115,7 +117,7 @@ func splitProof(b []byte, word string) (n int64, path []Hash, note []byte, ok bo
 		return 0, nil, nil, false
 	}
 	for _, line := range lines[1:] {
-		h, ok := decode64(line)
+		h, ok := canonical.Base64(line)
 		if !ok || len(h) != HashSize {
 			return 0, nil, nil, false
 		}

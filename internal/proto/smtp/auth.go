@@ -3,8 +3,9 @@ package smtp
 import (
 	"bufio"
 	"bytes"
-	"encoding/base64"
 	"errors"
+
+	"siegel/internal/kit/canonical"
 )
 
 // maxResponse is the longest line of a client within AUTH, CRLF included (RFC 4954
@@ -25,8 +26,8 @@ func ReadResponse(br *bufio.Reader) ([]byte, error) {
 	if line == "*" {
 		return nil, ErrCancelled
 	}
-	b, err := base64.StdEncoding.Strict().DecodeString(line)
-	if err != nil {
+	b, ok := canonical.Base64(line)
+	if !ok {
 		return nil, ErrValue
 	}
 	return b, nil

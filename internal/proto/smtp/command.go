@@ -2,12 +2,13 @@ package smtp
 
 import (
 	"bufio"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"siegel/internal/kit/canonical"
 )
 
 // Errors of commands. [ReplyTo] knows the reply to each of them; all but
@@ -301,8 +302,8 @@ func ParseAuth(arg string) (AuthStart, error) {
 	if !given || initial == "=" { // a single equals sign is an empty response
 		return a, nil
 	}
-	b, err := base64.StdEncoding.Strict().DecodeString(initial)
-	if err != nil || len(b) == 0 {
+	b, ok := canonical.Base64(initial)
+	if !ok || len(b) == 0 {
 		return AuthStart{}, ErrValue
 	}
 	a.Initial = b

@@ -4,13 +4,10 @@
 package cursor
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 
+	"siegel/internal/kit/bookmark"
 	"siegel/internal/kit/fault"
-	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
 )
 
@@ -18,8 +15,8 @@ import (
 const version = 1
 
 const (
+	label     = "siegel/v1 list cursor"
 	placeSize = mail.IDSize
-	sumSize   = 12
 )
 
 // MaxText is how many characters a cursor has at most.
@@ -35,26 +32,25 @@ type List struct {
 	Filters []string
 }
 
-func (l List) sum(b []byte) []byte {
-	fields := [][]byte{l.Tenant[:], l.Person[:], []byte(l.Name)}
-	for _, f := range l.Filters {
-		fields = append(fields, []byte(f))
+// fields are what a cursor is bound to.
+func (l List) fields() [][]byte {
+	f := [][]byte{l.Tenant[:], l.Person[:], []byte(l.Name)}
+	for _, filter := range l.Filters {
+		f = append(f, []byte(filter))
 	}
-	sum := sha256.Sum256(tuple.Make("siegel/v1 list cursor", append(fields, b)...))
-	return sum[:sumSize]
+	return f
 }
 
 // Behind returns the cursor of the page that begins behind a place.
 func (l List) Behind(place [placeSize]byte) string {
-	b := append([]byte{version}, place[:]...)
-	return base64.RawURLEncoding.EncodeToString(append(b, l.sum(b)...))
+	return bookmark.Text(label, append([]byte{version}, place[:]...), l.fields()...)
 }
 
 // Place reads a cursor of this list. It fails with kind Invalid for one of another list, of
 // another person, or none at all.
 func (l List) Place(text string) (place [placeSize]byte, err error) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) != 1+placeSize+sumSize || b[0] != version || subtle.ConstantTimeCompare(b[1+placeSize:], l.sum(b[:1+placeSize])) != 1 {
+	b, ok := bookmark.Place(label, text, 1+placeSize, l.fields()...)
+	if !ok || b[0] != version {
 		return place, fault.Because(fault.Invalid, "this cursor belongs to another list; please begin at the first page", errCursor)
 	}
 	return [placeSize]byte(b[1:]), nil

@@ -17,6 +17,7 @@ import (
 	"siegel/internal/identity"
 	"siegel/internal/identity/ceremony"
 	"siegel/internal/identity/recovery"
+	"siegel/internal/kit/canonical"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
@@ -193,9 +194,9 @@ func (r *room) kit(_ context.Context, c *page.Call) error {
 	if _, err := c.Form(); err != nil {
 		return err
 	}
-	b, err := base64.StdEncoding.DecodeString(c.Field("file"))
-	if err != nil {
-		return fault.Because(fault.Invalid, "the form cannot be read, or it is too long", err)
+	b, ok := canonical.Base64(c.Field("file"))
+	if !ok {
+		return fault.New(fault.Invalid, "the form cannot be read, or it is too long")
 	}
 	c.Header().Set("Content-Type", "application/octet-stream")
 	c.Header().Set("Content-Disposition", `attachment; filename="recovery.age"`)
