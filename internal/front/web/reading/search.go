@@ -2,9 +2,11 @@ package reading
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"siegel/internal/archive/casefile"
 	"siegel/internal/front/web/page"
@@ -24,6 +26,8 @@ type searched struct {
 	Asked   bool
 	Later   bool // a page behind the first
 	Problem string
+	Wrong   *misfit // where in the text it is
+	Begun   string  // address of the search for words that begin as the last one does
 	Result  *index.Result
 	Chips   []chip
 	Saved   []kept
@@ -34,6 +38,9 @@ type searched struct {
 	Others  bool           // mail of others is among what is found: an export takes a reason
 	Once    mail.ID        // of an export that is begun from the page
 }
+
+// misfit is a search in three parts, of which the middle one is wrong.
+type misfit struct{ Before, Part, After string }
 
 // chip is a part of a search, and the search without it.
 type chip struct {
@@ -61,7 +68,7 @@ func (r *room) search(ctx context.Context, c *page.Call) error {
 		Text: out.Query, Order: out.Order, Limit: pageSize, Cursor: q.Get("cursor"), Excerpts: true, Wait: index.Wait{Patience: patience},
 	})
 	if fault.Of(err) == fault.Invalid {
-		out.Problem = r.Explain(c.Lang, err)
+		out.Problem, out.Wrong = r.Explain(c.Lang, err), wrongIn(out.Query, err)
 		return r.pages.Show(c, http.StatusUnprocessableEntity, "search", c.Say("Search"), out)
 	}
 	if err != nil {
@@ -71,6 +78,9 @@ func (r *room) search(ctx context.Context, c *page.Call) error {
 	out.Result, out.First = res, out.address(out.Query, "")
 	if res.Next != "" {
 		out.Next = out.address(out.Query, res.Next)
+	}
+	if res.Total == 0 && plainEnd(out.Query) {
+		out.Begun = out.address(out.Query+"*", "")
 	}
 	chips, err := query.Chips(out.Query)
 	if err != nil {
@@ -86,6 +96,24 @@ func (r *room) search(ctx context.Context, c *page.Call) error {
 }
 
 const maxChips = 20
+
+// wrongIn returns where a search is wrong, nil where that is no one part of it.
+func wrongIn(text string, err error) *misfit {
+	var e *query.Error
+	runes := []rune(text)
+	if !errors.As(err, &e) || e.Length == 0 || e.At < 1 || e.At-1+e.Length > len(runes) {
+		return nil
+	}
+	begin, end := e.At-1, e.At-1+e.Length
+	return &misfit{string(runes[:begin]), string(runes[begin:end]), string(runes[end:])}
+}
+
+// plainEnd reports whether a search ends with a word of its own, which may be half typed.
+func plainEnd(text string) bool {
+	words := strings.Fields(text)
+	last := words[len(words)-1]
+	return strings.Count(text, `"`)%2 == 0 && strings.IndexFunc(last, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) < 0
+}
 
 // within returns the session that searches: confined to a case where the page is.
 func (r *room) within(ctx context.Context, c *page.Call, out *searched) (index.Session, error) {

@@ -30,7 +30,12 @@
 (() => {
   const rows = () => [...document.querySelectorAll('[data-row]')].filter((r) => r.checkVisibility());
   const target = (row) => row.querySelector('a[href], button, summary') || row;
-  const at = () => rows().findIndex((r) => r.contains(document.activeElement));
+  // Who reads beside the list is at the row that is read.
+  const at = () => {
+    const list = rows();
+    const i = list.findIndex((r) => r.contains(document.activeElement));
+    return i < 0 ? list.findIndex((r) => r.querySelector('a[data-pane][aria-current]')) : i;
+  };
   const go = (i) => {
     const list = rows();
     const row = list[Math.max(0, Math.min(i, list.length - 1))];
@@ -96,6 +101,57 @@ document.addEventListener('focusin', (e) => {
   if (e.target.matches && e.target.matches('[data-select]')) e.target.select();
 });
 
+// What could not be fetched is said where it would stand: nothing that was there before is
+// taken for it. Whoever is signed in no more signs in and comes back to what he asked for.
+(() => {
+  const note = (text) => {
+    const p = document.createElement('p');
+    p.className = 'note bad';
+    p.setAttribute('role', 'alert');
+    p.textContent = text;
+    return p;
+  };
+  const place = (target) => (target.id === 'results' ? target.firstElementChild : target);
+  const say = (e, inside) => {
+    const at = place(e.detail.target);
+    const pager = at.matches('.hits > .pager'); // a next page: the way to it stays
+    for (const old of at.querySelectorAll('.note.bad')) old.remove();
+    if (pager) at.append(...inside);
+    else at.replaceChildren(...inside);
+  };
+  const gone = (e) => {
+    const path = e.detail.xhr.responseURL && new URL(e.detail.xhr.responseURL).pathname;
+    return path === '/sign-in' || e.detail.xhr.status === 401;
+  };
+  document.addEventListener('htmx:beforeSwap', (e) => {
+    if (!gone(e)) return;
+    e.detail.shouldSwap = false;
+    const pane = e.detail.target.id === 'pane';
+    location.assign(pane ? location.pathname + location.search : e.detail.pathInfo.requestPath);
+  });
+  document.addEventListener('htmx:responseError', (e) => {
+    if (gone(e)) return;
+    const page = new DOMParser().parseFromString(e.detail.xhr.responseText, 'text/html');
+    const what = [...page.querySelectorAll('#main .note.bad, #main code')].map((n) => note(n.textContent));
+    const other = document.getElementById('main').dataset.failed;
+    say(e, what.length ? what : [note(other)]);
+  });
+  for (const event of ['htmx:sendError', 'htmx:timeout']) {
+    document.addEventListener(event, (e) => say(e, [note(document.getElementById('main').dataset.failed)]));
+  }
+})();
+
+// A search that cannot be is marked at its field.
+document.addEventListener('htmx:afterSwap', (e) => {
+  const q = e.detail.target.id === 'results' && document.getElementById('q');
+  if (!q) return;
+  const wrong = document.getElementById('problem');
+  for (const [name, value] of [['aria-invalid', 'true'], ['aria-describedby', 'problem']]) {
+    if (wrong) q.setAttribute(name, value);
+    else q.removeAttribute(name);
+  }
+});
+
 // What helps with a search is folded once there is something to read.
 document.addEventListener('htmx:afterSwap', (e) => {
   if (e.target.id !== 'results') return;
@@ -131,12 +187,43 @@ document.addEventListener('click', (e) => {
 // which, so that a reload shows it again.
 (() => {
   const wide = () => window.htmx && document.getElementById('pane') && matchMedia('(min-width: 75rem)').matches;
+  const current = () => document.querySelector('a[data-pane][aria-current]');
   const show = (path) => {
     document.querySelectorAll('a[data-pane][aria-current]').forEach((a) => a.removeAttribute('aria-current'));
     const link = document.querySelector(`a[data-pane][href="${path}"]`);
     if (link) link.setAttribute('aria-current', 'true');
+    const pane = document.getElementById('pane');
+    pane.setAttribute('aria-busy', 'true');
+    setTimeout(() => {
+      if (pane.getAttribute('aria-busy') !== 'true' || pane.firstElementChild) return;
+      const wait = document.createElement('p');
+      wait.className = 'soft';
+      wait.textContent = document.getElementById('main').dataset.waiting;
+      pane.append(wait);
+    }, 300);
     htmx.ajax('GET', path, { target: '#pane', select: 'article.message, section.card', swap: 'innerHTML' });
   };
+  // The list becomes narrow where the pane opens: what was clicked stays where it was. The
+  // message has the focus, so that it is read and scrolled without many steps of Tab.
+  let was = null;
+  document.addEventListener('htmx:afterRequest', (e) => {
+    if (e.detail.target.id === 'pane') e.detail.target.removeAttribute('aria-busy');
+  });
+  document.addEventListener('htmx:beforeSwap', (e) => {
+    if (e.detail.target.id === 'pane') was = current() && current().getBoundingClientRect().top;
+  });
+  document.addEventListener('htmx:afterSwap', (e) => {
+    if (e.detail.target.id !== 'pane' || !current()) return;
+    if (was !== null) scrollBy(0, current().getBoundingClientRect().top - was);
+    was = null;
+    const message = e.detail.target.firstElementChild;
+    if (!message || e.detail.target.contains(document.activeElement)) return;
+    message.tabIndex = -1;
+    message.focus({ preventScroll: true });
+  });
+  document.addEventListener('keydown', (e) => {
+    if (e.key === 'Escape' && current() && document.getElementById('pane').contains(document.activeElement)) current().focus();
+  });
   document.addEventListener('click', (e) => {
     const link = e.target.closest && e.target.closest('a[data-pane]');
     if (!link || !wide() || e.ctrlKey || e.metaKey || e.shiftKey) return;
