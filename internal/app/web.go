@@ -31,6 +31,7 @@ import (
 	"siegel/internal/index/saved"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
+	"siegel/internal/vault/ledger"
 	"siegel/internal/vault/ledger/stamping"
 	"siegel/internal/vault/ledger/verified"
 )
@@ -104,12 +105,13 @@ func (a *App) proof(ctx context.Context, tenant mail.TenantID) (p state.Proof, e
 	if p.Entries, err = a.Entries(ctx, tenant); err != nil {
 		return p, err
 	}
-	s, err := stamping.Read(ctx, a.DB.Instance())
+	reach, err := stamping.ReachOf(ctx, a.DB, tenant, ledger.Message)
 	if err != nil {
 		return p, err
 	}
 	last, err := verified.Read(ctx, a.DB.Tenant(tenant))
-	p.Signed, p.Stamped, p.Verified, p.Problems = s.Signed, s.Stamped, last.At, last.Problems
+	p.Signed, p.Stamped, p.Verified, p.Problems = reach.Signed, reach.Stamped, last.At, last.Problems
+	p.Uncovered = max(0, p.Entries-reach.Proven) // entries may come between the questions
 	return p, err
 }
 

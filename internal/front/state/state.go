@@ -25,11 +25,13 @@ type Sentence struct {
 
 // Proof says how far a tenant's mail can be proven.
 type Proof struct {
-	Entries  int64     // of the message log
-	Signed   time.Time // the newest checkpoint; zero for none
-	Stamped  time.Time // the newest timestamp; zero for none
-	Verified time.Time // when all of it was verified last; zero for never
-	Problems int64     // that were found then
+	Entries int64     // of the message log
+	Signed  time.Time // the newest checkpoint of that log; zero for none
+	Stamped time.Time // the newest timestamp that proves something of it; zero for none
+	// Uncovered is how many entries no timestamp proves yet.
+	Uncovered int64
+	Verified  time.Time // when all of it was verified last; zero for never
+	Problems  int64     // that were found then
 }
 
 // Deps are the rooms that know it.

@@ -29,7 +29,8 @@ type stateOut struct {
 type proof struct {
 	Entries    int64      `json:"entries" minimum:"0" doc:"Entries of the message log."`
 	Checkpoint *time.Time `json:"checkpoint,omitempty" doc:"When the newest checkpoint was signed; missing where there is none yet."`
-	Timestamp  *time.Time `json:"timestamp,omitempty" doc:"When the newest timestamp was given; missing where there is none yet."`
+	Timestamp  *time.Time `json:"timestamp,omitempty" doc:"When the newest timestamp was given that covers entries; missing where there is none yet."`
+	Uncovered  int64      `json:"uncovered" minimum:"0" doc:"Entries that no timestamp covers yet, the newest ones: they can be proven to strangers once one does."`
 	Verified   *time.Time `json:"verified,omitempty" doc:"When the ledger was verified as a whole last; missing for never."`
 	Problems   int64      `json:"problems" minimum:"0" doc:"Problems that were found then."`
 }
@@ -85,7 +86,7 @@ func (r *room) getState(ctx context.Context, c *operation.Call, _ *operation.Non
 		}
 	}
 	if p := how.Proof; p != nil {
-		b.Proof = &proof{p.Entries, known(p.Signed), known(p.Stamped), known(p.Verified), p.Problems}
+		b.Proof = &proof{p.Entries, known(p.Signed), known(p.Stamped), p.Uncovered, known(p.Verified), p.Problems}
 	}
 	return out, nil
 }

@@ -103,6 +103,15 @@ func together(number string) string { return strings.ReplaceAll(number, " ", "\u
 // when writes a time on the reader's clock, with the exact one in UTC for machines and for
 // who points at it.
 func when(l text.Lang, zone *time.Location, t time.Time) template.HTML {
+	utc := t.UTC().Format(time.RFC3339)
+	//nolint:gosec // digits, letters and signs of a date only
+	return template.HTML(`<time datetime="` + utc + `" title="` + utc + `">` + clock(l, zone, t) + `</time>`)
+}
+
+// Clock writes a time for the reader, where it stands in a sentence.
+func (c *Call) Clock(t time.Time) string { return clock(c.Lang, c.Zone, t) }
+
+func clock(l text.Lang, zone *time.Location, t time.Time) string {
 	form := "2 Jan 2006 15:04"
 	if l == text.German {
 		form = "02.01.2006 15:04"
@@ -110,9 +119,7 @@ func when(l text.Lang, zone *time.Location, t time.Time) template.HTML {
 	if zone == time.UTC {
 		form += " UTC"
 	}
-	utc := t.UTC().Format(time.RFC3339)
-	//nolint:gosec // digits, letters and signs of a date only
-	return template.HTML(`<time datetime="` + utc + `" title="` + utc + `">` + t.In(zone).Format(form) + `</time>`)
+	return t.In(zone).Format(form)
 }
 
 // count groups the digits of a number.

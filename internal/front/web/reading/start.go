@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"siegel/internal/flow/tally"
@@ -46,13 +47,26 @@ func (r *room) start(ctx context.Context, c *page.Call) error {
 	}
 	out.Worst, out.Proof, out.Ways = how.Worst, how.Proof, how.Ways
 	for _, row := range how.Rows {
-		one := shownRow{Name: row.Name, State: row.State, What: r.Say(c.Lang, row.What.Text, row.What.Args...)}
+		one := shownRow{Name: row.Name, State: row.State, What: r.found(c, row.What)}
 		if row.Remedy.Text != "" {
-			one.Remedy = r.Say(c.Lang, row.Remedy.Text, row.Remedy.Args...)
+			one.Remedy = r.found(c, row.Remedy)
 		}
 		out.Rows = append(out.Rows, one)
 	}
 	return r.pages.Show(c, http.StatusOK, "start", c.Say("Start"), out)
+}
+
+// found writes what was found. Times in it are text, as they travel to the shell (RFC 3339):
+// a page has them on its reader's clock.
+func (r *room) found(c *page.Call, s state.Sentence) string {
+	args := slices.Clone(s.Args)
+	for i, a := range args {
+		said, _ := a.(string) // no other is a time
+		if t, err := time.Parse(time.RFC3339, said); err == nil {
+			args[i] = c.Clock(t)
+		}
+	}
+	return r.Say(c.Lang, s.Text, args...)
 }
 
 // glance is how long the first page waits for mail that is not in the index yet.

@@ -113,3 +113,47 @@ func TestAnswerIsVerified(t *testing.T) {
 		t.Error(list)
 	}
 }
+
+// A log can be proven as far as a timestamp covers where its checkpoints are anchored: what
+// came after, and a log that came after, is not; the instance's newest timestamp says nothing
+// of it.
+func TestReach(t *testing.T) {
+	s := stage.New(t)
+	reach := func() stamping.Reach {
+		t.Helper()
+		r, err := stamping.ReachOf(t.Context(), s.DB, s.Tenant.ID(), ledger.Message)
+		s.OK(err)
+		return r
+	}
+	if r := reach(); r != (stamping.Reach{}) {
+		t.Errorf("of a new log: %+v", r)
+	}
+	s.Add(3)
+	s.Sign()
+	signed := s.Now()
+	if r := reach(); !r.Signed.Equal(signed) || !r.Stamped.IsZero() || r.Proven != 0 {
+		t.Errorf("signed: %+v", r)
+	}
+	s.Advance(time.Minute)
+	s.OK(s.Queue.StampDue(t.Context()))
+	stamped := reach()
+	if stamped.Proven != 3 || stamped.Stamped.IsZero() || !stamped.Signed.Equal(signed) {
+		t.Errorf("stamped: %+v", stamped)
+	}
+	s.Add(2)
+	if r := reach(); r != stamped {
+		t.Errorf("with new entries: %+v", r)
+	}
+	s.Advance(time.Minute)
+	s.Sign()
+	if r := reach(); r.Proven != 3 || !r.Stamped.Equal(stamped.Stamped) || !r.Signed.After(signed) {
+		t.Errorf("signed again: %+v", r)
+	}
+	s.OK(s.Queue.StampDue(t.Context()))
+	if r := reach(); r.Proven != 5 || !r.Stamped.After(stamped.Stamped) {
+		t.Errorf("stamped again: %+v", r)
+	}
+	if r, err := stamping.ReachOf(t.Context(), s.DB, mail.NewID(), ledger.Message); err != nil || r != (stamping.Reach{}) {
+		t.Errorf("of another tenant: %+v, %v", r, err)
+	}
+}

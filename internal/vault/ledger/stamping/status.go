@@ -2,6 +2,7 @@ package stamping
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -50,6 +51,46 @@ func Read(ctx context.Context, instance db.Tenant) (s Status, err error) {
 	}
 	s.Signed, s.Stamped, s.Covers, s.Since = moment(signed), moment(made), moment(covers), moment(since)
 	return s, nil
+}
+
+// Reach is how far a log can be proven.
+type Reach struct {
+	Signed  time.Time // when its newest checkpoint was signed; zero for never
+	Stamped time.Time // the timestamp that proves the most of it; zero for none
+	Proven  int64     // entries, from the first, that it proves to strangers
+}
+
+// ReachOf reads how far a log of a tenant can be proven: by its own checkpoints, and by the
+// instance's timestamps as far as they cover where those are anchored.
+func ReachOf(ctx context.Context, d *db.DB, tenant mail.TenantID, log string) (r Reach, err error) {
+	defer fault.Wrap(&err, "how far the ledger can be proven")
+	t := d.Tenant(tenant)
+	var signed *int64
+	if err := t.QueryRow(ctx, `SELECT MAX(created) FROM ledger_checkpoint WHERE tenant = $1 AND log = $2`, log).Scan(&signed); err != nil {
+		return r, err
+	}
+	if signed != nil {
+		r.Signed = mail.FromMicros(*signed)
+	}
+	var stamped *int64
+	if err := d.Instance().QueryRow(ctx, `SELECT MAX(size) FROM ledger_stamp WHERE tenant = $1 AND state = $2`, ledger.Stamped).Scan(&stamped); err != nil {
+		return r, err
+	}
+	if stamped == nil {
+		return r, nil
+	}
+	var at int64
+	err = t.QueryRow(ctx, `SELECT size, idx FROM ledger_anchor WHERE tenant = $1 AND log = $2 AND idx < $3 ORDER BY idx DESC LIMIT 1`, log, *stamped).Scan(&r.Proven, &at)
+	if errors.Is(err, db.ErrNoRows) {
+		return r, nil
+	}
+	if err != nil {
+		return r, err
+	}
+	var made int64
+	err = d.Instance().QueryRow(ctx, `SELECT made FROM ledger_stamp WHERE tenant = $1 AND state = $2 AND size > $3 ORDER BY size LIMIT 1`, ledger.Stamped, at).Scan(&made)
+	r.Stamped = mail.FromMicros(made)
+	return r, err
 }
 
 // String says the status in one line, for logs and the console.

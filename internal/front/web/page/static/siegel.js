@@ -102,7 +102,7 @@ document.addEventListener('focusin', (e) => {
 });
 
 // What could not be fetched is said where it would stand: nothing that was there before is
-// taken for it. Whoever is signed in no more signs in and comes back to what he asked for.
+// taken for it.
 (() => {
   const note = (text) => {
     const p = document.createElement('p');
@@ -119,18 +119,7 @@ document.addEventListener('focusin', (e) => {
     if (pager) at.append(...inside);
     else at.replaceChildren(...inside);
   };
-  const gone = (e) => {
-    const path = e.detail.xhr.responseURL && new URL(e.detail.xhr.responseURL).pathname;
-    return path === '/sign-in' || e.detail.xhr.status === 401;
-  };
-  document.addEventListener('htmx:beforeSwap', (e) => {
-    if (!gone(e)) return;
-    e.detail.shouldSwap = false;
-    const pane = e.detail.target.id === 'pane';
-    location.assign(pane ? location.pathname + location.search : e.detail.pathInfo.requestPath);
-  });
   document.addEventListener('htmx:responseError', (e) => {
-    if (gone(e)) return;
     const page = new DOMParser().parseFromString(e.detail.xhr.responseText, 'text/html');
     const what = [...page.querySelectorAll('#main .note.bad, #main code')].map((n) => note(n.textContent));
     const other = document.getElementById('main').dataset.failed;
