@@ -41,12 +41,12 @@ func main() {
 		fmt.Fprintln(c.Err, c.Say("core dumps cannot be switched off: %v", err))
 	}
 	root := c.root()
-	err := root.ExecuteContext(ctx)
+	ran, err := root.ExecuteContextC(ctx)
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = errors.Join(prompt.ErrInterrupted, err)
 	}
 	stop()
-	os.Exit(c.Finish(err))
+	os.Exit(c.Finish(ran, err))
 }
 
 // ending are the signals that end the program, which cleans up before: also when

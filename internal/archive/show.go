@@ -120,7 +120,7 @@ func isReason(s string) bool {
 }
 
 func errReason() error {
-	return fault.New(fault.Invalid, "this message is not yours: opening it takes a reason, which is kept in the audit log: --reason")
+	return fault.At("reason", fault.New(fault.Invalid, "this message is not yours: opening it takes a reason, which is kept in the audit log"))
 }
 
 func (a *Archive) find(ctx context.Context, t db.Tenant, id mail.ID) (row, error) {

@@ -54,6 +54,12 @@ func TestEverySentenceHasGerman(t *testing.T) {
 			t.Errorf("no German for\n%s", w)
 		}
 	}
+	option := regexp.MustCompile(` --[a-z]`)
+	for s, where := range sentences(t) {
+		if option.MatchString(s) && !ofTheShell(where) {
+			t.Errorf("%s: pages say this too, which have no options:\n%s", where, s)
+		}
+	}
 	verbs := regexp.MustCompile(`%[-+# 0]*[0-9]*(\.[0-9]+)?[a-zA-Z%]`)
 	catalog.All(func(english, german string) {
 		if !used[english] {
@@ -61,6 +67,9 @@ func TestEverySentenceHasGerman(t *testing.T) {
 		}
 		if a, b := verbs.FindAllString(english, -1), verbs.FindAllString(german, -1); !slices.Equal(a, b) {
 			t.Errorf("verbs differ: %v and %v in\n%s", a, b, english)
+		}
+		if option.MatchString(german) != option.MatchString(english) {
+			t.Errorf("one of the two languages names an option in\n%s", english)
 		}
 	})
 }
@@ -77,6 +86,11 @@ func root(t *testing.T) string {
 		}
 		dir = filepath.Dir(dir)
 	}
+}
+
+// ofTheShell reports whether what stands at a place is said to people at a shell only.
+func ofTheShell(where string) bool {
+	return strings.Contains(where, "/cmd/") || strings.Contains(where, "/internal/app/") || strings.Contains(where, "/front/console/")
 }
 
 // bilingual are folders whose calls carry both languages, because the verifier

@@ -108,10 +108,11 @@ func (c *CLI) Words(names ...string) cobra.PositionalArgs {
 }
 
 // Finish prints an error and returns the exit status. What could not be printed
-// is an error, too: whoever reads the output must not take a part for the whole.
-func (c *CLI) Finish(err error) int {
+// is an error, too: whoever reads the output must not take a part for the whole. An error
+// that is one of an option of the command that ran names it.
+func (c *CLI) Finish(ran *cobra.Command, err error) int {
 	if c.Out.Err() == nil {
-		got := c.explain(err)
+		got := c.explain(ran, err)
 		if c.Out.Err() == nil {
 			return got
 		}
@@ -122,10 +123,10 @@ func (c *CLI) Finish(err error) int {
 	if err == nil || lost {
 		return 1
 	}
-	return c.explain(err)
+	return c.explain(ran, err)
 }
 
-func (c *CLI) explain(err error) int {
+func (c *CLI) explain(ran *cobra.Command, err error) int {
 	if err == nil {
 		return 0
 	}
@@ -147,9 +148,17 @@ func (c *CLI) explain(err error) int {
 	if c.JSON {
 		_ = json.NewEncoder(c.Out).Encode(map[string]any{"error": e})
 	} else {
-		fmt.Fprintln(c.Err, "siegel: "+e.Text)
+		fmt.Fprintln(c.Err, "siegel: "+e.Text+option(ran, e))
 	}
 	return output.Status(e.Kind)
+}
+
+// option names the option of a command that an error is one of, where its text does not.
+func option(ran *cobra.Command, e *console.Error) string {
+	if e.Field == "" || ran.Flags().Lookup(e.Field) == nil || strings.Contains(e.Text, "--"+e.Field) {
+		return ""
+	}
+	return " (--" + e.Field + ")"
 }
 
 // causes prints what a local command found out, one problem a line.

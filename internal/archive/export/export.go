@@ -187,9 +187,9 @@ func (q Request) check(others bool) error {
 	case q.Cipher != ByZip && q.Cipher != ByAge && q.Cipher != Plain:
 		return fault.New(fault.Invalid, "an export is encrypted by zip or age, or plain: none")
 	case q.Cipher == Plain && !IsReason(q.Reason):
-		return fault.New(fault.Invalid, "a plain export takes a reason, which is kept in the audit log: --reason")
+		return fault.At("reason", fault.New(fault.Invalid, "an export that is not encrypted takes a reason, which is kept in the audit log"))
 	case others && !IsReason(q.Reason):
-		return fault.New(fault.Invalid, "you can export mail of others: that takes a reason, which is kept in the audit log: --reason")
+		return fault.At("reason", fault.New(fault.Invalid, "you can export mail of others: that takes a reason, which is kept in the audit log"))
 	case utf8.RuneCountInString(q.note()) > maxNote:
 		return fault.Newf(fault.Invalid, "search and reason have at most %d characters together", maxNote)
 	default:

@@ -91,7 +91,7 @@ func OpenKit(file []byte, words string) ([]byte, error) {
 		return nil, fault.Because(fault.Denied, "the words do not open the recovery kit", err)
 	}
 	if err != nil {
-		return nil, fault.Because(fault.Invalid, "this file is no recovery kit, or it is damaged: name with --recovery-file the one that the founding wrote", err)
+		return nil, fault.Because(fault.Invalid, "this file is no recovery kit, or it is damaged: give the one that the founding wrote", err)
 	}
 	text, err := io.ReadAll(io.LimitReader(r, 4096))
 	if err != nil {

@@ -245,7 +245,7 @@ func (r *Register) Renew(ctx context.Context, t db.Tenant, by mail.ID, name stri
 			return s.Row().Changed()
 		}
 		if len(s.verifier) == 0 {
-			return fault.Newf(fault.Conflict, "the source %q does not sign in: to have it sign in, remove it and add it again with --auth", name)
+			return fault.Newf(fault.Conflict, "the source %q does not sign in: to have it sign in, remove it and add it again as one that does", name)
 		}
 		was := s.settings() + " of " + s.Entered().Format("2006-01-02T15:04:05Z")
 		if out.Secret, err = s.renew(chosen); err != nil {
