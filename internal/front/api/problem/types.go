@@ -23,7 +23,7 @@ func Types() []Type {
 		{"too-large", http.StatusRequestEntityTooLarge, tell("The request is too large"), tell("A body has 48 KiB at most. Nothing was done.")},
 		{"media-type", http.StatusUnsupportedMediaType, tell("The body is of a type that is not read here"), tell("Send application/json. Nothing was done.")},
 		{"range", http.StatusRequestedRangeNotSatisfiable, tell("The file has no such octets"), tell("Content-Range says how long it is.")},
-		{"invalid", http.StatusUnprocessableEntity, tell("This cannot be"), tell("A field has a value that it cannot have; where there are several, errors lists them. Nothing was done.")},
+		{"invalid", http.StatusUnprocessableEntity, tell("This cannot be done as it was asked"), tell("A field has a value that it cannot have; where there are several, errors lists them. Nothing was done.")},
 		{"confirm", http.StatusUnprocessableEntity, tell("Something has to be confirmed"), tell("What was asked for looks like a mistake. Where it is meant, ask again with the field that errors names. Nothing was done.")},
 		{"query", http.StatusUnprocessableEntity, tell("The search has a mistake"), tell("position and length say where.")},
 		{"reason", http.StatusUnprocessableEntity, tell("A reason is needed"), tell("The message is not your own. Send the reason in the body of a POST; it is kept in the audit trail.")},
