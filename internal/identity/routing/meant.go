@@ -7,24 +7,29 @@ import (
 
 	"golang.org/x/net/idna"
 
+	"siegel/internal/identity/bound"
 	"siegel/internal/kit/fault"
 	"siegel/internal/kit/near"
 	"siegel/internal/mail"
 )
 
-// Meant fails with kind Invalid where the domain of an address is none of a tenant's and is
-// so much like one of them that it may be mistyped, unless it is among those that somebody
-// confirmed: strangers may be invited, such as outside auditors, and nobody finds out where
-// a code for an address that does not exist went. The error is about the field
-// confirm-domain, which is where doors take the confirmation: the domain itself, so that it
-// holds for no other one.
+// Meant fails with kind Invalid where nobody can be meant by an address: it is none (see
+// [bound.Address]), or its domain is none of a tenant's and can be nobody's (see
+// [bound.Domain]). It fails likewise where that domain is so much like one of the tenant's
+// that it may be mistyped, unless it is among those that somebody confirmed: strangers may be
+// invited, such as outside auditors, and nobody finds out where a code for an address that
+// does not exist went. That error is about the field confirm-domain, which is where doors
+// take the confirmation: the domain itself, so that it holds for no other one.
 func (r *Router) Meant(ctx context.Context, tenant mail.TenantID, a mail.Address, confirmed []mail.Domain) error {
-	d := a.Domain()
-	if slices.Contains(confirmed, d) {
-		return nil
+	if err := bound.Address(a); err != nil {
+		return err
 	}
+	d := a.Domain()
 	own, _, err := r.Domains(ctx, tenant)
 	if err != nil || own[d] {
+		return err
+	}
+	if err := bound.Domain(d); err != nil || slices.Contains(confirmed, d) {
 		return err
 	}
 	like := make([]mail.Domain, 0, len(own))
