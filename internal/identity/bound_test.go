@@ -81,7 +81,17 @@ func TestInvitationToMistypedDomain(t *testing.T) {
 			t.Errorf("%s: at %q: %s", d, fault.Field(err), text(err))
 		}
 	}
-	h.want("a mistyped umlaut", invite("xn--bcher-kva.test", mail.NewAddress("anna@bucher.test")), fault.Invalid)
+	// EX-17: domains are told as they are typed; one that may only look so, also in ASCII.
+	for typed, want := range map[string]string{
+		"anna@bucher.test": "bucher.test is no domain of this tenant, and looks like bücher.test:",
+		"anna@BÜCHR.test":  "büchr.test is no domain of this tenant, and looks like bücher.test:",
+		"anna@büсher.test": "büсher.test (xn--bher-0ra631c.test) is no domain of this tenant, and looks like bücher.test:", // с of Cyrillic
+		"anna@bücher":      `"bücher" is no domain that others can send mail to`,
+	} {
+		if err := invite("xn--bcher-kva.test", mail.NewAddress(typed)); fault.Of(err) != fault.Invalid || !strings.HasPrefix(text(err), want) {
+			t.Errorf("%s: %s", typed, text(err))
+		}
+	}
 	// No confirmation makes a domain of what others could not deliver to.
 	for _, d := range []mail.Domain{"clinictest", "localhost", "[192.0.2.1]", "192.0.2.1", "under_score.test", "ab--c.test", "xn--bcher-kv.test"} {
 		err := invite("clinic.test", mail.Address("anna@"+d), d)

@@ -4,8 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
-
-	"golang.org/x/net/idna"
+	"unicode"
 
 	"siegel/internal/identity/bound"
 	"siegel/internal/kit/fault"
@@ -41,25 +40,29 @@ func (r *Router) Meant(ctx context.Context, tenant mail.TenantID, a mail.Address
 	if len(like) == 0 {
 		return nil
 	}
+	most := slices.Min(like)
 	return fault.At("confirm-domain", fault.Newf(fault.Invalid,
-		"%s is no domain of this tenant, and looks like %s: correct the address, or confirm that the domain is meant", d, slices.Min(like)))
+		"%s is no domain of this tenant, and looks like %s: correct the address, or confirm that the domain is meant", told(d, most), most))
 }
 
 // alike reports whether one domain may be another one mistyped: by two letters at most,
 // and by one for three letters of its name at most, so that short names are not all alike.
 func alike(typed, own mail.Domain) bool {
-	name := shown(own)
+	name := own.Readable()
 	if at := strings.LastIndexByte(name, '.'); at >= 0 {
 		name = name[:at]
 	}
-	return near.Within(min(2, len([]rune(name))/3), shown(typed), shown(own))
+	return near.Within(min(2, len([]rune(name))/3), typed.Readable(), own.Readable())
 }
 
-// shown is a domain as people type it.
-func shown(d mail.Domain) string {
-	s, err := idna.Punycode.ToUnicode(d.String())
-	if err != nil {
-		return d.String()
+// told is a domain as it was typed. Where it has letters beyond ASCII that the tenant's has
+// not, they may look like some of these, and be pasted: then the form that cannot deceive
+// stands beside it.
+func told(typed, own mail.Domain) string {
+	s := typed.Readable()
+	strange := func(r rune) bool { return r > unicode.MaxASCII && !strings.ContainsRune(own.Readable(), r) }
+	if strings.ContainsFunc(s, strange) {
+		s += " (" + typed.String() + ")"
 	}
 	return s
 }
