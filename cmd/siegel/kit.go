@@ -15,6 +15,7 @@ import (
 	"siegel/internal/front/console"
 	"siegel/internal/kit/durable"
 	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
 )
 
 // files writes files in the user's language.
@@ -35,17 +36,11 @@ func (c commands) checkCodes(dir string, emails ...string) error {
 		return c.files().Absent(dir)
 	}
 	for _, email := range emails {
-		if err := c.files().Absent(codeFile(dir, email), codeFile(dir, normal(email))); err != nil {
+		if err := c.files().Absent(codeFile(dir, email), codeFile(dir, mail.NewAddress(email).String())); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// normal is an address as the server writes it: the domain in lower case.
-func normal(email string) string {
-	at := strings.LastIndexByte(email, '@')
-	return email[:at+1] + strings.ToLower(email[at+1:])
 }
 
 func (c commands) writeCodes(dir string, list []invitation) error {
@@ -53,11 +48,11 @@ func (c commands) writeCodes(dir string, list []invitation) error {
 	for i, inv := range list {
 		err := made
 		if err == nil {
-			err = c.files().Create(codeFile(dir, inv.Email), []byte(inv.Code+"\n"))
+			err = c.files().Create(codeFile(dir, inv.Email.String()), []byte(inv.Code+"\n"))
 		}
 		if err != nil {
 			for _, lost := range list[i:] { // there is no second copy of a code
-				fmt.Fprintf(c.Err, "%s  %s\n", lost.Email, lost.Code)
+				fmt.Fprintf(c.Err, "%s  %s\n", lost.Email.Readable(), lost.Code)
 			}
 			return err
 		}

@@ -41,7 +41,10 @@ func main() {
 		fmt.Fprintln(c.Err, c.Say("core dumps cannot be switched off: %v", err))
 	}
 	root := c.root()
-	ran, err := root.ExecuteContextC(ctx)
+	ran, err := root, c.CheckOptions(root, os.Args[1:])
+	if err == nil {
+		ran, err = root.ExecuteContextC(ctx)
+	}
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = errors.Join(prompt.ErrInterrupted, err)
 	}
@@ -89,9 +92,7 @@ func (c commands) root() *cobra.Command {
 		c.nodeCommand(), c.versionCommand())
 	root.SetOut(c.Out)
 	root.SetErr(c.Err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return cli.Usage(c.Say("the command line cannot be read: %s; %s --help says what it takes", words.Words{Say: c.Say}.Flag(err), cmd.CommandPath()))
-	})
+	root.SetFlagErrorFunc(c.WrongOptions)
 	words.Words{Say: c.Say}.Translate(root, c.helpCommand())
 	return root
 }

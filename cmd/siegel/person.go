@@ -72,7 +72,7 @@ func (c commands) personInvite() *cobra.Command {
 			}
 			err := c.about(cmd, "person/invite", console.Person{Email: args[0], Role: role, Domain: domain}, &inv, nil)
 			if e, ok := errors.AsType[*console.Error](err); ok && e.Field == "confirm-domain" {
-				e.Text += "\n" + c.Say("where it is meant, add %s", "--confirm-domain "+mail.NewAddress(args[0]).Domain().String())
+				e.Text += "\n" + c.Say("where it is meant, add %s", "--confirm-domain "+mail.NewAddress(args[0]).Domain().Readable())
 			}
 			if err != nil {
 				return err
@@ -98,7 +98,7 @@ func (c commands) invitedAs(inv invitation, dir string, v any) error {
 	return c.Result(v, func() {
 		c.printCodes([]invitation{inv}, dir)
 		if inv.Role == "reader" {
-			c.Print("No mail is sealed to her yet. A keeper assigns an address with: siegel person addresses %s --add ADDRESS", inv.Email)
+			c.Print("No mail is sealed to her yet. A keeper assigns an address with: siegel person addresses %s --add ADDRESS", inv.Email.Readable())
 		}
 	})
 }

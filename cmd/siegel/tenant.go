@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"siegel/internal/front/console"
+	"siegel/internal/mail"
 )
 
 func (c commands) tenantCommand() *cobra.Command {
@@ -29,9 +30,9 @@ type kit struct {
 
 // invitation is a code for a person.
 type invitation struct {
-	Email string `json:"email"`
-	Role  string `json:"role"`
-	Code  string `json:"code"`
+	Email mail.Address `json:"email"`
+	Role  string       `json:"role"`
+	Code  string       `json:"code"`
 }
 
 // founding is what the founding ceremony is told.
@@ -79,7 +80,7 @@ func (c commands) found(ctx context.Context, f founding) (err error) {
 		return err
 	}
 	for _, a := range checked.Strangers {
-		fmt.Fprintln(c.Err, c.Say("%s is of none of the tenant's domains: see that it is spelled right.", a))
+		fmt.Fprintln(c.Err, c.Say("%s is of none of the tenant's domains: see that it is spelled right.", a.Readable()))
 	}
 	if err := c.checkFounding(f, kitFile); err != nil {
 		return err
@@ -139,9 +140,9 @@ func (c commands) printCodes(list []invitation, dir string) {
 	for _, inv := range list {
 		code := inv.Code
 		if dir != "" {
-			code = codeFile(dir, inv.Email)
+			code = codeFile(dir, inv.Email.String())
 		}
-		_, _ = fmt.Fprintf(c.Out, "  %-14s %-32s %s\n", c.Say(inv.Role), inv.Email, code)
+		_, _ = fmt.Fprintf(c.Out, "  %-14s %-32s %s\n", c.Say(inv.Role), inv.Email.Readable(), code)
 	}
 	c.Print("Each sets a password of her own with: siegel person accept ADDRESS --code-file FILE")
 }

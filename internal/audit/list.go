@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"siegel/internal/kit/fault"
+	"siegel/internal/kit/secret"
 	"siegel/internal/kit/tuple"
 	"siegel/internal/mail"
 	"siegel/internal/proto/checkpoint/layout"
@@ -75,6 +77,8 @@ func (a *Trail) List(ctx context.Context, t db.Tenant, o Opener, limit int, f fu
 func (a *Trail) Below(ctx context.Context, t db.Tenant, o Opener, before int64, f func(Entry) error) (err error) {
 	defer fault.Wrap(&err, "audit")
 	var bad []error
+	keys := days{keys: a.keys, tenant: t.ID()}
+	defer keys.wipe()
 	if before == math.MaxInt64 {
 		before = -1 // the end of the log as it is now
 	}
@@ -92,7 +96,7 @@ func (a *Trail) Below(ctx context.Context, t db.Tenant, o Opener, before int64, 
 			return err
 		}
 		for _, e := range entries {
-			r, err := a.event(t, o, e.Entry, rows[e.Index])
+			r, err := event(&keys, o, e.Entry, rows[e.Index])
 			if e.Err != nil {
 				r, err = nil, e.Err
 			}
@@ -116,7 +120,7 @@ func (a *Trail) Below(ctx context.Context, t db.Tenant, o Opener, before int64, 
 }
 
 // event returns the event of an entry, nil for an entry of another kind.
-func (a *Trail) event(t db.Tenant, o Opener, e layout.Entry, r *row) (*Entry, error) {
+func event(keys *days, o Opener, e layout.Entry, r *row) (*Entry, error) {
 	parsed, err := entry.Parse(e.Text)
 	if err == nil && parsed.Kind != "audit" {
 		return nil, nil
@@ -128,7 +132,7 @@ func (a *Trail) event(t db.Tenant, o Opener, e layout.Entry, r *row) (*Entry, er
 		return nil, damaged(err)
 	}
 	r.ID, r.Index, r.Time = parsed.ID, e.Index, parsed.Time
-	if err := a.open(t, e, r); err != nil {
+	if err := keys.open(parsed, r); err != nil {
 		return nil, damaged(err)
 	}
 	if o != nil {
@@ -160,15 +164,43 @@ func read(ctx context.Context, t db.Tenant, from, to int64) (_ map[int64]*row, e
 	return list, rows.Err()
 }
 
-// open opens the payload and compares it with its entry.
-func (a *Trail) open(t db.Tenant, e layout.Entry, r *row) error {
-	tenant := t.ID()
-	key, err := a.keys.OpenDayKey(tenant, r.day, r.dayBox)
-	if err != nil {
+// days opens payloads. It keeps the key of the day that it was asked for last: events come
+// day by day. It belongs to one goroutine; wipe ends it.
+type days struct {
+	keys   Keys
+	tenant mail.TenantID
+
+	day int64
+	box []byte // of the day's key; nil where there is none yet
+	key secret.Key
+}
+
+func (d *days) wipe() {
+	if d.box != nil {
+		d.key.Wipe()
+	}
+	d.box = nil
+}
+
+// of has the key of an event's day.
+func (d *days) of(r *row) error {
+	if d.box != nil && d.day == r.day && bytes.Equal(d.box, r.dayBox) {
+		return nil
+	}
+	d.wipe()
+	key, err := d.keys.OpenDayKey(d.tenant, r.day, r.dayBox)
+	if err == nil {
+		d.day, d.box, d.key = r.day, r.dayBox, key
+	}
+	return err
+}
+
+// open opens the payload of an event and compares it with its entry.
+func (d *days) open(e entry.Entry, r *row) error {
+	if err := d.of(r); err != nil {
 		return err
 	}
-	defer key.Wipe()
-	plain, err := stream.OpenBox("an audit event", key, r.box, tuple.Make("siegel/v1 audit event", tenant[:], r.ID[:]))
+	plain, err := stream.OpenBox("an audit event", d.key, r.box, tuple.Make("siegel/v1 audit event", d.tenant[:], r.ID[:]))
 	if err != nil {
 		return err
 	}
@@ -176,11 +208,10 @@ func (a *Trail) open(t db.Tenant, e layout.Entry, r *row) error {
 	if err != nil || len(fields) != 2 || len(fields[0]) != entry.SaltSize {
 		return fault.New(fault.Damaged, "an audit event is malformed")
 	}
-	text, err := eventText(r.ID, r.Time, entry.Opening{Salt: entry.Hash(fields[0]), Value: fields[1]})
-	if err != nil {
-		return err
-	}
-	if string(text) != string(e.Text) {
+	// The entry is what was entered (ledger.Recent), and has one form (entry.Parse): it is of
+	// this payload where it commits to it, and to nothing else.
+	o := entry.Opening{Salt: entry.Hash(fields[0]), Value: fields[1]}
+	if e.Size != 0 || len(e.Fields) != 1 || e.Fields[0] != (entry.Field{Name: "event", Commitment: o.Commit()}) {
 		return fault.New(fault.Damaged, "an audit event is malformed")
 	}
 	return json.Unmarshal(fields[1], &r.Event)

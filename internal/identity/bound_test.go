@@ -37,6 +37,10 @@ func TestFoundingIsChecked(t *testing.T) {
 		"no name":                    func(f *identity.Founding) { f.Name = " " },
 		"a long name":                func(f *identity.Founding) { f.Name = strings.Repeat("ü", 101) },
 		"a name of two lines":        func(f *identity.Founding) { f.Name = "gamma\nlevel=ERROR" },
+		"a name that is a path":      func(f *identity.Founding) { f.Name = "a/../b" },
+		"a domain of one label":      func(f *identity.Founding) { f.Domains = append(f.Domains, "nodot") },
+		"a keeper at localhost":      func(f *identity.Founding) { f.Keepers = []mail.Address{"k@localhost"} },
+		"an auditor at a machine":    func(f *identity.Founding) { f.Auditors = []mail.Address{"u@[192.0.2.1]"} },
 		"a long domain":              func(f *identity.Founding) { f.Domains = append(f.Domains, mail.Domain(strings.Repeat("x", 254))) },
 		"many domains":               func(f *identity.Founding) { f.Domains = make([]mail.Domain, 1001) },
 		"many people":                func(f *identity.Founding) { f.Auditors = many(1000) },
@@ -70,14 +74,32 @@ func TestInvitationToMistypedDomain(t *testing.T) {
 	}
 	h.ok(invite("a.test", "new@b.test"))      // names of one letter are all alike
 	h.ok(invite("a.test", "new@clinic.test")) // another tenant's
-	for _, d := range []string{"clinc.test", "clinci.test", "klinic.test", "clinik.test", "klinik.test", "clinic.tset", "clinic.te", "clinictest", "clinic.test2"} {
+	for _, d := range []string{"clinc.test", "clinci.test", "klinic.test", "clinik.test", "klinik.test", "clinic.tset", "clinic.te", "clinic.test2"} {
 		err := invite("clinic.test", mail.Address("anna@"+d))
 		h.want(d, err, fault.Invalid)
 		if fault.Field(err) != "confirm-domain" || !strings.Contains(text(err), d) || !strings.Contains(text(err), "clinic.test") {
 			t.Errorf("%s: at %q: %s", d, fault.Field(err), text(err))
 		}
 	}
-	h.want("a mistyped umlaut", invite("xn--bcher-kva.test", mail.NewAddress("anna@bucher.test")), fault.Invalid)
+	// EX-17: domains are told as they are typed; one that may only look so, also in ASCII.
+	for typed, want := range map[string]string{
+		"anna@bucher.test": "bucher.test is no domain of this tenant, and looks like bücher.test:",
+		"anna@BÜCHR.test":  "büchr.test is no domain of this tenant, and looks like bücher.test:",
+		"anna@büсher.test": "büсher.test (xn--bher-0ra631c.test) is no domain of this tenant, and looks like bücher.test:", // с of Cyrillic
+		"anna@bücher":      `"bücher" is no domain that others can send mail to`,
+	} {
+		if err := invite("xn--bcher-kva.test", mail.NewAddress(typed)); fault.Of(err) != fault.Invalid || !strings.HasPrefix(text(err), want) {
+			t.Errorf("%s: %s", typed, text(err))
+		}
+	}
+	// No confirmation makes a domain of what others could not deliver to.
+	for _, d := range []mail.Domain{"clinictest", "localhost", "[192.0.2.1]", "192.0.2.1", "under_score.test", "ab--c.test", "xn--bcher-kv.test"} {
+		err := invite("clinic.test", mail.Address("anna@"+d), d)
+		h.want(d.String(), err, fault.Invalid)
+		if fault.Field(err) != "" || !strings.Contains(text(err), d.String()) {
+			t.Errorf("%s: at %q: %s", d, fault.Field(err), text(err))
+		}
+	}
 	h.want("another one confirmed", invite("clinic.test", "anna@clinc.test", "clinik.test", ""), fault.Invalid)
 	for _, p := range must(h.id.People(t.Context(), h.in("admin@clinic.test"))) {
 		if strings.HasPrefix(p.Email.String(), "anna@") {
@@ -85,6 +107,34 @@ func TestInvitationToMistypedDomain(t *testing.T) {
 		}
 	}
 	h.ok(invite("clinic.test", "anna@clinc.test", "clinc.test"))
+}
+
+// EX-06: a tenant that was founded when names were not looked at works as before, also for
+// whom it invites; nobody else is invited by such a name.
+func TestEarlierNamesWork(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	for _, one := range []struct{ name, domain string }{{"a/../b", "nodot"}, {" \u202e", "under_score.test"}} {
+		h.foundBy(one.name, one.domain, h.id.FoundEarlier)
+		admin := must(h.id.SignIn(ctx, one.name, mail.Address("admin@"+one.domain), []byte(password)))
+		p, code, err := h.id.Invite(ctx, admin, mail.Address("anna@"+one.domain), identity.Reader)
+		h.ok(err)
+		h.ok(h.id.Accept(ctx, one.name, p.Email, code, []byte(password)))
+		keeper := must(h.id.SignIn(ctx, one.name, mail.Address("keeper@"+one.domain), []byte(password)))
+		_, err = h.id.AddAddress(ctx, keeper, p.Email, mail.Address("sales@"+one.domain))
+		h.ok(err)
+		if list := must(h.id.People(ctx, admin)); len(list) != 5 {
+			t.Errorf("%d people", len(list))
+		}
+		if got := must(h.id.Named(ctx, one.name)); len(got.Domains) != 1 || got.Domains[0].String() != one.domain {
+			t.Errorf("%q has the domains %q", one.name, got.Domains)
+		}
+		if owner := must(h.id.Tenant(ctx, mail.Domain(one.domain))); owner != must(h.id.Named(ctx, one.name)).ID {
+			t.Errorf("mail for %s goes to %s", one.domain, owner)
+		}
+		_, _, err = h.id.Invite(ctx, admin, "otto@other", identity.Reader)
+		h.want("somebody else", err, fault.Invalid)
+	}
 }
 
 // EX-03: addresses that people type later are bounded too.

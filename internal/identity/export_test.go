@@ -29,6 +29,16 @@ const (
 // Update changes how foundings are committed.
 func (i *Identity) Update(f func(context.Context, func(*db.Batch) error) error) { i.update = f }
 
+// FoundEarlier makes a tenant as earlier versions did, which took any name.
+func (i *Identity) FoundEarlier(ctx context.Context, f Founding) (*Founded, error) {
+	k, err := i.kits.Take(f.Kit, f.Words)
+	if err != nil {
+		return nil, err
+	}
+	nothing := func(context.Context, *db.Batch, *Founded) error { return nil }
+	return i.raise(ctx, Rite{Founding: f, Lock: k.Lock, Also: nothing})
+}
+
 // Refuse counts a refused attempt without deriving anything.
 func (i *Identity) Refuse(ctx context.Context, owner mail.TenantID, person mail.ID, email mail.Address) error {
 	return i.attempts.Refuse(ctx, attempt.Attempt{Owner: owner, Person: person, Email: email, Kind: string(seal.ByPassword)})

@@ -72,6 +72,11 @@ func (i *Identity) FoundBy(ctx context.Context, f Rite) (*Founded, error) {
 	if err := f.Check(); err != nil {
 		return nil, err
 	}
+	return i.raise(ctx, f)
+}
+
+// raise makes a tenant of a founding that was checked.
+func (i *Identity) raise(ctx context.Context, f Rite) (*Founded, error) {
 	var people []invited
 	out := &Founded{Tenant: Tenant{ID: mail.NewID(), Name: f.Name, Domains: f.Domains}}
 	for _, group := range []struct {
@@ -195,7 +200,7 @@ func (i *Identity) Recover(ctx context.Context, tenant string, id mail.ID, file 
 	if err == nil || errors.Is(err, credential.ErrNoWords) {
 		return err
 	}
-	event := kitUse(id, recovery.Outcome(err))
+	event := recovery.Use(id, recovery.Outcome(err))
 	event.Detail["kind"] = fault.Of(err).String()
 	if r, of := i.requestByID(ctx, handle, id); of == nil {
 		event.Object = r.Person.String()
@@ -204,11 +209,6 @@ func (i *Identity) Recover(ctx context.Context, tenant string, id mail.ID, file 
 		return bad
 	}
 	return err
-}
-
-// kitUse is the event of a use of the recovery kit.
-func kitUse(request mail.ID, outcome string) audit.Event {
-	return audit.Event{What: "recovery.use", Who: audit.Operator, New: outcome, Detail: map[string]any{"request": request.String()}}
 }
 
 func (i *Identity) recover(ctx context.Context, handle db.Tenant, t Tenant, id mail.ID, file []byte, words string) error {

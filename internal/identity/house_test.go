@@ -184,7 +184,9 @@ func words(k identity.Kit) (list []string) {
 
 // found makes a tenant whose people have all accepted; alpha has two of each
 // and an auditor.
-func (h *house) found(name, domain string) {
+func (h *house) found(name, domain string) { h.foundBy(name, domain, h.id.Found) }
+
+func (h *house) foundBy(name, domain string, found func(context.Context, identity.Founding) (*identity.Founded, error)) {
 	ctx := context.Background()
 	kit, err := h.id.NewKit(ctx)
 	h.ok(err)
@@ -203,7 +205,7 @@ func (h *house) found(name, domain string) {
 		f.Administrators, f.Keepers = at("admin", "admin2"), at("keeper", "keeper2")
 		f.Auditors, f.Readers = append(f.Auditors, at("auditor")...), at("reader", "reader2")
 	}
-	out, err := h.id.Found(ctx, f)
+	out, err := found(ctx, f)
 	h.ok(err)
 	for _, inv := range out.Invitations {
 		h.ok(h.id.Accept(ctx, name, inv.Email, inv.Code, []byte(password)))

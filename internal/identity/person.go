@@ -94,9 +94,8 @@ func (i *Identity) create(ctx context.Context, b *db.Batch, tenant mail.TenantID
 // Invite makes an account as an administrator and returns the code that the
 // person sets her password with. The account reads nothing yet: other roles
 // than reader and administrator, and addresses, are requested afterwards. Who was
-// removed may be invited again: as a new account, with a key of its own. An address
-// whose domain looks like one of the tenant's and is none fails as [routing.Router.Meant]
-// does, unless the domain is among those that are confirmed.
+// removed may be invited again: as a new account, with a key of its own. An address that
+// can be nobody's, or looks mistyped and is not confirmed, fails as [routing.Router.Meant] does.
 func (i *Identity) Invite(ctx context.Context, s *Session, email mail.Address, role Role, confirmed ...mail.Domain) (p Person, code string, err error) {
 	if err := i.must(ctx, s, Administrator); err != nil {
 		return p, "", err

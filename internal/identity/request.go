@@ -7,6 +7,7 @@ import (
 
 	"siegel/internal/audit"
 	"siegel/internal/identity/account"
+	"siegel/internal/identity/recovery"
 	"siegel/internal/identity/request"
 	"siegel/internal/identity/standing"
 	"siegel/internal/kit/fault"
@@ -177,7 +178,7 @@ func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request
 			return err
 		}
 		if s.recovery {
-			used := kitUse(id, request.Approved)
+			used := recovery.Use(id, request.Approved)
 			used.Object = p.ID.String()
 			if err := i.Trail.RecordIn(ctx, tx, used); err != nil {
 				return err

@@ -43,6 +43,17 @@ func (a Address) Domain() Domain {
 // String returns the address as it is compared.
 func (a Address) String() string { return string(a) }
 
+// Readable returns the address as who typed it reads it, with its domain as
+// [Domain.Readable] has it; what would be another address so is as it is compared.
+func (a Address) Readable() string {
+	d := a.Domain()
+	s := strings.TrimSuffix(a.String(), d.String()) + d.Readable()
+	if NewAddress(s) != a {
+		return a.String()
+	}
+	return s
+}
+
 // Domain is a domain name as it is compared: lower case, A-labels, without the
 // final dot.
 type Domain string
@@ -65,6 +76,18 @@ func trimDomain(s string) string {
 
 // String returns the domain as it is compared.
 func (d Domain) String() string { return string(d) }
+
+// Readable returns the domain in U-labels (RFC 5890 section 2.3.2.1), for who typed it and
+// would not know "xn--…" again; what is no valid name in them is as it is compared. Two names
+// of different alphabets may look the same in U-labels: who is shown a domain that
+// somebody else chose, in a message or to decide about, is shown the String.
+func (d Domain) Readable() string {
+	u, err := idna.Display.ToUnicode(d.String())
+	if err != nil || NewDomain(u) != d {
+		return d.String()
+	}
+	return u
+}
 
 // Envelope is what the sender said outside the message: who sends, and to
 // whom, both in the form of the wire. An archive keeps it because the header

@@ -107,7 +107,13 @@ func FuzzNewAddress(f *testing.F) {
 		if b := mail.NewAddress(a.String()); b != a {
 			t.Fatalf("%q: %q and then %q", s, a, b)
 		}
+		if again := mail.NewAddress(a.Readable()); again != a {
+			t.Fatalf("%q is read as %q, which is %q", a, a.Readable(), again)
+		}
 		d := mail.NewDomain(s)
+		if again := mail.NewDomain(d.Readable()); again != d {
+			t.Fatalf("%q is read as %q, which is %q", d, d.Readable(), again)
+		}
 		if again := mail.NewDomain(d.String()); again != d {
 			t.Fatalf("%q: domain %q and then %q", s, d, again)
 		}
@@ -130,6 +136,27 @@ func TestDomain(t *testing.T) {
 		got := mail.NewDomain(in)
 		if got != want || mail.NewDomain(got.String()) != got {
 			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
+// EX-17: who types an umlaut reads an umlaut; what is no name in U-labels stays.
+func TestReadable(t *testing.T) {
+	for in, want := range map[mail.Domain]string{
+		"firm.example": "firm.example", "xn--bcher-kva.example": "bücher.example", "xn--bcher-kva": "bücher", "xn--strae-oqa.de": "straße.de",
+		"xn--e1afmkfd.xn--p1ai": "пример.рф", "": "", "xn--a.de": "xn--a.de", "xn--zzzzzz.de": "xn--zzzzzz.de", "xn--abc-.de": "xn--abc-.de",
+		"bücher_.example": "bücher_.example", "[192.0.2.1]": "[192.0.2.1]",
+	} {
+		if got := in.Readable(); got != want {
+			t.Errorf("%q is read as %q, want %q", in, got, want)
+		}
+		if got := (mail.Address("anna@") + mail.Address(in)).Readable(); in != "" && got != "anna@"+want {
+			t.Errorf("anna@%s is read as %q", in, got)
+		}
+	}
+	for _, a := range []mail.Address{"", "anna", "@", "anna@", "two@at@example.org", `"x y"@firm.example`} {
+		if got := a.Readable(); got != a.String() {
+			t.Errorf("%q is read as %q", a, got)
 		}
 	}
 }

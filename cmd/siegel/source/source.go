@@ -9,6 +9,7 @@ import (
 
 	"siegel/cmd/siegel/cli"
 	"siegel/internal/front/console"
+	"siegel/internal/mail"
 )
 
 // commands are those of this package.
@@ -67,7 +68,7 @@ func (c commands) add() *cobra.Command {
 				return err
 			}
 			return c.Result(out, func() {
-				c.Print("The source %s is registered: what it delivers to %s is archived.", out.Name, out.Address)
+				c.Print("The source %s is registered: what it delivers to %s is archived.", out.Name, mail.Address(out.Address).Readable())
 				c.show(out)
 				if p := out.Beside; p != nil {
 					_, _ = fmt.Fprintln(c.Err, c.Say("Note: %[1]s and %[2]s deliver to the same address, and %[1]s proves itself by less: who is %[1]s needs nothing of %[2]s.", p.Weaker, p.Stronger))

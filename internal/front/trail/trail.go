@@ -137,6 +137,13 @@ func (d Deps) names(ctx context.Context, s *identity.Session, f Filter) (account
 // each calls to with every event below an index, from the newest to the earliest that may
 // be meant.
 func (d Deps) each(ctx context.Context, s *identity.Session, f Filter, names account.Names, before int64, to func(e Event, meant bool) error) error {
+	if !f.Until.IsZero() {
+		begin, err := d.Trail.Until(ctx, s.Tenant(), f.Until)
+		if err != nil {
+			return err
+		}
+		before = min(before, begin)
+	}
 	return d.Identity.Audit(ctx, s, before, func(e audit.Entry) error {
 		if e.Time.Before(f.Since) {
 			return audit.ErrEnough

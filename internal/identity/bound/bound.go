@@ -1,5 +1,6 @@
 // Package bound says what names, domains and e-mail addresses may be, of what
-// people type.
+// people type. It is asked where something new is made; what is there already was
+// perhaps made under other rules, and stays as it is.
 package bound
 
 import (
@@ -62,23 +63,4 @@ func Last(a mail.Address, role fault.Spoken, kit bool) error {
 		return fault.Newf(fault.Denied, "%s is the last person with the role %s; request it for another one first, and carry that out with the recovery kit where no keeper can approve it: siegel access recover", a, role)
 	}
 	return fault.Newf(fault.Denied, "%s is the last person with the role %s; appoint another one first", a, role)
-}
-
-// Domain fails with kind Invalid where a domain cannot be one.
-func Domain(d mail.Domain) error {
-	if len(d) > maxDomain {
-		return fault.Newf(fault.Invalid, "a domain has at most %d octets", maxDomain)
-	}
-	if d == "" || strings.ContainsAny(d.String(), "@ /") || unfit(d.String()) {
-		return fault.Newf(fault.Invalid, "%q is not a domain", d)
-	}
-	return nil
-}
-
-// Name fails with kind Invalid where a text is no name of a tenant.
-func Name(name string) error {
-	if strings.TrimSpace(name) == "" || utf8.RuneCountInString(name) > maxName || unfit(name) {
-		return fault.New(fault.Invalid, "a tenant needs a name of at most 100 characters")
-	}
-	return nil
 }

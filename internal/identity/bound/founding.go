@@ -42,9 +42,10 @@ func (f Founding) Strangers() (list []mail.Address) {
 // Check fails with kind Invalid where a founding cannot be; [fault.Field] says which field
 // it is about: name, domains, administrators, keepers, auditors or readers.
 func (f Founding) Check() error {
+	if err := Name(f.Name); err != nil {
+		return fault.At("name", err)
+	}
 	switch {
-	case Name(f.Name) != nil:
-		return fault.At("name", Name(f.Name))
 	case len(f.Domains) == 0:
 		return fault.At("domains", fault.New(fault.Invalid, "a tenant needs a domain"))
 	case len(f.Administrators) == 0:
@@ -75,7 +76,7 @@ func (f Founding) checkPeople() error {
 		list  []mail.Address
 	}{{"administrators", f.Administrators}, {"keepers", f.Keepers}, {"auditors", f.Auditors}, {"readers", f.Readers}} {
 		for _, a := range of.list {
-			if err := Address(a); err != nil {
+			if err := f.checkAddress(a); err != nil {
 				return fault.At(of.field, err)
 			}
 			if seen[a] {
@@ -90,4 +91,13 @@ func (f Founding) checkPeople() error {
 		}
 	}
 	return nil
+}
+
+// checkAddress checks an address that somebody shall sign in with: of one of the domains,
+// or of another one that can be.
+func (f Founding) checkAddress(a mail.Address) error {
+	if err := Address(a); err != nil || slices.Contains(f.Domains, a.Domain()) {
+		return err
+	}
+	return Domain(a.Domain())
 }

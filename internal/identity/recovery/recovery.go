@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"siegel/internal/audit"
 	"siegel/internal/identity/credential"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
@@ -185,4 +186,9 @@ func Outcome(err error) string {
 	default:
 		return "failed"
 	}
+}
+
+// Use is the event of a use of a kit for a request, with what became of it.
+func Use(request mail.ID, outcome string) audit.Event {
+	return audit.Event{What: "recovery.use", Who: audit.Operator, New: outcome, Detail: map[string]any{"request": request.String()}}
 }

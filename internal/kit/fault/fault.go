@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"time"
 
 	"siegel/internal/kit/plural"
@@ -93,6 +94,24 @@ type Word string
 type Spoken interface {
 	// Spoken returns the word in English, which is the key of its translations.
 	Spoken() string
+}
+
+// Readable is an argument that users read otherwise than it is compared, such as a domain
+// with umlauts.
+type Readable interface {
+	// Readable returns what users read.
+	Readable() string
+}
+
+// readable returns arguments as users read them.
+func readable(args []any) []any {
+	args = slices.Clone(args)
+	for i, a := range args {
+		if r, ok := a.(Readable); ok {
+			args[i] = r.Readable()
+		}
+	}
+	return args
 }
 
 func (e *Error) logged() string {
@@ -199,11 +218,12 @@ func Field(err error) string {
 const Inside = "something failed inside; please try again later"
 
 // Sentence returns what a user may read of an error, untranslated: the format
-// and arguments of the outermost fault in its chain, or [Inside].
+// and arguments of the outermost fault in its chain, [Readable] ones as they are read, or
+// [Inside].
 func Sentence(err error) (format string, args []any) {
 	var e *Error
 	if errors.As(err, &e) && e.Public != "" {
-		return e.Public, e.Args
+		return e.Public, readable(e.Args)
 	}
 	return Inside, nil
 }

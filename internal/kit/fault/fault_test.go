@@ -53,6 +53,24 @@ func TestOf(t *testing.T) {
 	}
 }
 
+// domain is an argument that users read otherwise.
+type domain string
+
+func (d domain) Readable() string { return "read " + string(d) }
+
+// EX-17, CR-05: users read what they know again, logs do not read it at all.
+func TestReadable(t *testing.T) {
+	err := fault.Newf(fault.Invalid, "%s, %s, %d", domain("a"), "b", 7)
+	if s, args := fault.Sentence(err); fmt.Sprintf(s, args...) != "read a, b, 7" {
+		t.Errorf("users read %q", fmt.Sprintf(s, args...))
+	}
+	for range 2 { // reading changes nothing
+		if got := err.Error(); got != "…, …, 7" {
+			t.Errorf("logs read %q", got)
+		}
+	}
+}
+
 // What a user reads has no cause; what a log reads has.
 func TestSentence(t *testing.T) {
 	cause := errors.New("open /secret/path: no such file")
