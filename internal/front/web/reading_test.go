@@ -186,7 +186,9 @@ func TestUnreadable(t *testing.T) {
 	s := siteOf(t, app.Options{Extractor: []string{os.Args[0], app.ExtractWord}})
 	s.send("From: anna@a.example\r\nTo: " + stand.Reader + "\r\nSubject: broken canary\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n" +
 		"--x\r\nContent-Type: text/plain\r\n\r\nsee below\r\n--x\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=\"plan.docx\"\r\n" +
-		"Content-Transfer-Encoding: base64\r\n\r\n" + base64.StdEncoding.EncodeToString(paper.Docx("finch")[:80]) + "\r\n--x--\r\n")
+		"Content-Transfer-Encoding: base64\r\n\r\n" + base64.StdEncoding.EncodeToString(paper.Docx("finch")[:80]) +
+		"\r\n--x\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=\"sound.docx\"\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+		base64.StdEncoding.EncodeToString(paper.Docx("sparrow")) + "\r\n--x--\r\n")
 	b := s.browser()
 	b.signIn(stand.Reader, stand.Password)
 	want := `<a href="/search?q=has%3Aunreadable">attachments of 1 message cannot be read</a>`
@@ -196,10 +198,17 @@ func TestUnreadable(t *testing.T) {
 		}
 	}
 	b.wants("nothing", b.get("/search?q=nowhere"), http.StatusOK, "Nothing was found", want)
-	b.wants("the messages", b.get("/search?q=has%3Aunreadable"), http.StatusOK, "broken canary", "an attachment cannot be read")
+	b.wants("the messages", b.get("/search?q=has%3Aunreadable"), http.StatusOK, "broken canary", "an attachment cannot be searched", "<bdi>plan.docx</bdi>: damaged or incomplete")
+	message := b.get(link.FindString(b.get("/search?q=has%3Aunreadable").text))
+	b.wants("the message", message, http.StatusOK, "plan.docx", "sound.docx")
+	plan, sound, _ := strings.Cut(message.main(), "sound.docx")
+	if why := "or not all of it: the file is damaged or incomplete."; !strings.Contains(plan, why) || strings.Contains(sound, "No search finds") {
+		t.Errorf("it is not said at the one that it is true of: %s", message.main())
+	}
 	b.wants("the others", b.get("/search?q=-has%3Aunreadable+canary"), http.StatusOK, "Nothing was found")
 	b.lang = "de"
-	b.wants("in German", b.get("/search?q=canary"), http.StatusOK, "Anhänge von 1 Nachricht lassen sich nicht lesen</a>", "ein Anhang lässt sich nicht lesen")
+	b.wants("in German", b.get("/search?q=canary"), http.StatusOK, "Anhänge von 1 Nachricht lassen sich nicht lesen</a>", "ein Anhang lässt sich nicht durchsuchen", "<bdi>plan.docx</bdi>: beschädigt oder unvollständig")
+	b.wants("the message in German", b.get(link.FindString(b.get("/search?q=has%3Aunreadable").text)), http.StatusOK, "Keine Suche findet seinen Text, oder nicht den ganzen: Die Datei ist beschädigt oder unvollständig.")
 }
 
 // EX-05: what can be done with what was found stands above the list, folded, and the message's

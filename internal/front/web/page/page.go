@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"siegel/internal/front"
+	"siegel/internal/front/file"
 	"siegel/internal/identity"
 	"siegel/internal/identity/visit"
 	"siegel/internal/kit/fault"
@@ -93,6 +94,7 @@ func funcs(texts *text.Catalog, l text.Lang) template.FuncMap {
 		"operators": func() []string {
 			return []string{"from:", "to:", "subject:", "body:", "filename:", "has:attachment", "after:", "before:", "larger:"}
 		},
+		"plain": func(name string) string { plain, _ := file.PlainName(name); return plain },
 		"count": func(n any) string { return count(l, fmt.Sprint(n)) },
 	}
 }

@@ -150,7 +150,12 @@ func (r *room) read(ctx context.Context, c *page.Call) (out *read, err error) {
 	if err != nil {
 		return nil, err
 	}
-	out = view(parsed, m, reason, parts.kinds)
+	out = view(parsed, m, reason)
+	reads, err := r.Index.Reads(ctx, c.Who, out.ID)
+	if err != nil {
+		return nil, err
+	}
+	out.Attached = file.Attachments(parsed, parts.kinds, reads)
 	out.Loaded = c.Field("remote") == "yes"
 	clean, found := parts.clean(out.Loaded)
 	out.HTML, out.Cut = clean, out.Cut || found.Cut
@@ -165,11 +170,11 @@ func (r *room) read(ctx context.Context, c *page.Call) (out *read, err error) {
 	return out, nil
 }
 
-// view is what is shown of a message. kinds are what the first octets of parts say.
-func view(p *mime.Message, m *archive.Message, reason string, kinds map[string]*file.Sniffed) *read {
+// view is what is shown of a message beside its attachments and its HTML.
+func view(p *mime.Message, m *archive.Message, reason string) *read {
 	out := &read{
 		ID: m.ID, Reason: reason, Subject: strings.TrimSpace(header.Get(p.Fields, "Subject")), Arrived: mail.FromMicros(m.Arrived), Size: m.Size,
-		SHA256: hex.EncodeToString(m.SHA256[:]), All: p.Fields, Attached: file.Attachments(p, kinds), Text: p.Text(), Opaque: p.Opaque(), Truncated: p.Truncated,
+		SHA256: hex.EncodeToString(m.SHA256[:]), All: p.Fields, Text: p.Text(), Opaque: p.Opaque(), Truncated: p.Truncated,
 	}
 	if sent, ok := p.Date(); ok {
 		out.Sent = sent
