@@ -37,6 +37,8 @@ type Frame struct {
 	texts *text.Catalog
 	own   *Set
 	pages *http.ServeMux // where the pages are
+
+	signIn SignIn // set once, before anything is served
 }
 
 // New returns the frame of the pages that are in, or will be put into, a mux.
@@ -224,6 +226,9 @@ func (f *Frame) Signed(h Handler) http.Handler {
 		v, err := f.Return(ctx, c.R)
 		if fault.Of(err) == fault.Locked {
 			f.SetCookie(c, front.CookieSession, "", 0)
+			if holds(c.R) {
+				return f.interrupted(ctx, c)
+			}
 			to := "/sign-in"
 			if c.R.Method == http.MethodGet && c.R.URL.Path != "/" {
 				to += "?to=" + url.QueryEscape(c.R.URL.RequestURI())
