@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"encoding/base64"
+	"html"
 	"net/http"
 	"net/url"
 	"os"
@@ -178,6 +179,41 @@ func TestAlternatives(t *testing.T) {
 	b.wants("a parenthesis", b.get("/search?q="+url.QueryEscape("hello (canary finch) OR sparrow")), http.StatusUnprocessableEntity, "at position 7: with OR, parentheses hold only words")
 	b.wants("a subject that was pasted", b.get("/search?q="+url.QueryEscape("Hello (canary)")), http.StatusOK, "1 message")
 	b.wants("how to search", b.get("/search"), http.StatusOK, "(offer OR invoice) 2026", "has:unreadable")
+}
+
+// EX-17, EX-04: the examples of how to search are searches, in the words of the page's language.
+func TestExamples(t *testing.T) {
+	s := emptySite(t)
+	b := s.browser()
+	b.signIn(stand.Keeper, stand.Password)
+	shown := make(map[string][]string)
+	for _, lang := range []string{"en", "de"} {
+		b.lang = lang
+		page := b.get("/search").text
+		_, how, _ := strings.Cut(page, `<dl class="how">`)
+		how, _, _ = strings.Cut(how, "</dl>")
+		for _, m := range regexp.MustCompile(`<code>([^<]*)</code>`).FindAllStringSubmatch(how, -1) {
+			shown[lang] = append(shown[lang], html.UnescapeString(m[1]))
+		}
+		if m := regexp.MustCompile(`placeholder="([^"]*)"`).FindStringSubmatch(b.get("/cases").text); m != nil {
+			shown[lang] = append(shown[lang], html.UnescapeString(m[1]))
+		}
+		for _, example := range shown[lang] {
+			example = strings.ReplaceAll(example+" ", ": ", ":x ") // operators alone
+			if a := b.get("/search?q=" + url.QueryEscape(example)); a.StatusCode != http.StatusOK {
+				t.Errorf("%s: %q is no search: %s", lang, example, a.main())
+			}
+		}
+	}
+	if len(shown["en"]) < 11 || len(shown["en"]) != len(shown["de"]) {
+		t.Fatalf("the examples are %q", shown)
+	}
+	english := regexp.MustCompile(`offer|invoice|report|other|newsletter|\bOR\b`)
+	for i, example := range shown["de"] {
+		if english.MatchString(example) || example == shown["en"][i] && !strings.Contains(example, ":") {
+			t.Errorf("%q is not German", example)
+		}
+	}
 }
 
 // EX-04: who reads that attachments could not be read gets to their messages, also where
