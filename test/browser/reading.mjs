@@ -194,7 +194,7 @@ const find = async (p, q) => {
   if (await sentence.isVisible()) wrong('paper', 'it is said on the screen');
   await p.emulateMedia({ media: 'print' });
   if (!await sentence.isVisible()) wrong('paper', 'it is not said on paper');
-  if (await p.locator('.head, .actions button').first().isVisible()) wrong('paper', 'what one can press is on paper');
+  for (const button of await p.locator('button, .head a').all()) if (await button.isVisible()) wrong('paper', `it has ${await button.evaluate((e) => e.outerHTML.slice(0, 100))}`);
   await shot(p, 'paper');
   await p.emulateMedia({ media: 'screen' });
   await p.goto(site + await find(p, 'subject:words'));
