@@ -217,7 +217,8 @@ document.addEventListener('click', (e) => {
     }
     pane.replaceChildren(part);
     htmx.process(pane);
-    (pane.querySelector('[autofocus]') || pane).focus();
+    part.tabIndex = -1;
+    (pane.querySelector('[autofocus]') || part).focus({ preventScroll: true });
   });
   addEventListener('load', () => {
     if (/^#\/message\/[0-9a-f]{32}$/.test(location.hash) && wide()) show(location.hash.slice(1));
