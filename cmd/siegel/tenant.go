@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"siegel/internal/front/console"
+	"siegel/internal/front/file"
 	"siegel/internal/mail"
 )
 
@@ -73,7 +74,7 @@ func (c commands) found(ctx context.Context, f founding) (err error) {
 	defer func() { err = errors.Join(err, stop()) }()
 	kitFile := f.recoveryFile
 	if kitFile == "" {
-		kitFile = strings.ReplaceAll(f.Name, "/", "_") + "-recovery.age"
+		kitFile = file.KitName(f.Domains)
 	}
 	var checked console.CheckedTenant
 	if err := client.Call(ctx, "tenant/check", f.CreateTenant, &checked, nil); err != nil {

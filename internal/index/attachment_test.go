@@ -19,7 +19,9 @@ import (
 	"siegel/internal/identity"
 	"siegel/internal/index"
 	"siegel/internal/index/extract"
+	"siegel/internal/index/record"
 	"siegel/internal/mail"
+	"siegel/internal/proto/document"
 	"siegel/internal/vault/db"
 	"siegel/test/paper"
 	"siegel/test/stand"
@@ -262,13 +264,14 @@ func TestHurtfulAttachments(t *testing.T) {
 		"locked":  parcel("locked", file{"a.zip", octetStream, paper.Zip(paper.Member{Name: "content.xml"}, paper.Member{Name: "META-INF/manifest.xml", Octets: []byte("<encryption-data>")})}),
 		"tricky":  parcel("tricky", file{"../../x\\\u202Efdp.exe.pdf", octetStream, []byte("%PDF-")}),
 		"picture": parcel("picture", file{"a.bin", octetStream, []byte("\x89PNG")}),
+		"old":     parcel("old", file{"a.doc", "application/msword", []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")}),
 	})
 	// EX-04: what cannot be read is found as such.
-	if l := until(t, a, s); l != (index.Lag{Indexed: 6, Unread: 3}) {
+	if l := until(t, a, s); l != (index.Lag{Indexed: 7, Unread: 4}) {
 		t.Errorf("%+v", l)
 	}
 	for text, want := range map[string]string{
-		"body bad": "bad", "before behind": "bad", "obedient": "good tricky", "body cut": "cut", "body locked": "locked", "body picture": "picture", "has:unreadable": "bad cut locked", "has:unreadable cut": "cut", "-has:unreadable subject:bad": "",
+		"body bad": "bad", "before behind": "bad", "obedient": "good tricky", "body cut": "cut", "body locked": "locked", "body picture": "picture", "has:unreadable": "bad cut locked old", "has:unreadable cut": "cut", "-has:unreadable subject:bad": "",
 		"has:attachment -has:unreadable": "good picture tricky", "has:waiting": "",
 	} {
 		if got := strings.Join(w.found(a, s, text), " "); got != want {
@@ -278,6 +281,28 @@ func TestHurtfulAttachments(t *testing.T) {
 	r, err := a.Index.Search(t.Context(), s, index.Request{Text: "subject:bad"})
 	if err != nil || len(r.Hits) != 1 || !r.Hits[0].Unread || r.Hits[0].Waiting {
 		t.Errorf("%+v, %v", r, err)
+	}
+	// Which of them it is, and why, is said where they are found and where they are read.
+	r, err = a.Index.Search(t.Context(), s, index.Request{Text: "has:unreadable", Excerpts: true})
+	if err != nil || len(r.Hits) != 4 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for _, h := range r.Hits {
+		name := w.ids[h.ID.String()]
+		want := map[string]record.Unread{
+			"bad": {Part: "3", Name: "b.pdf", State: document.Failed}, "cut": {Part: "2", Name: "a.docx", State: document.Damaged},
+			"locked": {Part: "2", Name: "a.zip", State: document.Encrypted}, "old": {Part: "2", Name: "a.doc", State: document.Unknown},
+		}[name]
+		if len(h.Excerpt.Unread) != 1 || h.Excerpt.Unread[0] != want {
+			t.Errorf("%s: %+v, want %+v", name, h.Excerpt.Unread, want)
+		}
+		reads, err := a.Index.Reads(t.Context(), s, h.ID)
+		if state, waiting := reads.Of(want.Part, want.Name, ""); err != nil || state != want.State || waiting {
+			t.Errorf("%s: %+v, %v", name, reads, err)
+		}
+		if state, waiting := reads.Of("4", "c.docx", ""); state != document.Read || waiting {
+			t.Errorf("%s: of another: %s", name, state)
+		}
 	}
 }
 
@@ -382,6 +407,10 @@ func TestTries(t *testing.T) {
 	}
 	if got := w.found(a, s, "obedient"); len(got) != 0 {
 		t.Errorf("%q", got)
+	}
+	r, err := a.Index.Search(t.Context(), s, index.Request{Text: "has:unreadable", Excerpts: true})
+	if err != nil || len(r.Hits) != 1 || len(r.Hits[0].Excerpt.Unread) != 1 || r.Hits[0].Excerpt.Unread[0] != (record.Unread{Part: "2", Name: "a.pdf", State: document.Failed}) {
+		t.Errorf("which was given up: %+v, %v", r, err)
 	}
 }
 

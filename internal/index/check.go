@@ -86,23 +86,5 @@ func (x *Index) CheckOpened(ctx context.Context, s Session, o Opened) error {
 	if !have.Equal(record.As(have.Version, o.Parsed, o.Arrived, o.Size)) {
 		return fault.New(fault.Damaged, "the message's index record is not the one that the message gives")
 	}
-	return x.checkSecond(ctx, s, o)
-}
-
-// checkSecond opens the second record, where there is one: what it says is not compared,
-// since readers of documents change.
-func (x *Index) checkSecond(ctx context.Context, s Session, o Opened) error {
-	row, err := attached.Get(ctx, s.Tenant(), o.Message)
-	if err != nil || row.Box == nil {
-		return err
-	}
-	plain, err := o.Key.OpenAttachments(row.Box, record.MaxAttachmentsSize)
-	if err == nil {
-		_, err = record.ParseAttachments(plain)
-		clear(plain)
-	}
-	if damage(err) {
-		return fault.Because(fault.Damaged, "the text of the message's attachments does not open: no search finds it", err)
-	}
-	return err
+	return attached.Check(ctx, s.Tenant(), o.Message, o.Key)
 }

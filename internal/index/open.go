@@ -14,7 +14,6 @@ import (
 	"siegel/internal/index/record"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
-	"siegel/internal/proto/document"
 	"siegel/internal/vault/blob"
 	"siegel/internal/vault/db"
 	"siegel/internal/vault/seal"
@@ -242,26 +241,8 @@ func (x *Index) openWith(ctx context.Context, s Session, w seal.Wrap, box []byte
 		return err
 	}
 	e.Second = row.Seq
-	e.Attachments, err = openSecond(opened, row)
+	e.Attachments, err = attached.Open(opened, row)
 	return err
-}
-
-// openSecond opens a second record. One that does not open, and one that will never
-// come, says that something could not be read: the message is found by the rest.
-func openSecond(opened *seal.Opened, row attached.Row) (a record.Attachments, err error) {
-	lost := record.Attachments{Version: record.AttachmentsVersion, Texts: []record.AttachmentText{{State: document.Failed}}}
-	if row.Box == nil {
-		return lost, nil
-	}
-	plain, err := opened.OpenAttachments(row.Box, record.MaxAttachmentsSize)
-	if err == nil {
-		a, err = record.ParseAttachments(plain)
-		clear(plain)
-	}
-	if damage(err) {
-		return lost, nil
-	}
-	return a, err
 }
 
 func openBox(opened *seal.Opened, box []byte) (record.Record, error) {

@@ -40,6 +40,8 @@ type Excerpt struct {
 	Text    snippet.Snippet `json:"text"`    // the words around the first place, or how the body begins
 	// Attached says that Text is of an attachment.
 	Attached bool `json:"attached"`
+	// Unread are attachments whose text no search finds, [MaxUnread] at most.
+	Unread []record.Unread `json:"unread,omitempty"`
 }
 
 // Result is a page of what a search found.
@@ -269,7 +271,7 @@ func (f *finding) show(ctx context.Context, list []found) error {
 			return err
 		}
 		if f.r.Excerpts {
-			h.Excerpt, err = f.excerpt(ctx, d.Message)
+			h.Excerpt, err = f.excerpt(ctx, d)
 		}
 		f.out.Hits[i] = h
 		return err
@@ -278,7 +280,8 @@ func (f *finding) show(ctx context.Context, list []found) error {
 
 // excerpt opens the record of a hit and cuts out what is shown of it; nothing where
 // it does not open, which the message says to who reads it.
-func (f *finding) excerpt(ctx context.Context, message mail.ID) (*Excerpt, error) {
+func (f *finding) excerpt(ctx context.Context, d found) (*Excerpt, error) {
+	message := d.Message
 	key, err := f.s.Unlocked().Open(ctx, message, f.s.Archive())
 	if damage(err) {
 		return nil, nil //nolint:nilnil // there is none
@@ -303,6 +306,11 @@ func (f *finding) excerpt(ctx context.Context, message mail.ID) (*Excerpt, error
 		}
 	}
 	e.Text = text
+	if err == nil && (d.Unread || d.Waits) {
+		var a record.Attachments
+		a, _, err = attached.Of(ctx, f.s.Tenant(), message, key)
+		e.Unread = r.Unread(a.Reads(), MaxUnread)
+	}
 	return e, err
 }
 
@@ -311,11 +319,7 @@ func (f *finding) attachment(ctx context.Context, r record.Record, message mail.
 	if s, ok = snippet.Cut(r.Attached, f.q.Terms, "attached"); ok || !r.Worth() {
 		return s, ok, nil
 	}
-	row, err := attached.Get(ctx, f.s.Tenant(), message)
-	if err != nil || row.Seq == 0 {
-		return s, false, err
-	}
-	a, err := openSecond(key, row)
+	a, _, err := attached.Of(ctx, f.s.Tenant(), message, key)
 	if err != nil {
 		return s, false, err
 	}

@@ -48,6 +48,7 @@ async function found() {
   await p.waitForSelector('.words');
   const words = await p.locator('.words li').allInnerTexts();
   const [kit] = await Promise.all([p.waitForEvent('download'), p.click('form[action="/found/kit"] button')]);
+  if (kit.suggestedFilename() !== `siegel-recovery-${given.domains}.age`) wrong('found', `the file of the kit is called ${kit.suggestedFilename()}`);
   if (!readFileSync(await kit.path(), 'utf8').startsWith('age-encryption.org/v1')) wrong('found', 'the file of the kit is something else');
   for (const i of [0, 1]) {
     const n = Number((await p.locator(`label[for=word-${i}]`).innerText()).match(/\d+/)[0]);

@@ -159,7 +159,7 @@ func TestSignalsEndDialogues(t *testing.T) {
 				if s := term.all.String(); strings.Contains(s, "goroutine") {
 					t.Error(s)
 				}
-				left, err := filepath.Glob(filepath.Join(dir, "*recovery.age*"))
+				left, err := filepath.Glob(filepath.Join(dir, "*recovery*.age*"))
 				if err != nil || len(left) > 0 {
 					t.Errorf("left behind: %v, error %v", left, err)
 				}
@@ -190,7 +190,7 @@ func TestWordsTypedWrong(t *testing.T) {
 	if n := strings.Count(term.all.String(), "another word"); n != 3 {
 		t.Errorf("%d complaints: %q", n, term.all.String())
 	}
-	if left, err := filepath.Glob(filepath.Join(dir, "*recovery.age*")); err != nil || len(left) > 0 {
+	if left, err := filepath.Glob(filepath.Join(dir, "*recovery*.age*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, error %v", left, err)
 	}
 }

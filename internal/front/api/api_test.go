@@ -33,17 +33,17 @@ const admin = "admin@" + stand.Domain
 // newSite begins a server with one tenant.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	return begin(t, false)
+	return begin(t, false, app.Options{})
 }
 
 // begin begins a server, with another tenant beside the stand's if that is wanted.
-func begin(t *testing.T, other bool) *site {
+func begin(t *testing.T, other bool, o app.Options) *site {
 	t.Helper()
 	t.Parallel()
 	s := &site{T: t, dir: t.TempDir()}
 	s.ok(stand.Init(s.dir))
-	o := app.Options{Dir: s.dir}
-	a, err := stand.Open(t.Context(), o)
+	o.Dir = s.dir
+	a, err := stand.Open(t.Context(), app.Options{Dir: s.dir})
 	s.ok(err)
 	s.ok(stand.Found(t.Context(), a))
 	if other {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"siegel/internal/app"
 	"siegel/internal/archive/casefile"
 	"siegel/internal/archive/job"
 	"siegel/internal/identity"
@@ -28,7 +29,7 @@ func (s *site) fresh(a *client) string {
 // EX-06, EX-18: who may do what, with every role and with nobody. What is not there, what
 // is another tenant's and what is no id have one answer.
 func TestRoles(t *testing.T) {
-	s := begin(t, true)
+	s := begin(t, true, app.Options{})
 	a, k, r := s.client().signIn(admin), s.client().signIn(stand.Keeper), s.client().signIn(stand.Reader)
 	nobody := s.nobody()
 	message := str(k.get("/messages?q=canary").items()[0]["id"])

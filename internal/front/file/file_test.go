@@ -35,6 +35,21 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// A recovery kit's file is named for its tenant, in no folder and by what every system takes.
+func TestKitName(t *testing.T) {
+	for domain, want := range map[string]string{
+		"clinic.example": "siegel-recovery-clinic.example.age", "Clinic.Example.": "siegel-recovery-clinic.example.age", "xn--mller-kva.example": "siegel-recovery-xn--mller-kva.example.age",
+		"../../etc/passwd": "siegel-recovery-etc-passwd.age", "a\"b\r\nc": "siegel-recovery-a-b--c.age", "": "siegel-recovery.age", "...": "siegel-recovery.age", strings.Repeat("a", 300): "siegel-recovery-" + strings.Repeat("a", 200) + ".age",
+	} {
+		if got := file.KitName([]string{domain, "other.example"}); got != want {
+			t.Errorf("%q: %q, want %q", domain, got, want)
+		}
+	}
+	if got := file.KitName[string](nil); got != "siegel-recovery.age" {
+		t.Errorf("without a domain: %q", got)
+	}
+}
+
 // EX-05: what octets tell is told where the sender says something else, and only there.
 func TestKinds(t *testing.T) {
 	for octets, kinds := range map[string]map[string]string{

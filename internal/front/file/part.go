@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"strings"
 
+	"siegel/internal/index/record"
 	"siegel/internal/kit/fault"
+	"siegel/internal/proto/document"
 	"siegel/internal/proto/mime"
 )
 
@@ -17,11 +19,15 @@ type Attachment struct {
 	True string // as its first octets are; empty where that is the same, or cannot be told
 	Odd  bool   // its name has characters that turn or hide what it says
 	Size int64  // octets, decoded
+	// Unread is why no search finds its text, or not all of it; empty where it is found, or
+	// where it has none.
+	Unread  document.State
+	Waiting bool // its text was not read yet: a search finds it later
 }
 
 // Attachments lists the attachments of a message that was read. kinds are what the first
-// octets of its parts say, by their paths.
-func Attachments(m *mime.Message, kinds map[string]*Sniffed) (list []Attachment) {
+// octets of its parts say, by their paths; reads is how their text was read for searches.
+func Attachments(m *mime.Message, kinds map[string]*Sniffed, reads record.Reads) (list []Attachment) {
 	for i := range m.Parts {
 		p := &m.Parts[i]
 		if !p.IsAttachment() {
@@ -29,6 +35,7 @@ func Attachments(m *mime.Message, kinds map[string]*Sniffed) (list []Attachment)
 		}
 		a := Attachment{Path: p.Path, Type: p.Type, Size: p.Size}
 		a.Name, a.Odd = PlainName(p.FileName)
+		a.Unread, a.Waiting = reads.Of(p.Path, p.FileName, p.Type)
 		if k := kinds[p.Path]; k != nil {
 			a.True = k.Differs(p.Type)
 		}

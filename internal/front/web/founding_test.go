@@ -83,8 +83,8 @@ func TestFounding(t *testing.T) {
 		next.Set(f[1], strings.ReplaceAll(f[2], "&#43;", "+"))
 	}
 	next.Set("readers", form.Get("readers"))
-	file := b.do(http.MethodPost, "/found/kit", url.Values{"file": {next.Get("file")}})
-	if !strings.HasPrefix(file.text, "age-encryption.org/v1") || !strings.Contains(file.Header.Get("Content-Disposition"), "recovery.age") {
+	file := b.do(http.MethodPost, "/found/kit", url.Values{"file": {next.Get("file")}, "domains": {next.Get("domains")}})
+	if !strings.HasPrefix(file.text, "age-encryption.org/v1") || !strings.Contains(file.Header.Get("Content-Disposition"), `attachment; filename="siegel-recovery-praxis.example.age"`) {
 		t.Errorf("the file of the kit: %d %.60q", file.StatusCode, file.text)
 	}
 	list := strings.Fields(strings.NewReplacer("<li>", " ", "</li>", " ").Replace(b.one(kitWords, kit.text)))

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"encoding/base64"
+	"html"
 	"net/http"
 	"net/url"
 	"os"
@@ -180,13 +181,50 @@ func TestAlternatives(t *testing.T) {
 	b.wants("how to search", b.get("/search"), http.StatusOK, "(offer OR invoice) 2026", "has:unreadable")
 }
 
+// EX-17, EX-04: the examples of how to search are searches, in the words of the page's language.
+func TestExamples(t *testing.T) {
+	s := emptySite(t)
+	b := s.browser()
+	b.signIn(stand.Keeper, stand.Password)
+	shown := make(map[string][]string)
+	for _, lang := range []string{"en", "de"} {
+		b.lang = lang
+		page := b.get("/search").text
+		_, how, _ := strings.Cut(page, `<dl class="how">`)
+		how, _, _ = strings.Cut(how, "</dl>")
+		for _, m := range regexp.MustCompile(`<code>([^<]*)</code>`).FindAllStringSubmatch(how, -1) {
+			shown[lang] = append(shown[lang], html.UnescapeString(m[1]))
+		}
+		if m := regexp.MustCompile(`placeholder="([^"]*)"`).FindStringSubmatch(b.get("/cases").text); m != nil {
+			shown[lang] = append(shown[lang], html.UnescapeString(m[1]))
+		}
+		for _, example := range shown[lang] {
+			example = strings.ReplaceAll(example+" ", ": ", ":x ") // operators alone
+			if a := b.get("/search?q=" + url.QueryEscape(example)); a.StatusCode != http.StatusOK {
+				t.Errorf("%s: %q is no search: %s", lang, example, a.main())
+			}
+		}
+	}
+	if len(shown["en"]) < 11 || len(shown["en"]) != len(shown["de"]) {
+		t.Fatalf("the examples are %q", shown)
+	}
+	english := regexp.MustCompile(`offer|invoice|report|other|newsletter|\bOR\b`)
+	for i, example := range shown["de"] {
+		if english.MatchString(example) || example == shown["en"][i] && !strings.Contains(example, ":") {
+			t.Errorf("%q is not German", example)
+		}
+	}
+}
+
 // EX-04: who reads that attachments could not be read gets to their messages, also where
 // nothing was found.
 func TestUnreadable(t *testing.T) {
 	s := siteOf(t, app.Options{Extractor: []string{os.Args[0], app.ExtractWord}})
 	s.send("From: anna@a.example\r\nTo: " + stand.Reader + "\r\nSubject: broken canary\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n" +
 		"--x\r\nContent-Type: text/plain\r\n\r\nsee below\r\n--x\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=\"plan.docx\"\r\n" +
-		"Content-Transfer-Encoding: base64\r\n\r\n" + base64.StdEncoding.EncodeToString(paper.Docx("finch")[:80]) + "\r\n--x--\r\n")
+		"Content-Transfer-Encoding: base64\r\n\r\n" + base64.StdEncoding.EncodeToString(paper.Docx("finch")[:80]) +
+		"\r\n--x\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=\"sound.docx\"\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+		base64.StdEncoding.EncodeToString(paper.Docx("sparrow")) + "\r\n--x--\r\n")
 	b := s.browser()
 	b.signIn(stand.Reader, stand.Password)
 	want := `<a href="/search?q=has%3Aunreadable">attachments of 1 message cannot be read</a>`
@@ -196,10 +234,17 @@ func TestUnreadable(t *testing.T) {
 		}
 	}
 	b.wants("nothing", b.get("/search?q=nowhere"), http.StatusOK, "Nothing was found", want)
-	b.wants("the messages", b.get("/search?q=has%3Aunreadable"), http.StatusOK, "broken canary", "an attachment cannot be read")
+	b.wants("the messages", b.get("/search?q=has%3Aunreadable"), http.StatusOK, "broken canary", "<bdi>plan.docx</bdi>: damaged or incomplete")
+	message := b.get(link.FindString(b.get("/search?q=has%3Aunreadable").text))
+	b.wants("the message", message, http.StatusOK, "plan.docx", "sound.docx")
+	plan, sound, _ := strings.Cut(message.main(), "sound.docx")
+	if why := "or not all of it: the file is damaged or incomplete."; !strings.Contains(plan, why) || strings.Contains(sound, "No search finds") {
+		t.Errorf("it is not said at the one that it is true of: %s", message.main())
+	}
 	b.wants("the others", b.get("/search?q=-has%3Aunreadable+canary"), http.StatusOK, "Nothing was found")
 	b.lang = "de"
-	b.wants("in German", b.get("/search?q=canary"), http.StatusOK, "Anhänge von 1 Nachricht lassen sich nicht lesen</a>", "ein Anhang lässt sich nicht lesen")
+	b.wants("in German", b.get("/search?q=canary"), http.StatusOK, "Anhänge von 1 Nachricht lassen sich nicht lesen</a>", "<bdi>plan.docx</bdi>: beschädigt oder unvollständig")
+	b.wants("the message in German", b.get(link.FindString(b.get("/search?q=has%3Aunreadable").text)), http.StatusOK, "Keine Suche findet seinen Text, oder nicht den ganzen: Die Datei ist beschädigt oder unvollständig.")
 }
 
 // EX-05: what can be done with what was found stands above the list, folded, and the message's

@@ -31,11 +31,12 @@ const (
 	Large     State = "large"     // it, or what it unpacks to, is beyond the bounds
 	Lacking   State = "lacking"   // the program that reads it is not installed
 	Failed    State = "failed"    // who read it did not come to an end
+	Unknown   State = "unknown"   // it has words perhaps, and is of a kind that is not read
 )
 
 // worst is the one that says more of two states of one file.
 func worst(a, b State) State {
-	for _, s := range []State{Failed, Lacking, Large, Encrypted, Damaged} {
+	for _, s := range []State{Failed, Lacking, Large, Encrypted, Damaged, Unknown} {
 		if a == s || b == s {
 			return s
 		}
@@ -168,6 +169,8 @@ func (r *reader) file(f File, depth int) {
 		r.add(decode(r.start(f.Octets, 4*r.room())), true)
 	case lockedFile:
 		r.note(Encrypted)
+	case foreignFile:
+		r.note(Unknown)
 	}
 }
 

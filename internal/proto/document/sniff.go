@@ -13,14 +13,15 @@ import (
 type kind uint8
 
 const (
-	otherFile  kind = iota // nothing that is read
-	pdfFile                // ISO 32000
-	zipFile                // perhaps an office document
-	rtfFile                //
-	htmlFile               //
-	mailFile               // RFC 5322
-	textFile               //
-	lockedFile             // an office document under a password
+	otherFile   kind = iota // nothing that is read
+	pdfFile                 // ISO 32000
+	zipFile                 // perhaps an office document
+	rtfFile                 //
+	htmlFile                //
+	mailFile                // RFC 5322
+	textFile                //
+	lockedFile              // an office document under a password
+	foreignFile             // what has words for people and is not read: old office documents, other archives
 )
 
 // pdfStart is how far from its beginning a PDF may say that it is one: ISO 32000-1
@@ -40,13 +41,30 @@ func sniff(f File) kind {
 		if bytes.Contains(b, []byte("E\x00n\x00c\x00r\x00y\x00p\x00t\x00e\x00d\x00P\x00a\x00c\x00k\x00a\x00g\x00e\x00")) {
 			return lockedFile
 		}
-		return otherFile
+		return foreignFile
+	case packed(b):
+		return foreignFile
 	case bytes.HasPrefix(b, []byte("%PDF-")):
 		return pdfFile
 	case bytes.Contains(b[:min(len(b), pdfStart)], []byte("%PDF-")) && (binary(b) || extension(f.Name) == ".pdf" || strings.Contains(f.Type, "pdf")):
 		return pdfFile // text may speak of it
 	}
 	return claimed(f)
+}
+
+// tarMagic is where a tar archive says that it is one: POSIX.1-2024, pax, ustar interchange format.
+const tarMagic = 257
+
+// packed reports whether a file is an archive, or compressed, in a way that is not read.
+func packed(b []byte) bool {
+	for _, magic := range []string{
+		"7z\xbc\xaf\x27\x1c", "Rar!\x1a\x07", "\x1f\x8b\x08" /* gzip, RFC 1952 section 2.3.1 */, "BZh", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd", /* zstd, RFC 8878 section 3.1.1 */
+	} {
+		if bytes.HasPrefix(b, []byte(magic)) {
+			return magic != "BZh" || binary(b) // the letters alone are text too
+		}
+	}
+	return len(b) > tarMagic && bytes.HasPrefix(b[tarMagic:], []byte("ustar"))
 }
 
 // extension is that of a file's name, lower-case, with its period.
@@ -122,7 +140,6 @@ func documentExtensions() []string {
 func hopeless(ext string) bool {
 	return slices.Contains([]string{
 		".jpg", ".jpeg", ".jpe", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".heic", ".ico", ".svgz", ".psd", ".mp3", ".wav", ".ogg", ".flac", ".m4a", ".mp4",
-		".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".exe", ".dll", ".msi", ".com", ".so", ".dmg", ".iso", ".dcm", ".7z", ".rar", ".gz", ".tgz", ".bz2",
-		".xz", ".zst", ".tar", ".jar", ".class", ".ttf", ".otf", ".woff", ".woff2", ".p7s", ".p7m", ".p7c", ".sig", ".gpg", ".pgp", ".asc", ".key",
+		".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".exe", ".dll", ".msi", ".com", ".so", ".dmg", ".iso", ".dcm", ".jar", ".class", ".ttf", ".otf", ".woff", ".woff2", ".p7s", ".p7m", ".p7c", ".sig", ".gpg", ".pgp", ".asc", ".key",
 	}, ext)
 }

@@ -62,7 +62,7 @@ type kitIn struct {
 type kitOut struct {
 	Body struct {
 		ID    string   `json:"id" minLength:"32" maxLength:"32" doc:"By this the founding names the kit, which waits for an hour. It is a secret: with the code it opens what the server keeps of the kit."`
-		File  string   `json:"file" contentEncoding:"base64" maxLength:"20000" doc:"The file of the kit, in base64: keep it as recovery.age. It is shown this once."`
+		File  string   `json:"file" contentEncoding:"base64" maxLength:"20000" doc:"The file of the kit, in base64: keep it as siegel-recovery-DOMAIN.age. It is shown this once."`
 		Words []string `json:"words" maxItems:"100" doc:"The words that open the file, joined by single spaces. They are shown this once: keep them apart from the file."`
 		Asked []int    `json:"asked" maxItems:"10" doc:"Which of the words the founding wants back, counted from 1."`
 	}

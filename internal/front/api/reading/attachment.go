@@ -9,6 +9,7 @@ import (
 
 	"siegel/internal/front/api/operation"
 	"siegel/internal/front/file"
+	"siegel/internal/proto/document"
 )
 
 // attachment is what is attached to a message.
@@ -19,6 +20,9 @@ type attachment struct {
 	Type string `json:"type" example:"application/pdf" doc:"The type that the message says."`
 	True string `json:"type_by_content,omitempty" example:"application/x-msdownload" doc:"The type that its first octets have, where that is another one; missing where it fits, or where octets do not tell."`
 	Size int64  `json:"size" minimum:"0" doc:"Octets, decoded."`
+	// The words are those of the format of index records (docs/formats/index.md).
+	Unread  document.State `json:"unread,omitempty" enum:"encrypted,damaged,large,failed,unknown,lacking" doc:"Why no search finds its text, or not all of it: encrypted (a password is needed), damaged (or incomplete), large (beyond what is read), failed (reading it was broken off twice), unknown (files of this kind are not read), lacking (the server has no program for it; it is read when there is one). Missing where its text is found, or where it has none."`
+	Waiting bool           `json:"waiting" doc:"Its text was not read yet: a search finds it later."`
 }
 
 // attachedIn names an attachment.

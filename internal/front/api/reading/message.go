@@ -147,6 +147,10 @@ func (r *room) open(ctx context.Context, c *operation.Call, n operation.Named, r
 	if err != nil {
 		return nil, err
 	}
+	reads, err := r.Index.Reads(ctx, c.Visit, m.ID)
+	if err != nil {
+		return nil, err
+	}
 	out := &messageOut{Body: message{
 		ID: m.ID.String(), Arrived: mail.FromMicros(m.Arrived), Size: m.Size, SHA256: hex.EncodeToString(m.SHA256[:]), Source: m.Source,
 		Subject: strings.TrimSpace(header.Get(p.Fields, "Subject")), Text: p.Text(), Opaque: p.Opaque(), Cut: p.Truncated,
@@ -161,8 +165,8 @@ func (r *room) open(ctx context.Context, c *operation.Call, n operation.Named, r
 	for i := range p.Parts {
 		out.Body.Cut = out.Body.Cut || p.Parts[i].Cut
 	}
-	for _, one := range file.Attachments(p, kinds) {
-		out.Body.Attachments = append(out.Body.Attachments, attachment{one.Path, one.Name, one.Odd, one.Type, one.True, one.Size})
+	for _, one := range file.Attachments(p, kinds, reads) {
+		out.Body.Attachments = append(out.Body.Attachments, attachment{one.Path, one.Name, one.Odd, one.Type, one.True, one.Size, one.Unread, one.Waiting})
 	}
 	return out, nil
 }

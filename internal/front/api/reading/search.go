@@ -8,9 +8,11 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"siegel/internal/front/api/operation"
+	"siegel/internal/front/file"
 	"siegel/internal/index"
 	"siegel/internal/index/snippet"
 	"siegel/internal/kit/fault"
+	"siegel/internal/proto/document"
 )
 
 // patience is how long a search waits for mail that is not in the index yet; how much is
@@ -61,13 +63,23 @@ type Brief struct {
 type hit struct {
 	Brief
 
+	Unread  bool     `json:"unread" doc:"No search finds the text of one of its attachments, or not all of it; has:unreadable finds such messages."`
+	Waiting bool     `json:"waiting" doc:"One of its attachments was not read yet, or waits for a program that the server lacks; has:waiting finds such messages."`
 	Excerpt *excerpt `json:"excerpt,omitempty" doc:"The words around what was found, where they were asked for."`
 }
 
 type excerpt struct {
-	Subject  piece `json:"subject" doc:"The whole subject."`
-	Text     piece `json:"text" doc:"The words around the first place, or how the body begins."`
-	Attached bool  `json:"attached" doc:"The text is of an attachment."`
+	Subject  piece        `json:"subject" doc:"The whole subject."`
+	Text     piece        `json:"text" doc:"The words around the first place, or how the body begins."`
+	Attached bool         `json:"attached" doc:"The text is of an attachment."`
+	Unread   []unreadFile `json:"unread" maxItems:"20" doc:"Attachments whose text no search finds, or not all of it."`
+}
+
+// unreadFile is an attachment of a hit that could not be read.
+type unreadFile struct {
+	Path string         `json:"path" maxLength:"1000" example:"2.1" doc:"It names the part, as in the message."`
+	Name string         `json:"name" doc:"Name of the file, as in the message."`
+	Why  document.State `json:"unread" enum:"encrypted,damaged,large,failed,unknown,lacking" doc:"Why, as in the message."`
 }
 
 // piece is a text with marked places.
@@ -142,6 +154,15 @@ func pieceOf(s snippet.Snippet) piece {
 	return p
 }
 
+func excerptOf(e index.Excerpt) *excerpt {
+	out := &excerpt{pieceOf(e.Subject), pieceOf(e.Text), e.Attached, []unreadFile{}}
+	for _, u := range e.Unread {
+		name, _ := file.PlainName(u.Name)
+		out.Unread = append(out.Unread, unreadFile{u.Part, name, u.State})
+	}
+	return out
+}
+
 func (r *room) search(ctx context.Context, c *operation.Call, in *searchIn) (*searchOut, error) {
 	if err := reads(c); err != nil {
 		return nil, err
@@ -160,9 +181,9 @@ func (r *room) search(ctx context.Context, c *operation.Call, in *searchIn) (*se
 	b := &out.Body
 	b.Items, b.Total, b.NextCursor, b.TookMillis, b.Lag = []hit{}, res.Total, res.Next, res.Took.Milliseconds(), lag(res.Lag)
 	for _, h := range res.Hits {
-		one := hit{Brief: briefOf(h)}
+		one := hit{Brief: briefOf(h), Unread: h.Unread, Waiting: h.Waiting}
 		if h.Excerpt != nil {
-			one.Excerpt = &excerpt{pieceOf(h.Excerpt.Subject), pieceOf(h.Excerpt.Text), h.Excerpt.Attached}
+			one.Excerpt = excerptOf(*h.Excerpt)
 		}
 		b.Items = append(b.Items, one)
 	}

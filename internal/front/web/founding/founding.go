@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"siegel/internal/front"
+	"siegel/internal/front/file"
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
 	"siegel/internal/identity/ceremony"
@@ -199,7 +200,7 @@ func (r *room) kit(_ context.Context, c *page.Call) error {
 		return fault.New(fault.Invalid, "the form cannot be read, or it is too long")
 	}
 	c.Header().Set("Content-Type", "application/octet-stream")
-	c.Header().Set("Content-Disposition", `attachment; filename="recovery.age"`)
+	c.Header().Set("Content-Disposition", `attachment; filename="`+file.KitName(words(c.Field("domains")))+`"`)
 	c.Header().Set("Content-Security-Policy", "sandbox")
 	_, _ = c.Write(b) // who asked may have gone
 	return nil

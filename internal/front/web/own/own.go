@@ -7,6 +7,7 @@ import (
 	"embed"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,7 @@ func Mount(mux *http.ServeMux, f *page.Frame) error {
 		return err
 	}
 	r := &room{f, pages}
+	f.SignsIn(r.interrupted)
 	mux.Handle("GET /sign-in", f.Open(r.signInPage))
 	mux.Handle("POST /sign-in", f.Open(r.signIn))
 	mux.Handle("GET /invitation", f.Open(r.invitationPage))
@@ -53,6 +55,30 @@ func Mount(mux *http.ServeMux, f *page.Frame) error {
 type signingIn struct {
 	Email, Tenant, To string
 	Problem           string
+	Interrupted       bool      // who comes was signed out meanwhile
+	Kept              page.Kept // the form that was sent meanwhile
+}
+
+// resumed is what the page for who has signed in again shows.
+type resumed struct {
+	page.Kept
+
+	To string // where she goes who leaves it
+}
+
+// Shown are the fields that people typed, of those that have a name on the page.
+func (r resumed) Shown() (list []page.KeptField) {
+	for _, f := range r.Fields {
+		if f.Value != "" && slices.Contains([]string{"name", "email", "address", "search", "q", "until", "reason", "networks", "minutes", "typed"}, f.Name) {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// interrupted asks who sent a form, and was signed out meanwhile, to sign in again.
+func (r *room) interrupted(_ context.Context, c *page.Call, to string, k page.Kept) error {
+	return r.pages.Show(c, http.StatusUnauthorized, "sign-in", c.Say("Sign in"), signingIn{Email: k.Who, To: to, Interrupted: true, Kept: k})
 }
 
 func (r *room) signInPage(ctx context.Context, c *page.Call) error {
@@ -72,6 +98,8 @@ func (r *room) signIn(ctx context.Context, c *page.Call) error {
 	}
 	in := signingIn{Email: strings.TrimSpace(f.Get("email")), Tenant: strings.TrimSpace(f.Get("tenant")), To: front.Inside(f.Get("to"))}
 	c.Again = "/sign-in?" + url.Values{"to": {in.To}}.Encode()
+	in.Kept = page.Keeping(f)
+	c.Once = in.Kept.Action != ""
 	err = r.SignIn(ctx, c, c.R, front.Login{Tenant: in.Tenant, Email: mail.NewAddress(in.Email), Password: []byte(f.Get("password"))})
 	if problem, status := r.refused(c, err); problem != "" {
 		in.Problem = problem
@@ -82,6 +110,10 @@ func (r *room) signIn(ctx context.Context, c *page.Call) error {
 	}
 	if err != nil {
 		return err
+	}
+	if in.Kept = in.Kept.Of(mail.NewAddress(in.Email)); in.Kept.Action != "" {
+		c.Again = in.To
+		return r.pages.Show(c, http.StatusOK, "resume", c.Say("You are signed in again"), resumed{in.Kept, in.To})
 	}
 	c.See(in.To)
 	return nil

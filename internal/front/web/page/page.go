@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"siegel/internal/front"
+	"siegel/internal/front/file"
 	"siegel/internal/identity"
 	"siegel/internal/identity/visit"
 	"siegel/internal/kit/fault"
@@ -36,6 +37,8 @@ type Frame struct {
 	texts *text.Catalog
 	own   *Set
 	pages *http.ServeMux // where the pages are
+
+	signIn SignIn // set once, before anything is served
 }
 
 // New returns the frame of the pages that are in, or will be put into, a mux.
@@ -93,6 +96,7 @@ func funcs(texts *text.Catalog, l text.Lang) template.FuncMap {
 		"operators": func() []string {
 			return []string{"from:", "to:", "subject:", "body:", "filename:", "has:attachment", "after:", "before:", "larger:"}
 		},
+		"plain": func(name string) string { plain, _ := file.PlainName(name); return plain },
 		"count": func(n any) string { return count(l, fmt.Sprint(n)) },
 	}
 }
@@ -229,6 +233,9 @@ func (f *Frame) Signed(h Handler) http.Handler {
 		v, err := f.Return(ctx, c.R)
 		if fault.Of(err) == fault.Locked {
 			f.SetCookie(c, front.CookieSession, "", 0)
+			if holds(c.R) {
+				return f.interrupted(ctx, c)
+			}
 			to := "/sign-in"
 			if c.R.Method == http.MethodGet && c.R.URL.Path != "/" {
 				to += "?to=" + url.QueryEscape(c.R.URL.RequestURI())

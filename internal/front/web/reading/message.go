@@ -87,8 +87,9 @@ func (r *read) Sheet() template.HTML {
 }
 
 // sheet shows the message on a page of its own, to be read or printed: sandboxed, so that
-// it runs nothing and has no origin. Nothing is loaded from elsewhere, and its links open
-// as those of the frame do.
+// it runs nothing and has no origin. Its pictures from elsewhere are loaded where that was
+// asked for, on the message's page: a page without an origin can ask for nothing itself. Its
+// links open as those of the frame do.
 func (r *room) sheet(ctx context.Context, c *page.Call) error {
 	out, err := r.read(ctx, c)
 	if out == nil || err != nil {
@@ -96,7 +97,7 @@ func (r *room) sheet(ctx context.Context, c *page.Call) error {
 	}
 	// A page without an origin is of no browsing context group: some browsers refuse both together.
 	c.Header().Del("Cross-Origin-Opener-Policy")
-	c.Header().Set("Content-Security-Policy", "sandbox allow-modals allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	c.Header().Set("Content-Security-Policy", "sandbox allow-modals allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src "+pictures("data:", out.Loaded)+"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	return r.pages.Bare(c, "message", out)
 }
 
@@ -122,11 +123,15 @@ func (r *room) message(ctx context.Context, c *page.Call) error {
 // policy is that of a page with a message in a frame, which takes the policy of the page
 // that it is in.
 func policy(remote bool) string {
-	pictures := "'self' data:"
+	return "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src " + pictures("'self' data:", remote) + "; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+}
+
+// pictures is where pictures may come from.
+func pictures(here string, remote bool) string {
 	if remote {
-		pictures += " https: http:"
+		return here + " https: http:"
 	}
-	return "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src " + pictures + "; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	return here
 }
 
 // read opens and reads the message of a request. Where a reason is missing it shows the
@@ -150,7 +155,12 @@ func (r *room) read(ctx context.Context, c *page.Call) (out *read, err error) {
 	if err != nil {
 		return nil, err
 	}
-	out = view(parsed, m, reason, parts.kinds)
+	out = view(parsed, m, reason)
+	reads, err := r.Index.Reads(ctx, c.Who, out.ID)
+	if err != nil {
+		return nil, err
+	}
+	out.Attached = file.Attachments(parsed, parts.kinds, reads)
 	out.Loaded = c.Field("remote") == "yes"
 	clean, found := parts.clean(out.Loaded)
 	out.HTML, out.Cut = clean, out.Cut || found.Cut
@@ -165,11 +175,11 @@ func (r *room) read(ctx context.Context, c *page.Call) (out *read, err error) {
 	return out, nil
 }
 
-// view is what is shown of a message. kinds are what the first octets of parts say.
-func view(p *mime.Message, m *archive.Message, reason string, kinds map[string]*file.Sniffed) *read {
+// view is what is shown of a message beside its attachments and its HTML.
+func view(p *mime.Message, m *archive.Message, reason string) *read {
 	out := &read{
 		ID: m.ID, Reason: reason, Subject: strings.TrimSpace(header.Get(p.Fields, "Subject")), Arrived: mail.FromMicros(m.Arrived), Size: m.Size,
-		SHA256: hex.EncodeToString(m.SHA256[:]), All: p.Fields, Attached: file.Attachments(p, kinds), Text: p.Text(), Opaque: p.Opaque(), Truncated: p.Truncated,
+		SHA256: hex.EncodeToString(m.SHA256[:]), All: p.Fields, Text: p.Text(), Opaque: p.Opaque(), Truncated: p.Truncated,
 	}
 	if sent, ok := p.Date(); ok {
 		out.Sent = sent

@@ -96,6 +96,57 @@
   addEventListener('pageshow', fill);
 })();
 
+// Who is signed out meanwhile, sends a form and signs in again gets it back with what was
+// typed, but for passwords: by this entry of the browser's history, until it is sent. A form
+// says which page it is on, and who fills it in.
+(() => {
+  const who = document.querySelector('.who summary span');
+  if (who) {
+    document.addEventListener('formdata', (e) => {
+      if (e.target.method !== 'post') return;
+      e.formData.append('kept-page', location.pathname + location.search + location.hash);
+      e.formData.append('kept-who', who.textContent);
+    });
+  }
+  const back = document.querySelector('form[data-resume^="/"]');
+  if (back) {
+    const fields = [...back.querySelectorAll('input')].map((e) => [e.name, e.value]);
+    history.replaceState({ resume: { action: back.getAttribute('action'), said: back.dataset.said, fields } }, '', back.dataset.resume);
+    location.reload();
+    return;
+  }
+  const fill = () => {
+    const kept = history.state && history.state.resume;
+    const form = kept && [...document.querySelectorAll('form[method=post]')].find((f) => f.getAttribute('action') === kept.action && !f.dataset.resumed && kept.fields.every(([n, v]) => {
+      const e = f.elements[n]; // of several forms that go to one place it is the one with the same hidden fields
+      return !e || e.type !== 'hidden' || n === 'once' || e.value === v;
+    }));
+    if (!form) return;
+    form.dataset.resumed = 'yes';
+    for (const e of form.elements) {
+      if (!e.name || /^(hidden|password|submit|button)$/.test(e.type) || e.tagName === 'BUTTON') continue;
+      const values = kept.fields.filter(([n]) => n === e.name).map(([, v]) => v);
+      if (e.type === 'checkbox' || e.type === 'radio') e.checked = values.includes(e.value);
+      else if (values.length) e.value = values[0];
+    }
+    for (let d = form.closest('details'); d; d = d.parentElement.closest('details')) d.open = true;
+    const note = document.createElement('p');
+    note.className = 'note ok';
+    note.setAttribute('role', 'status');
+    note.textContent = kept.said;
+    form.before(note);
+    const first = [...form.elements].find((e) => e.type !== 'hidden');
+    if (first) first.focus();
+    note.scrollIntoView({ block: 'center' });
+    form.addEventListener('submit', () => {
+      const { resume, ...rest } = history.state || {};
+      history.replaceState(rest, '');
+    });
+  };
+  fill();
+  document.addEventListener('htmx:afterSettle', fill);
+})();
+
 // What is shown once is chosen as a whole by a click, to be copied.
 document.addEventListener('focusin', (e) => {
   if (e.target.matches && e.target.matches('[data-select]')) e.target.select();
@@ -214,11 +265,36 @@ document.addEventListener('click', (e) => {
     if (e.key === 'Escape' && current() && document.getElementById('pane').contains(document.activeElement)) current().focus();
   });
   document.addEventListener('click', (e) => {
-    const link = e.target.closest && e.target.closest('a[data-pane]');
+    const link = e.target.closest && e.target.closest('a[data-pane], #pane .conversation a');
     if (!link || !wide() || e.ctrlKey || e.metaKey || e.shiftKey) return;
     e.preventDefault();
     history.replaceState(null, '', location.pathname + location.search + '#' + link.getAttribute('href'));
     show(link.getAttribute('href'));
+  });
+  // A reason that is asked for there is given there. Where it is not taken as what it is, such
+  // as from who was signed out meanwhile, the form goes the way of all forms.
+  document.addEventListener('submit', async (e) => {
+    const form = e.target;
+    const path = form.getAttribute('action') || '';
+    if (!form.closest('#pane') || !/^\/message\/[0-9a-f]{32}$/.test(path) || form.elements.remote) return;
+    e.preventDefault();
+    if (form.dataset.sent) return;
+    form.dataset.sent = 'yes';
+    const pane = document.getElementById('pane');
+    const inside = async () => {
+      const answer = await fetch(path, { method: 'POST', body: new URLSearchParams(new FormData(form)), redirect: 'manual' });
+      if (!answer.ok && answer.status !== 422) return null;
+      return new DOMParser().parseFromString(await answer.text(), 'text/html').querySelector('article.message, section.card');
+    };
+    const part = await inside().catch(() => null);
+    if (!part) {
+      form.submit();
+      return;
+    }
+    pane.replaceChildren(part);
+    htmx.process(pane);
+    part.tabIndex = -1;
+    (pane.querySelector('[autofocus]') || part).focus({ preventScroll: true });
   });
   addEventListener('load', () => {
     if (/^#\/message\/[0-9a-f]{32}$/.test(location.hash) && wide()) show(location.hash.slice(1));
