@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"net/http"
 	"strings"
-	"unicode"
+
+	"siegel/internal/kit/plain"
 )
 
 // Sniffed keeps the first octets of a part, which say what it is. It is for one goroutine.
@@ -50,18 +51,12 @@ const maxName = 200
 // PlainName returns a file's name as it can be shown, without characters that turn the
 // direction of what follows or cannot be seen, and whether it had such: "gpj.exe" must not
 // read as "exe.jpg".
-func PlainName(name string) (plain string, odd bool) {
-	plain = strings.Map(func(x rune) rune {
-		if unicode.IsControl(x) || unicode.Is(unicode.Cf, x) || unicode.Is(unicode.Zl, x) || unicode.Is(unicode.Zp, x) {
-			odd = true
-			return '\uFFFD'
-		}
-		return x
-	}, name)
-	if runes := []rune(plain); len(runes) > maxName {
-		plain = string(runes[:maxName]) + "…"
+func PlainName(name string) (shown string, odd bool) {
+	shown, odd = plain.Text(name)
+	if runes := []rune(shown); len(runes) > maxName {
+		shown = string(runes[:maxName]) + "…"
 	}
-	return plain, odd
+	return shown, odd
 }
 
 // Name returns the name under which a client saves a part: without folders, and never

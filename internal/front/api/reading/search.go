@@ -11,6 +11,7 @@ import (
 	"siegel/internal/index"
 	"siegel/internal/index/snippet"
 	"siegel/internal/kit/fault"
+	"siegel/internal/kit/plain"
 )
 
 // patience is how long a search waits for mail that is not in the index yet; how much is
@@ -51,8 +52,8 @@ type Brief struct {
 	ID         string    `json:"id" minLength:"32" maxLength:"32" doc:"The message's id."`
 	Arrived    time.Time `json:"arrived" doc:"When it was archived."`
 	Sent       time.Time `json:"sent" doc:"When it was sent, as it says itself; when it arrived where it says nothing."`
-	From       string    `json:"from" doc:"Who it is from, decoded."`
-	Subject    string    `json:"subject" doc:"The subject, decoded."`
+	From       string    `json:"from" doc:"Who it is from, decoded. Characters that cannot be seen or that turn the direction of what follows are shown as \uFFFD."`
+	Subject    string    `json:"subject" doc:"The subject, decoded. Characters that cannot be seen or that turn the direction of what follows are shown as \uFFFD."`
 	Size       int64     `json:"size" minimum:"0" doc:"Octets as received."`
 	Opaque     bool      `json:"opaque" doc:"It is encrypted for somebody: nothing inside is found."`
 	Attachment bool      `json:"attachment" doc:"It has an attachment."`
@@ -131,7 +132,7 @@ func (r *room) searching(tags []string) {
 }
 
 func briefOf(h index.Hit) Brief {
-	return Brief{h.ID.String(), h.Arrived, h.Sent, h.From, h.Subject, h.Size, h.Opaque, h.Attachment}
+	return Brief{h.ID.String(), h.Arrived, h.Sent, plain.Shown(h.From), plain.Shown(h.Subject), h.Size, h.Opaque, h.Attachment}
 }
 
 func pieceOf(s snippet.Snippet) piece {
@@ -163,6 +164,7 @@ func (r *room) search(ctx context.Context, c *operation.Call, in *searchIn) (*se
 		one := hit{Brief: briefOf(h)}
 		if h.Excerpt != nil {
 			one.Excerpt = &excerpt{pieceOf(h.Excerpt.Subject), pieceOf(h.Excerpt.Text), h.Excerpt.Attached}
+			one.Excerpt.Subject.Text = plain.Shown(one.Excerpt.Subject.Text) // as many characters as before
 		}
 		b.Items = append(b.Items, one)
 	}
@@ -200,7 +202,7 @@ func (r *room) conversation(ctx context.Context, c *operation.Call, in *operatio
 	out := new(conversationOut)
 	out.Body.Items, out.Body.Cut, out.Body.Lag = []member{}, list.Cut, lag(list.Lag)
 	for _, m := range list.Messages {
-		one := member{Brief: Brief{m.ID.String(), m.Arrived, m.Sent, m.From, m.Subject, m.Size, m.Opaque, m.Attachment}, Depth: m.Depth}
+		one := member{Brief: Brief{m.ID.String(), m.Arrived, m.Sent, plain.Shown(m.From), plain.Shown(m.Subject), m.Size, m.Opaque, m.Attachment}, Depth: m.Depth}
 		if !m.Answers.IsZero() {
 			one.Answers = m.Answers.String()
 		}

@@ -21,6 +21,7 @@ import (
 	"siegel/internal/identity"
 	"siegel/internal/identity/visit"
 	"siegel/internal/kit/fault"
+	"siegel/internal/kit/plain"
 	"siegel/internal/kit/text"
 	"siegel/internal/mail"
 )
@@ -93,8 +94,22 @@ func funcs(texts *text.Catalog, l text.Lang) template.FuncMap {
 		"operators": func() []string {
 			return []string{"from:", "to:", "subject:", "body:", "filename:", "has:attachment", "after:", "before:", "larger:"}
 		},
-		"count": func(n any) string { return count(l, fmt.Sprint(n)) },
+		"count":   func(n any) string { return count(l, fmt.Sprint(n)) },
+		"plain":   plain.Shown, // what strangers wrote, on one line
+		"mailbox": newMailbox,
 	}
+}
+
+// Mailbox is a sender as lists have it: name and address, which are kept apart where they
+// are shown, so that neither turns the other around.
+type Mailbox struct{ Name, Address string }
+
+func newMailbox(from string) Mailbox {
+	from = plain.Shown(from)
+	if at := strings.LastIndex(from, " <"); at > 0 && strings.HasSuffix(from, ">") {
+		return Mailbox{from[:at], from[at+1:]}
+	}
+	return Mailbox{Name: from}
 }
 
 // together keeps a number and its unit on one line.

@@ -21,7 +21,6 @@ import (
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/proto/mime"
-	"siegel/internal/proto/mime/header"
 )
 
 // read is what the page of a message shows.
@@ -35,8 +34,9 @@ type read struct {
 	Arrived      time.Time
 	Size         int64
 	SHA256       string
-	Fields       []header.Field // of who and whom
-	All          []header.Field
+	Fields       []field // of who and whom
+	All          []field
+	Hidden       bool // a field had characters that turn or hide what it says
 	Text         string
 	Cut          bool
 	Opaque       bool
@@ -168,20 +168,13 @@ func (r *room) read(ctx context.Context, c *page.Call) (out *read, err error) {
 // view is what is shown of a message. kinds are what the first octets of parts say.
 func view(p *mime.Message, m *archive.Message, reason string, kinds map[string]*file.Sniffed) *read {
 	out := &read{
-		ID: m.ID, Reason: reason, Subject: strings.TrimSpace(header.Get(p.Fields, "Subject")), Arrived: mail.FromMicros(m.Arrived), Size: m.Size,
-		SHA256: hex.EncodeToString(m.SHA256[:]), All: p.Fields, Attached: file.Attachments(p, kinds), Text: p.Text(), Opaque: p.Opaque(), Truncated: p.Truncated,
+		ID: m.ID, Reason: reason, Arrived: mail.FromMicros(m.Arrived), Size: m.Size,
+		SHA256: hex.EncodeToString(m.SHA256[:]), Attached: file.Attachments(p, kinds), Text: p.Text(), Opaque: p.Opaque(), Truncated: p.Truncated,
 	}
 	if sent, ok := p.Date(); ok {
 		out.Sent = sent
 	}
-	for _, name := range []string{"From", "Sender", "Reply-To", "To", "Cc", "Date"} {
-		for _, f := range p.Fields {
-			if f.Is(name) && (name != "Date" || out.Sent.IsZero()) { // a time that was understood is shown as one
-				f.Name = name // senders write it in any case
-				out.Fields = append(out.Fields, f)
-			}
-		}
-	}
+	out.head(p.Fields)
 	for i := range p.Parts {
 		out.Cut = out.Cut || p.Parts[i].Cut
 	}
