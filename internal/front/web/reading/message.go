@@ -46,6 +46,7 @@ type read struct {
 	Remote       int      // pictures from elsewhere that were not loaded
 	Loaded       bool     // they were asked for
 	Odd          []string // hosts of links that are not what they seem
+	Lost         int      // links whose address stands beside them, because it is not safe to open
 	Conversation *index.Conversation
 }
 
@@ -153,7 +154,7 @@ func (r *room) read(ctx context.Context, c *page.Call) (out *read, err error) {
 	out = view(parsed, m, reason, parts.kinds)
 	out.Loaded = c.Field("remote") == "yes"
 	clean, found := parts.clean(out.Loaded)
-	out.HTML, out.Cut = clean, out.Cut || found.Cut
+	out.HTML, out.Cut, out.Lost = clean, out.Cut || found.Cut, found.Lost
 	if !out.Loaded {
 		out.Remote = found.Remote
 	}
