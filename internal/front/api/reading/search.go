@@ -37,6 +37,13 @@ type searchOut struct {
 	}
 }
 
+// around names a message, and where its conversation is looked for.
+type around struct {
+	operation.Named
+
+	Case string `query:"case" maxLength:"100" example:"8e03978e40d543ddbc936e2d5c4f8e5d" doc:"Id of a case that you were given and in which the message is: nothing else is looked through. Missing for all that you can read."`
+}
+
 // lag is how far a session's index is behind.
 type lag struct {
 	Indexed int64 `json:"indexed" minimum:"0" doc:"Messages that are in the index."`
@@ -125,7 +132,7 @@ func (r *room) searching(tags []string) {
 	operation.Register(r.Door, huma.Operation{
 		OperationID: "get-conversation", Method: http.MethodGet, Path: "/messages/{id}/conversation", Tags: tags, Summary: operation.Tell("List the conversation of a message"),
 		Description: operation.Tell("All messages that Message-ID, References and In-Reply-To join, as far as the person can read them. A subject joins nothing."),
-	}, operation.Kind{}, r.conversation)
+	}, operation.Kind{Errors: []int{http.StatusConflict}}, r.conversation)
 	operation.Register(r.Door, huma.Operation{
 		OperationID: "get-arrivals", Method: http.MethodGet, Path: "/arrivals", Tags: tags, Summary: operation.Tell("Count what arrived, by day"),
 	}, operation.Kind{}, r.arrivals)
@@ -184,7 +191,7 @@ func (r *room) within(ctx context.Context, c *operation.Call, name string) (inde
 	return confined, err
 }
 
-func (r *room) conversation(ctx context.Context, c *operation.Call, in *operation.Named) (*conversationOut, error) {
+func (r *room) conversation(ctx context.Context, c *operation.Call, in *around) (*conversationOut, error) {
 	id, err := in.Thing(noMessage())
 	if err != nil {
 		return nil, err
@@ -192,7 +199,11 @@ func (r *room) conversation(ctx context.Context, c *operation.Call, in *operatio
 	if err := reads(c); err != nil {
 		return nil, noMessage() // as where he opens it
 	}
-	list, err := r.Index.Conversation(ctx, c.Visit, id, index.Wait{Patience: patience})
+	who, err := r.within(ctx, c, in.Case)
+	if err != nil {
+		return nil, err
+	}
+	list, err := r.Index.Conversation(ctx, who, id, index.Wait{Patience: patience})
 	if fault.Of(err) == fault.NotFound {
 		return nil, noMessage()
 	}

@@ -37,6 +37,25 @@ type Frame struct {
 	texts *text.Catalog
 	own   *Set
 	pages *http.ServeMux // where the pages are
+	given Given          // set once, before anything is served
+}
+
+// Given tells whether who has signed in was given a part of the archive that is open still.
+type Given func(ctx context.Context, s *identity.Session) (bool, error)
+
+// Gives sets what tells it. It is called once, before anything is served.
+func (f *Frame) Gives(g Given) { f.given = g }
+
+// isGiven reports whether the frame of a page leads to what somebody was given.
+func (f *Frame) isGiven(c *Call) bool {
+	if f.given == nil || c.Role() == identity.Keeper {
+		return false
+	}
+	given, err := f.given(c.R.Context(), c.Who.Session)
+	if err != nil { // the page is what was asked for
+		f.log.Error("whether there are cases for somebody was not found out", "error", err)
+	}
+	return given
 }
 
 // New returns the frame of the pages that are in, or will be put into, a mux.
@@ -276,6 +295,7 @@ type layout struct {
 	Tenant string
 	Role   identity.Role
 	Reads  bool // this role reads mail
+	Cases  bool // this person gives parts of the archive, or was given one
 	Trail  bool // this the audit trail
 	People bool // and this changes or decides who may do what
 	Zone   *time.Location
@@ -313,6 +333,7 @@ func (s *Set) Show(c *Call, status int, name string, t Title, data any) error {
 		l.Who, l.Tenant, l.Role, l.Reads = p.Email.String(), c.Who.TenantName(), p.Role, p.Role != identity.Administrator
 		l.Trail = p.Role != identity.Reader
 		l.People = p.Role == identity.Administrator || p.Role == identity.Keeper
+		l.Cases = p.Role == identity.Keeper || s.frame.isGiven(c)
 	}
 	return s.write(c, status, name, "layout.html", l)
 }
@@ -350,6 +371,7 @@ func (s *Set) write(c *Call, status int, name, part string, l layout) error {
 type failed struct {
 	What      string
 	Reference string // by which the log has more; empty where there is no more
+	Again     string // the page that a new session may reach; empty where that is none
 }
 
 // Explain is what a user reads of an error: a line for each of several that were joined.
@@ -377,6 +399,9 @@ func (f *Frame) fail(c *Call, err error) {
 	if front.Broken(kind) {
 		out.Reference = mail.NewID().String()[:8]
 		f.log.Error("a page failed", "page", c.R.Pattern, "reference", out.Reference, "error", err)
+	}
+	if kind == fault.Locked && c.Who != nil && c.R.Method == http.MethodGet {
+		out.Again = c.R.URL.RequestURI()
 	}
 	if after := front.RetryAfter(err); after != "" {
 		c.Header().Set("Retry-After", after)

@@ -48,6 +48,7 @@ type read struct {
 	Odd          []string // hosts of links that are not what they seem
 	Lost         int      // links whose address stands beside them, because it is not safe to open
 	Conversation *index.Conversation
+	Case         string // in which it was found; empty for none
 }
 
 // opens opens the message of a request, with the reason of its form.
@@ -109,7 +110,11 @@ func (r *room) message(ctx context.Context, c *page.Call) error {
 	if out == nil || err != nil {
 		return err
 	}
-	out.Conversation, err = r.Index.Conversation(ctx, c.Who, out.ID, index.Wait{Patience: patience})
+	who, err := r.around(ctx, c, out)
+	if err != nil {
+		return err
+	}
+	out.Conversation, err = r.Index.Conversation(ctx, who, out.ID, index.Wait{Patience: patience})
 	if fault.Of(err) == fault.NotFound || fault.Of(err) == fault.Busy { // it is not in the index yet
 		out.Conversation, err = nil, nil
 	}
@@ -118,6 +123,32 @@ func (r *room) message(ctx context.Context, c *page.Call) error {
 	}
 	c.Header().Set("Content-Security-Policy", policy(out.Loaded))
 	return r.pages.Show(c, http.StatusOK, "message", page.As(out.Subject), out)
+}
+
+// around returns the session that looks for what was written to and fro with a message: the
+// one of the case in which it was found, as long as that is open for who reads.
+func (r *room) around(ctx context.Context, c *page.Call, out *read) (index.Session, error) {
+	id, err := mail.ParseID(c.R.URL.Query().Get("case"))
+	if err != nil {
+		return c.Who, nil //nolint:nilerr // in none
+	}
+	within, _, err := r.Cases.Enter(ctx, c.Who.Session, id)
+	switch fault.Of(err) {
+	case fault.NotFound, fault.Conflict, fault.Locked: // it is her own mail too, or it would not be shown
+		return c.Who, nil
+	}
+	if err == nil {
+		out.Case = id.String()
+	}
+	return within, err
+}
+
+// Within is what addresses of messages end with where they lie in the same case.
+func (r *read) Within() string {
+	if r.Case == "" {
+		return ""
+	}
+	return "?case=" + r.Case
 }
 
 // policy is that of a page with a message in a frame, which takes the policy of the page

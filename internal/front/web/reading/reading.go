@@ -56,6 +56,10 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 		return err
 	}
 	r := &room{f, d, pages, words.New()}
+	f.Gives(func(ctx context.Context, s *identity.Session) (bool, error) {
+		list, err := d.Cases.Mine(ctx, s)
+		return len(list) > 0, err
+	})
 	mux.Handle("GET /{$}", f.Signed(r.start))
 	for pattern, h := range map[string]page.Handler{
 		"GET /search":                    r.search,

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"siegel/internal/archive/casefile"
 	"siegel/internal/flow/tally"
 	"siegel/internal/front/state"
 	"siegel/internal/front/web/page"
@@ -23,6 +24,7 @@ type started struct {
 	Chart    *chart
 	Proof    *state.Proof
 	Ways     []tally.Way
+	Given    []casefile.Case // open ones, for who looks
 }
 
 type shownRow struct{ Name, State, What, Remedy string }
@@ -40,6 +42,10 @@ func (r *room) start(ctx context.Context, c *page.Call) error {
 			return err
 		}
 		out.Chart = r.chart(c.Lang, since, out.Arrivals.Days)
+	}
+	var err error
+	if out.Given, err = r.Cases.Mine(ctx, c.Who.Session); err != nil {
+		return err
 	}
 	how, err := r.State.Of(ctx, c.Who.Session)
 	if err != nil {
