@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"path"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -384,6 +385,29 @@ func (f *Frame) Explain(l text.Lang, err error) string {
 	return strings.Join(lines, "\n")
 }
 
+// Tell is Explain for a page. Times in it are text, as they travel to the shell (RFC 3339):
+// a page has them on its reader's clock.
+func (f *Frame) Tell(c *Call, err error) string {
+	var lines []string
+	for _, one := range fault.Each(err) {
+		sentence, args := fault.Sentence(one)
+		lines = append(lines, f.texts.Say(c.Lang, sentence, c.Clocked(args)...))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Clocked returns what stands in a sentence with its times on the reader's clock.
+func (c *Call) Clocked(args []any) []any {
+	args = slices.Clone(args)
+	for i, a := range args {
+		said, _ := a.(string) // no other is a time
+		if t, err := time.Parse(time.RFC3339, said); err == nil {
+			args[i] = c.Clock(t)
+		}
+	}
+	return args
+}
+
 // Say says a sentence in a language.
 func (f *Frame) Say(l text.Lang, sentence string, args ...any) string {
 	return f.texts.Say(l, sentence, args...)
@@ -392,7 +416,7 @@ func (f *Frame) Say(l text.Lang, sentence string, args ...any) string {
 // fail answers with the page of an error.
 func (f *Frame) fail(c *Call, err error) {
 	kind := fault.Of(err)
-	out := failed{What: f.Explain(c.Lang, err)}
+	out := failed{What: f.Tell(c, err)}
 	if errors.Is(err, context.Canceled) {
 		return // nobody reads it
 	}

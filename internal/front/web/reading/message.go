@@ -48,6 +48,7 @@ type read struct {
 	Odd          []string // hosts of links that are not what they seem
 	Lost         int      // links whose address stands beside them, because it is not safe to open
 	Conversation *index.Conversation
+	Unproven     string // why there is no proof of it yet; empty where there is one
 	Case         string // in which it was found; empty for none
 }
 
@@ -121,6 +122,7 @@ func (r *room) message(ctx context.Context, c *page.Call) error {
 	if err != nil {
 		return err
 	}
+	out.Unproven = r.unproven(ctx, c, out.ID)
 	c.Header().Set("Content-Security-Policy", policy(out.Loaded))
 	return r.pages.Show(c, http.StatusOK, "message", page.As(out.Subject), out)
 }

@@ -18,6 +18,7 @@ import (
 	"siegel/internal/identity"
 	"siegel/internal/index"
 	"siegel/internal/index/saved"
+	"siegel/internal/mail"
 )
 
 //go:embed templates/*.html
@@ -38,6 +39,8 @@ type Deps struct {
 	Now     func() time.Time
 	// Prove writes the bundle of a message.
 	Prove func(ctx context.Context, s *identity.Session, of archive.ProofOf, w io.Writer) error
+	// Provable says whether that can be done by now, as [archive.Notary] does.
+	Provable func(ctx context.Context, s *identity.Session, id mail.ID) error
 }
 
 // room has the pages.
