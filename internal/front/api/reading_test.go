@@ -69,7 +69,7 @@ func TestAttachments(t *testing.T) {
 	}
 	for path, want := range map[string]struct{ name, text string }{
 		"2": {"filename=photo.jpg", "MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00"}, "3": {"fdp.exe", "%PDF-1.4\n"}, "4": {"filename=pass_wd", "root"},
-		"5": {"filename=attachment.eml", "From: inner@a.example\r\nSubject: inner\r\n\r\ninside"}, "6": {"filename=empty", ""},
+		"5": {"filename=inner.eml", "From: inner@a.example\r\nSubject: inner\r\n\r\ninside"}, "6": {"filename=empty", ""},
 	} {
 		a := r.direct().get(message + "/attachments/" + path) // Prism passes on text
 		if a.StatusCode != http.StatusOK || a.text != want.text || a.Header.Get("Content-Type") != "application/octet-stream" ||
