@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -49,5 +50,30 @@ func TestTurnedHeader(t *testing.T) {
 	b.wants("another", straight, http.StatusOK, "<bdi dir=\"ltr\">b@x.example</bdi>")
 	if strings.Contains(straight.text, warning) {
 		t.Error("nothing is hidden, and it is said")
+	}
+}
+
+// EX-05: many recipients do not stand above the text, and none is left out: they are unfolded
+// without a script, and on paper all are there.
+func TestManyRecipients(t *testing.T) {
+	s := newSite(t)
+	var list []string
+	for n := range 1500 {
+		list = append(list, fmt.Sprintf("p%d@x.example", n))
+	}
+	s.send("From: a@x.example\r\nTo: " + stand.Reader + ",\r\n " + strings.Join(list, ",\r\n ") + "\r\nCc: " + strings.Join(list[:11], ", ") + "\r\nSubject: many\r\n\r\ntext\r\n")
+	b := s.browser()
+	b.signIn(stand.Reader, stand.Password)
+	message := link.FindString(b.get("/search?q=subject:many").text)
+	a := b.get(message)
+	b.wants("the message", a, http.StatusOK, "and 1491 more</summary>", "p1499@x.example")
+	before, folded, _ := strings.Cut(a.text, `<details class="more">`)
+	if strings.Contains(before, "p9@x.example") || !strings.Contains(before, "p8@x.example") || !strings.Contains(folded, "p9@x.example") || strings.Count(a.text, `<details class="more">`) != 1 {
+		t.Error("it is folded elsewhere, or what is short too")
+	}
+	sheet := b.do(http.MethodPost, message+"/sheet", nil)
+	b.wants("to print", sheet, http.StatusOK, "p1499@x.example")
+	if strings.Contains(sheet.text, "<details") {
+		t.Error("paper has something folded")
 	}
 }

@@ -15,6 +15,24 @@ type field struct {
 	People []header.Address // where it has some; its name and its address stand apart
 }
 
+// unfolded is how many people stand in a field before the rest is folded away, and least how
+// many are folded at all.
+const (
+	unfolded = 10
+	least    = 3
+)
+
+// First returns those whom the page shows at once.
+func (f field) First() []header.Address {
+	if len(f.People) < unfolded+least {
+		return f.People
+	}
+	return f.People[:unfolded]
+}
+
+// Rest returns those whom it folds away.
+func (f field) Rest() []header.Address { return f.People[len(f.First()):] }
+
 // head fills in the header of a message.
 func (r *read) head(fields []header.Field) {
 	r.Subject = r.plain(strings.TrimSpace(header.Get(fields, "Subject")))
