@@ -2,6 +2,7 @@ package prove_test
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ func TestWhatIsMissing(t *testing.T) {
 	}
 	if _, args := fault.Sentence(unsigned); len(args) != 1 {
 		t.Errorf("when the next is due: %v", args)
-	} else if _, err := time.Parse(time.RFC3339, args[0].(string)); err != nil {
+	} else if _, err := time.Parse(time.RFC3339, fmt.Sprint(args[0])); err != nil {
 		t.Errorf("it is no time: %v", err)
 	}
 	// Where nobody stamps, waiting helps nothing.
