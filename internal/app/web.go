@@ -48,7 +48,7 @@ func (a *App) openWeb() (*web.Door, error) {
 	}
 	d, err := web.Open(c, web.Deps{
 		Visits: a.Visits, Log: a.Log,
-		Reading:  reading.Deps{Cases: a.Cases, Archive: a.Archive, Index: a.Index, Saved: a.saved(), State: a.state(), History: a.history(), Prove: a.Proof, Now: a.Now},
+		Reading:  reading.Deps{Cases: a.Cases, Archive: a.Archive, Index: a.Index, Saved: a.saved(), State: a.state(), History: a.history(), Prove: a.Proof, Provable: a.Provable, Now: a.Now},
 		Jobs:     jobs.Deps{Jobs: a.Jobs},
 		Founding: founding.Deps{Ceremony: a.Ceremony, URL: c.URL},
 		Office:   office.Deps{Cases: a.Cases, Trail: a.trail(), Identity: a.Identity, Archive: a.Archive, Counts: a.Tally.Of, Whole: a.Whole, URL: c.URL, Now: a.Now},

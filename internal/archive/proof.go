@@ -20,6 +20,8 @@ type Prover interface {
 	// Prove proves the entry at an index of a tenant's log. It fails with kind
 	// Busy where no timestamp covers it yet.
 	Prove(ctx context.Context, t db.Tenant, log string, index int64) (*bundle.Ledger, error)
+	// Ready fails as Prove does where nobody can prove the entry yet.
+	Ready(ctx context.Context, t db.Tenant, log string, index int64) error
 }
 
 // Notary writes proof bundles (requirement EV-04). Use it from many goroutines.
@@ -93,6 +95,23 @@ func (n *Notary) Proof(ctx context.Context, s Reader, of ProofOf, w io.Writer) (
 		return fault.Because(fault.Damaged, "the proof of this message does not verify: verify the ledger", fmt.Errorf("%s: %s", last.Check, last.EN))
 	}
 	return b.Write(w)
+}
+
+// Ready says whether a message can be proven: it fails with kind Busy where it cannot yet,
+// and says what is waited for, with kind Invalid where no timestamps are given, and as
+// [Archive.Show] does for who cannot open the message. The audit log has nothing of it.
+func (n *Notary) Ready(ctx context.Context, s Reader, id mail.ID) (err error) {
+	defer fault.Wrap(&err, "proof")
+	r, err := n.archive.find(ctx, s.Tenant(), id)
+	if err != nil {
+		return err
+	}
+	key, err := s.Unlocked().Open(ctx, id, s.Archive())
+	if err != nil {
+		return err
+	}
+	key.Close()
+	return n.prover.Ready(ctx, s.Tenant(), "message", r.leaf)
 }
 
 // message adds the octets and their parts.

@@ -56,6 +56,11 @@ func (a *Verifier) Proof(ctx context.Context, s *identity.Session, of archive.Pr
 	return a.Notary.Proof(ctx, s, of, w)
 }
 
+// Provable says whether a message can be proven by now: see [archive.Notary.Ready].
+func (a *Verifier) Provable(ctx context.Context, s *identity.Session, id mail.ID) error {
+	return a.Notary.Ready(ctx, s, id)
+}
+
 // VerifyLedger implements [console.Evidence].
 func (a *Verifier) VerifyLedger(ctx context.Context, tenant mail.TenantID) ([]console.Verified, error) {
 	tenants, err := a.Identity.Tenants(ctx)

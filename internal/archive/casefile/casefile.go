@@ -74,7 +74,7 @@ type Case struct {
 	Made    time.Time
 	Until   time.Time
 	Ended   time.Time // zero while it is open
-	// Messages are how many are sealed to it, and Whole says that the search was gone
+	// Messages are how many are sealed to it, or were when it ended, and Whole says that the search was gone
 	// through to its end.
 	Messages int64
 	Whole    bool
@@ -336,7 +336,7 @@ func (r *Room) End(ctx context.Context, s *identity.Session, id mail.ID) error {
 func (r *Room) end(ctx context.Context, t db.Tenant, c Case, who string) (err error) {
 	defer fault.Wrap(&err, "case")
 	err = t.Update(ctx, func(tx *db.Tx) error {
-		done, err := tx.Exec(ctx, `UPDATE archive_case SET tenant = $1, ended = $2, messages = 0 WHERE tenant = $1 AND id = $3 AND ended = 0`, mail.Micros(r.Now()), c.ID.Bytes())
+		done, err := tx.Exec(ctx, `UPDATE archive_case SET tenant = $1, ended = $2 WHERE tenant = $1 AND id = $3 AND ended = 0`, mail.Micros(r.Now()), c.ID.Bytes())
 		if err != nil {
 			return err
 		}

@@ -162,7 +162,7 @@ func TestExpires(t *testing.T) {
 	}
 	w.ok(w.app.Cases.Expire(ctx, keeper.Tenant().ID()))
 	list, err := w.app.Cases.List(ctx, w.signIn(stand.Keeper))
-	if err != nil || len(list) != 1 || list[0].Ended.IsZero() || list[0].Messages != 0 {
+	if err != nil || len(list) != 1 || list[0].Ended.IsZero() || list[0].Messages == 0 {
 		t.Errorf("what keepers see: %+v %v", list, err)
 	}
 	// Rows and ledger agree about what ended.

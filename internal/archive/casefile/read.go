@@ -84,6 +84,20 @@ func (r *Room) List(ctx context.Context, s *identity.Session) (list []Case, err 
 	return list, nil
 }
 
+// Mine returns the open cases that are for who has signed in, newest first.
+func (r *Room) Mine(ctx context.Context, s *identity.Session) (list []Case, err error) {
+	defer fault.Wrap(&err, "cases")
+	rows, err := s.Tenant().Query(ctx, columns+` AND person = $2 AND ended = 0 AND until > $3 ORDER BY made DESC LIMIT 1000`, s.Person().Bytes(), mail.Micros(r.Now()))
+	if err != nil {
+		return nil, err
+	}
+	all, err := db.Collect(rows, scan)
+	for _, one := range all {
+		list = append(list, reveal(s, one))
+	}
+	return list, err
+}
+
 // Names returns the sign-in addresses of the people whom cases are for, as far as a session
 // may know them: keepers know all, others themselves.
 func (r *Room) Names(ctx context.Context, s *identity.Session) (account.Names, error) {

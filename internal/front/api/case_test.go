@@ -76,6 +76,9 @@ func TestCases(t *testing.T) {
 	}
 	message := "/messages/" + str(found.items()[0]["id"])
 	r.is("a message in it", r.get(message), http.StatusOK, "")
+	r.is("its conversation", r.get(message+"/conversation?case="+id), http.StatusOK, "")
+	r.is("outside of the case", r.get(message+"/conversation"), http.StatusNotFound, "not-found")
+	r.is("in no case of hers", r.get(message+"/conversation?case="+strings.Repeat("0", 32)), http.StatusNotFound, "not-found")
 	history := k.get(message + "/history")
 	k.is("its history", history, http.StatusOK, "")
 	if !strings.Contains(history.text, `"kind":"case","name":"Tax audit","id":"`+id+`"`) || !strings.Contains(history.text, stand.Reader) {
@@ -91,7 +94,7 @@ func TestCases(t *testing.T) {
 	k.is("filled afterwards", k.post("/cases/"+id+"/fill", nil), http.StatusConflict, "conflict")
 	r.is("her search afterwards", r.get("/messages?q=canary&case="+id), http.StatusConflict, "conflict")
 	r.is("her message afterwards", r.get(message), http.StatusNotFound, "not-found")
-	if got := k.get("/cases/" + id); yes(got.body["open"]) || got.body["ended"] == nil || got.body["messages"] != 0.0 {
+	if got := k.get("/cases/" + id); yes(got.body["open"]) || got.body["ended"] == nil || got.body["messages"] != 3.0 {
 		t.Error(got.text)
 	}
 }

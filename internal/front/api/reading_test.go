@@ -17,6 +17,30 @@ const parts = "From: anna@a.example\r\nTo: " + stand.Reader + "\r\nSubject: part
 	"--x\r\nContent-Type: message/rfc822\r\n\r\nFrom: inner@a.example\r\nSubject: inner\r\n\r\ninside\r\n" +
 	"--x\r\nContent-Type: application/x-empty\r\nContent-Disposition: attachment; filename=empty\r\n\r\n\r\n--x--\r\n"
 
+// EX-05, EX-18: no header reads other than it is, in lists and messages; the octets stay.
+func TestTurnedHeader(t *testing.T) {
+	s := newSite(t)
+	const octets = "From: =?utf-8?Q?Bank_=E2=80=AE=3Cmoc=2Eknab=40ofni=3E?= <evil@x.example>\r\nTo: " + stand.Reader + "\r\nSubject: invoice =?utf-8?Q?=E2=80=AEgnp=2Eexe?=\r\n\r\ntext\r\n"
+	s.send(octets)
+	r := s.client().signIn(stand.Reader)
+	list := r.get("/messages?q=subject:invoice&excerpts=true")
+	message := "/messages/" + str(list.items()[0]["id"])
+	got := r.get(message)
+	for what, a := range map[string]answer{"list": list, "message": got, "conversation": r.get(message + "/conversation")} {
+		r.is(what, a, http.StatusOK, "")
+		if strings.Contains(a.text, "\u202E") || strings.Contains(a.text, `\u202e`) || !strings.Contains(a.text, "invoice \uFFFDgnp.exe") || !strings.Contains(a.text, "Bank \uFFFD") {
+			t.Errorf("%s: %s", what, a.text)
+		}
+	}
+	straight := r.get("/messages/" + str(r.get("/messages?q=canary").items()[0]["id"]))
+	if !yes(got.body["odd_header"]) || yes(straight.body["odd_header"]) {
+		t.Error("what is odd is not said, or what is not is")
+	}
+	if raw := r.direct().get(message + "/raw"); raw.text != octets {
+		t.Errorf("%q", raw.text)
+	}
+}
+
 // EX-05, EX-18: attachments are listed with true type and size and fetched by their paths,
 // and what is no attachment is not there.
 func TestAttachments(t *testing.T) {
@@ -46,7 +70,7 @@ func TestAttachments(t *testing.T) {
 	}
 	for path, want := range map[string]struct{ name, text string }{
 		"2": {"filename=photo.jpg", "MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00"}, "3": {"fdp.exe", "%PDF-1.4\n"}, "4": {"filename=pass_wd", "root"},
-		"5": {"filename=attachment.eml", "From: inner@a.example\r\nSubject: inner\r\n\r\ninside"}, "6": {"filename=empty", ""},
+		"5": {"filename=inner.eml", "From: inner@a.example\r\nSubject: inner\r\n\r\ninside"}, "6": {"filename=empty", ""},
 	} {
 		a := r.direct().get(message + "/attachments/" + path) // Prism passes on text
 		if a.StatusCode != http.StatusOK || a.text != want.text || a.Header.Get("Content-Type") != "application/octet-stream" ||

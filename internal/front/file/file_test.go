@@ -11,7 +11,9 @@ import (
 	"unicode/utf8"
 
 	"siegel/internal/front/file"
+	"siegel/internal/index/record"
 	"siegel/internal/kit/fault"
+	"siegel/internal/proto/mime"
 )
 
 // EX-05: a name hides nothing, and a client saves it in no folder.
@@ -20,13 +22,15 @@ func TestNames(t *testing.T) {
 		plain, saved string
 		odd          bool
 	}{
-		"a.pdf":                  {"a.pdf", "a.pdf", false},
-		"\u202Egpj.exe":          {"\uFFFDgpj.exe", "\uFFFDgpj.exe", true},
-		"a\u200Bb\nc":            {"a\uFFFDb\uFFFDc", "a\uFFFDb\uFFFDc", true},
-		`..\../etc/pass"wd`:      {`..\../etc/pass"wd`, "_.._etc_pass_wd", false},
-		"":                       {"", "attachment", false},
-		" . ":                    {" . ", "attachment", false},
-		strings.Repeat("ü", 300): {strings.Repeat("ü", 200) + "…", strings.Repeat("ü", 200) + "…", false},
+		"a.pdf":                                  {"a.pdf", "a.pdf", false},
+		"\u202Egpj.exe":                          {"\uFFFDgpj.exe", "\uFFFDgpj.exe", true},
+		"a\u200Bb\nc":                            {"a\uFFFDb\uFFFDc", "a\uFFFDb\uFFFDc", true},
+		`..\../etc/pass"wd`:                      {`..\../etc/pass"wd`, "_.._etc_pass_wd", false},
+		"":                                       {"", "attachment", false},
+		" . ":                                    {" . ", "attachment", false},
+		strings.Repeat("x", 300) + ".pdf":        {strings.Repeat("x", 196) + "….pdf", strings.Repeat("x", 196) + "….pdf", false},
+		strings.Repeat("x", 300) + ". no ending": {strings.Repeat("x", 200) + "…", strings.Repeat("x", 200) + "…", false},
+		strings.Repeat("ü", 300):                 {strings.Repeat("ü", 200) + "…", strings.Repeat("ü", 200) + "…", false},
 	} {
 		plain, odd := file.PlainName(name)
 		if plain != want.plain || odd != want.odd || file.Name(name) != want.saved {
@@ -47,6 +51,21 @@ func TestKitName(t *testing.T) {
 	}
 	if got := file.KitName[string](nil); got != "siegel-recovery.age" {
 		t.Errorf("without a domain: %q", got)
+	}
+}
+
+// EX-05: a message in a message is listed by its subject; what has no name says so.
+func TestCalled(t *testing.T) {
+	p, err := mime.Read(strings.NewReader(message), file.Limits(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, a := range file.Attachments(p, nil, record.Reads{}) {
+		names = append(names, a.Name)
+	}
+	if got := strings.Join(names, "|"); got != "|inner||Minutes/March.eml|" {
+		t.Errorf("listed as %s", got)
 	}
 }
 
@@ -77,7 +96,8 @@ func TestKinds(t *testing.T) {
 }
 
 const message = "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\ntext\r\n--x\r\nContent-Type: application/pdf\r\n\r\n%PDF\r\n" +
-	"--x\r\nContent-Type: message/rfc822; name=inner\r\n\r\nSubject: in\r\n\r\nside\r\n--x\r\nContent-Type: a/b\r\n\r\n\r\n--x--\r\n"
+	"--x\r\nContent-Type: message/rfc822; name=inner\r\n\r\nSubject: in\r\n\r\nside\r\n--x\r\nContent-Type: a/b\r\n\r\n\r\n" +
+	"--x\r\nContent-Type: message/rfc822\r\n\r\nSubject: Minutes/March.\r\n\r\nx\r\n--x\r\nContent-Type: message/rfc822\r\n\r\nFrom: a@b.example\r\n\r\ny\r\n--x--\r\n"
 
 // reader ends with an error.
 type reader struct {
@@ -112,8 +132,10 @@ func TestPart(t *testing.T) {
 		name  string
 		kind  fault.Kind // where it fails
 	}{
-		"a file":             {path: "2", sent: true, text: "%PDF", name: "attachment"},
+		"a file":             {path: "2", sent: true, text: "%PDF", name: "attachment.pdf"},
 		"a message":          {path: "3", sent: true, text: "Subject: in\r\n\r\nside", name: "inner.eml"},
+		"by its subject":     {path: "5", sent: true, text: "Subject: Minutes/March.\r\n\r\nx", name: "Minutes_March.eml"},
+		"without a subject":  {path: "6", sent: true, text: "From: a@b.example\r\n\r\ny", name: "message.eml"},
 		"nothing in it":      {path: "4", sent: true, name: "attachment"},
 		"the text":           {path: "1", kind: fault.NotFound},
 		"none":               {path: "9", kind: fault.NotFound},

@@ -34,7 +34,7 @@ func Attachments(m *mime.Message, kinds map[string]*Sniffed, reads record.Reads)
 			continue
 		}
 		a := Attachment{Path: p.Path, Type: p.Type, Size: p.Size}
-		a.Name, a.Odd = PlainName(p.FileName)
+		a.Name, a.Odd = PlainName(called(p))
 		a.Unread, a.Waiting = reads.Of(p.Path, p.FileName, p.Type)
 		if k := kinds[p.Path]; k != nil {
 			a.True = k.Differs(p.Type)
@@ -69,7 +69,7 @@ func Part(w http.ResponseWriter, path string, open func() (io.ReadCloser, error)
 		if p.Path != path || p.Content == mime.Embedded || !p.IsAttachment() || to.Name != "" {
 			return nil
 		}
-		to.Name = Name(p.FileName)
+		to.Name = saved(p)
 		return to
 	})
 	switch {
@@ -99,7 +99,7 @@ func inner(to *Late, m *mime.Message, path string, open func() (io.ReadCloser, e
 		return false, err
 	}
 	defer func() { _ = r.Close() }() // reading has said what there is to say
-	if to.Name = Name(found.FileName); !strings.Contains(to.Name, ".") {
+	if to.Name = saved(&found); !strings.Contains(to.Name, ".") {
 		to.Name += ".eml"
 	}
 	if _, err = io.CopyN(io.Discard, r, found.Start); err == nil {

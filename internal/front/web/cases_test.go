@@ -41,7 +41,7 @@ func TestCases(t *testing.T) {
 	if r := k.do(http.MethodPost, to+"/fill", nil); r.Header.Get("Location") != to {
 		t.Fatalf("filled: %d %s", r.StatusCode, r.main())
 	}
-	k.wants("the case", k.get(to), http.StatusOK, stand.Reader, "order 17", "<dd>1</dd>", "Add what has arrived since")
+	k.wants("the case", k.get(to), http.StatusOK, stand.Reader, "order 17", "<dd>1</dd>", "<dt>Until</dt>", "Add what has arrived since")
 	a.wants("an administrator", a.get(to), http.StatusNotFound, "no such case for you")
 	b.signIn(stand.Reader, stand.Password)
 	b.wants("hers", b.get("/cases"), http.StatusOK, "Tax &lt;audit&gt;")
@@ -58,7 +58,67 @@ func TestCases(t *testing.T) {
 	if r := k.do(http.MethodPost, to+"/end", url.Values{"typed": {"Tax <audit>"}}); r.Header.Get("Location") != "/cases" {
 		t.Fatalf("ended: %d %s", r.StatusCode, r.main())
 	}
+	k.wants("what it had", k.get(to), http.StatusOK, "Messages that it had", "<dd>1</dd>")
 	b.wants("her search afterwards", b.get(in+"&q=canary"), http.StatusConflict, "has ended")
 	b.wants("her message afterwards", b.get(message), http.StatusNotFound, "there is no such message for you")
 	k.wants("the trail", k.get("/trail?what=case"), http.StatusOK, "case.open", "case.fill", "case.end", "order 17")
+}
+
+// given opens a case of what a search finds for the reader, and fills it.
+func (b *browser) given(name, search string) (id string) {
+	b.Helper()
+	form := url.Values{"name": {name}, "email": {stand.Reader}, "search": {search}, "reason": {"order 17"}, "until": {time.Now().AddDate(0, 0, 2).Format(time.DateOnly)}}
+	to := strings.TrimSuffix(b.do(http.MethodPost, "/cases", form).Header.Get("Location"), "?fill=1")
+	if r := b.do(http.MethodPost, to+"/fill", nil); r.StatusCode != http.StatusSeeOther {
+		b.Fatalf("filled: %d %s", r.StatusCode, r.main())
+	}
+	return strings.TrimPrefix(to, "/cases/")
+}
+
+// RT-14: who was given a case finds it where she begins and where nothing is found, reads the
+// conversations in it, and reaches one that was given while she was signed in. When it ends
+// nothing leads to it.
+func TestGivenCase(t *testing.T) {
+	s := newSite(t)
+	sales := "sales@" + stand.Domain
+	s.deliver("From: a@a.example\r\nTo: "+sales+"\r\nSubject: invoice\r\nMessage-ID: <one@a.example>\r\n\r\nsecret\r\n", sales)
+	s.deliver("From: b@a.example\r\nTo: "+sales+"\r\nSubject: Re: invoice\r\nMessage-ID: <two@a.example>\r\nIn-Reply-To: <one@a.example>\r\n\r\npaid\r\n", sales)
+	k, b := s.browser(), s.browser()
+	k.signIn(stand.Keeper, stand.Password)
+	b.signIn(stand.Reader, stand.Password)
+	if a := b.get("/"); strings.Contains(a.text, "Cases that you were given") || strings.Count(a.text, `href="/cases"`) != 1 {
+		t.Errorf("before: %s", a.main())
+	}
+	id := k.given("Audit & more", "invoice")
+	in := "/search?case=" + id
+	for _, page := range []string{"/", "/search", "/search?q=secret"} {
+		a := b.get(page)
+		b.wants(page, a, http.StatusOK, "Cases that you were given", "Audit &amp; more", "2 messages", `href="`+in+`"`)
+		if strings.Contains(a.text, "No mail is sealed to you yet") || strings.Count(a.text, `href="/cases"`) != 2 {
+			t.Errorf("%s does not lead to it: %s", page, a.text)
+		}
+	}
+	early := b.get(in)
+	b.wants("a session from before", early, http.StatusUnauthorized, "given after you signed in", `action="/sign-out"`, `name="to" value="`+in+`"`, "Sign out, and in again")
+	out := b.do(http.MethodPost, "/sign-out", url.Values{"to": {in}})
+	if to := out.Header.Get("Location"); to != "/sign-in?to="+url.QueryEscape(in) {
+		t.Fatalf("out to %q", to)
+	}
+	b.signIn(stand.Reader, stand.Password)
+	found := b.get(in + "&q=secret")
+	message := link.FindString(found.text)
+	b.wants("a search in it", found, http.StatusOK, message+"?case="+id)
+	b.wants("the conversation in it", b.get(message+"?case="+id), http.StatusOK, "Conversation of 2 messages", "b@a.example", message+"?case="+id)
+	typed := url.Values{"typed": {"Audit & more"}}
+	b.wants("in no case of hers", b.get(message+"?case="+strings.Repeat("0", 32)), http.StatusOK, "secret")
+	if r := k.do(http.MethodPost, "/cases/"+id+"/end", typed); r.StatusCode != http.StatusSeeOther {
+		t.Fatalf("ended: %d %s", r.StatusCode, r.main())
+	}
+	if a := b.get("/"); strings.Contains(a.text, "Cases that you were given") {
+		t.Errorf("afterwards: %s", a.main())
+	}
+	away := url.Values{"to": {"//evil.example"}}
+	if to := b.do(http.MethodPost, "/sign-out", away).Header.Get("Location"); to != "/sign-in?to=%2F" {
+		t.Errorf("out to %q", to)
+	}
 }

@@ -43,10 +43,10 @@ func TestAttachments(t *testing.T) {
 	if message == "" {
 		t.Fatal("it is not found")
 	}
-	b.wants("the list", b.get(message), http.StatusOK, "photo.jpg", "something else:", "application/x-msdownload", "\uFFFDfdp.exe", "hide what it is", "image/jpeg")
+	b.wants("the list", b.get(message), http.StatusOK, "photo.jpg", "something else:", "application/x-msdownload", "\uFFFDfdp.exe", "hide what it is", "image/jpeg", "inner.eml")
 	for part, want := range map[string]struct{ name, text string }{
 		"2": {`filename=photo.jpg`, "MZ\x90"}, "3": {"filename*=utf-8''%EF%BF%BDfdp.exe", "%PDF-1.4\n"},
-		"4": {`filename=pass_wd`, "root"}, "5": {"filename=attachment.eml", "From: inner@a.example\r\nSubject: inner\r\n\r\ninside"},
+		"4": {`filename=pass_wd`, "root"}, "5": {"filename=inner.eml", "From: inner@a.example\r\nSubject: inner\r\n\r\ninside"},
 	} {
 		a := b.do(http.MethodPost, message+"/part", url.Values{"part": {part}})
 		if a.StatusCode != http.StatusOK || !strings.HasPrefix(a.text, want.text) || !strings.Contains(a.Header.Get("Content-Disposition"), want.name) ||

@@ -216,14 +216,14 @@ func TestRich(t *testing.T) {
 	s.send("From: anna@a.example\r\nTo: " + stand.Reader + "\r\nSubject: rich\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=x\r\n\r\n" +
 		"--x\r\nContent-Type: text/html; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" +
 		"<p onclick=3D\"x()\" style=3D\"color:red;position:fixed\">Gr=FC=DFe</p><script>alert(1)</script><img src=3Dcid:pic@a alt=3Dlogo>" +
-		"<img src=3Dhttps://track.example/x.gif><a href=3Dhttps://evil.example/>https://bank.example</a>\r\n" +
+		"<img src=3Dhttps://track.example/x.gif><a href=3Dhttps://evil.example/>Visit bank.example now</a><a href=3Dhttps://u:p@a.example/>a</a>\r\n" +
 		"--x\r\nContent-Type: image/png\r\nContent-ID: <pic@a>\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw0KGgo=\r\n--x--\r\n")
 	b := s.browser()
 	b.signIn(stand.Reader, stand.Password)
 	message := link.FindString(b.get("/search?q=subject:rich").text)
 	a := b.get(message)
 	b.wants("the message", a, http.StatusOK, `sandbox="allow-popups allow-popups-to-escape-sandbox"`, "Grüße", "data:image/png;base64,iVBORw0KGgo=",
-		"1 picture from elsewhere was not loaded", "lead elsewhere", "<code>evil.example</code>", "color: red")
+		"1 picture from elsewhere was not loaded", "lead elsewhere", "<code>evil.example</code>", "1 link leads nowhere", "[https://u:p@a.example/]", "color: red")
 	for _, bad := range []string{"<script>", "onclick", "alert(1)", "track.example", "position", "allow-scripts", "allow-same-origin"} {
 		if strings.Contains(a.text, bad) {
 			t.Errorf("the page has %q", bad)

@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
-	"golang.org/x/net/idna"
 )
 
 // MaxInput is how much HTML is read, in octets; what is longer is cut.
@@ -34,14 +33,17 @@ type Options struct {
 type Found struct {
 	Remote int    // pictures from elsewhere
 	Links  []Link // in order, at most 1,000
-	Cut    bool   // the input was longer than MaxInput, or deeper than the parser goes
+	// Lost is how many links lead nowhere, because their address is none that can safely be
+	// opened: it stands beside them as text.
+	Lost int
+	Cut  bool // the input was longer than MaxInput, or deeper than the parser goes
 }
 
-// Link is a link to a page.
+// Link is a link to a page, or one to an address whose text names another host.
 type Link struct {
 	Host string // in ASCII: a name with other letters as punycode (RFC 5890)
-	// Odd says that the host has letters beyond ASCII, or that the text names another
-	// host than the one it leads to.
+	// Odd says that the host has letters beyond ASCII, or that the text, or what stands for
+	// a picture in it, names a host of somebody else than the one it leads to.
 	Odd bool
 }
 
@@ -152,7 +154,11 @@ func (c *cleaner) element(n *html.Node) {
 		c.image(n, list)
 		return
 	case atom.A:
-		list = append(list, c.link(n)...)
+		to, lost := c.link(n)
+		list = append(list, to...)
+		if lost != "" {
+			defer func() { c.out.WriteString(html.EscapeString(lost)) }() // behind the link
+		}
 	}
 	c.open(n.Data, list)
 	if n.DataAtom == atom.Br || n.DataAtom == atom.Hr || n.DataAtom == atom.Wbr || n.DataAtom == atom.Col {
@@ -213,57 +219,6 @@ func isPlain(s string) bool {
 	})
 }
 
-// link returns where a link leads, if that is a page, an address or a number.
-func (c *cleaner) link(n *html.Node) []attribute {
-	u, ok := target(attr(n, "href"))
-	if !ok {
-		return nil
-	}
-	if u.Scheme == "http" || u.Scheme == "https" {
-		ascii, err := idna.Lookup.ToASCII(u.Hostname())
-		if err != nil {
-			return nil
-		}
-		l := Link{Odd: ascii != strings.ToLower(u.Hostname()) || strings.Contains("."+ascii, ".xn--")}
-		if port := u.Port(); port != "" {
-			u.Host = ascii + ":" + port
-		} else {
-			u.Host = ascii
-		}
-		l.Host = u.Host
-		if shown := hostIn(textOf(n)); shown != "" && shown != ascii {
-			l.Odd = true
-		}
-		if len(c.found.Links) < maxLinks {
-			c.found.Links = append(c.found.Links, l)
-		}
-	}
-	return []attribute{{"href", u.String()}, {"rel", "noopener noreferrer nofollow"}, {"target", "_blank"}}
-}
-
-// target reads an address that a link may have.
-func target(raw string) (*url.URL, bool) {
-	// Browsers drop these before they look at the scheme (URL Standard section 4.4).
-	raw = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, strings.TrimSpace(raw))
-	u, err := url.Parse(raw)
-	if err != nil || len(raw) > 4096 || u.User != nil {
-		return nil, false
-	}
-	u.Scheme = strings.ToLower(u.Scheme)
-	switch u.Scheme {
-	case "http", "https":
-		return u, u.Host != ""
-	case "mailto", "tel":
-		return u, u.Opaque != ""
-	}
-	return nil, false
-}
-
 // image writes a picture of the message, or counts one from elsewhere.
 func (c *cleaner) image(n *html.Node, list []attribute) {
 	src := strings.TrimSpace(attr(n, "src"))
@@ -322,38 +277,4 @@ func attr(n *html.Node, name string) string {
 		}
 	}
 	return ""
-}
-
-// textOf returns the text of a link, at most 300 octets of it.
-func textOf(n *html.Node) string {
-	var b strings.Builder
-	for d := range n.Descendants() {
-		if d.Type == html.TextNode && b.Len() < 300 {
-			b.WriteString(d.Data)
-		}
-	}
-	return b.String()
-}
-
-// hostIn returns the host that a text names where it is an address of a page, in ASCII;
-// empty where it is none.
-func hostIn(s string) string {
-	s = strings.TrimSpace(s)
-	lower := strings.ToLower(s)
-	switch {
-	case strings.HasPrefix(lower, "http://"), strings.HasPrefix(lower, "https://"):
-	case strings.HasPrefix(lower, "www."):
-		s = "https://" + s
-	default:
-		return ""
-	}
-	u, err := url.Parse(strings.Fields(s)[0])
-	if err != nil {
-		return ""
-	}
-	ascii, err := idna.Lookup.ToASCII(u.Hostname())
-	if err != nil {
-		return ""
-	}
-	return ascii
 }

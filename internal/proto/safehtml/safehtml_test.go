@@ -21,7 +21,7 @@ func inert(t testing.TB, what, out string) {
 	if err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}
-	scheme := regexp.MustCompile(`^(https?://[a-z0-9.-]+(:[0-9]+)?([/?#].*)?|mailto:.+|tel:.+)$`)
+	scheme := regexp.MustCompile(`^(https?://[a-z0-9._-]+(:[0-9]+)?([/?#].*)?|mailto:.+|tel:.+)$`)
 	picture := regexp.MustCompile(`^(/part/[a-z0-9]+|data:image/(png|gif|jpeg|jpg|webp);base64,[A-Za-z0-9+/= \r\n\t]*)$`)
 	for n := range root.Descendants() {
 		if n.Type != html.ElementNode {
@@ -85,7 +85,15 @@ func TestClean(t *testing.T) {
 		"link":               {`<a href="https://a.example/x?y=1&z">a</a>`, `<a href="https://a.example/x?y=1&amp;z" rel="noopener noreferrer nofollow" target="_blank">a</a>`},
 		"script in a link":   {"<a href=\"java\tscript:alert(1)\">a</a>", "<a>a</a>"},
 		"data in a link":     {`<a href="data:text/html,x">a</a>`, "<a>a</a>"},
-		"password in one":    {`<a href="https://bank.example@evil.example/">a</a>`, "<a>a</a>"},
+		"password in one":    {`<a href="https://bank.example@evil.example/">a</a>`, "<a>a</a> [https://bank.example@evil.example/]"},
+		"an underscore":      {`<a href="https://my_host.example.com/x">a</a>`, `<a href="https://my_host.example.com/x" rel="noopener noreferrer nofollow" target="_blank">a</a>`},
+		"many hyphens":       {`<a href="https://r3---a.example/">a</a>`, `<a href="https://r3---a.example/" rel="noopener noreferrer nofollow" target="_blank">a</a>`},
+		"a percent sign":     {`<a href="https://ok.example/100%?a=%zz%20">a</a>`, `<a href="https://ok.example/100%25?a=%25zz%20" rel="noopener noreferrer nofollow" target="_blank">a</a>`},
+		"no host":            {"<a href=\"https://a\u202Eb c.example/x\">a</a>", "<a>a</a> [https://a\uFFFDb c.example/x]"},
+		"shown already":      {`<a href="http://[x">http://[x</a>`, `<a>http://[x</a>`},
+		"of another program": {`<a href="ftp://a.example/x">a</a>`, "<a>a</a> [ftp://a.example/x]"},
+		"a place in it":      {`<a href="#top">a</a>`, "<a>a</a>"},
+		"a long one":         {`<a href="https://a.example/` + strings.Repeat("x", 5000) + `">a</a>`, `<a href="https://a.example/` + strings.Repeat("x", 5000) + `" rel="noopener noreferrer nofollow" target="_blank">a</a>`},
 		"picture of its own": {`<img src="cid:a@b" alt=x width=10>`, `<img alt="x" width="10" src="/part/1">`},
 		"of another":         {`<img src="cid:c@d">`, ""},
 		"picture elsewhere":  {`a<img src="https://t.example/x.gif" alt="logo">`, "a[logo]"},
@@ -132,6 +140,40 @@ func TestFound(t *testing.T) {
 	}
 }
 
+// A text, or what stands for a picture, that names the host of somebody else is told; what
+// only looks like a host is not.
+func TestNamesAnother(t *testing.T) {
+	t.Parallel()
+	for text, odd := range map[string]bool{
+		"paypal.com": true, "PayPal.Com/login": true, "Visit https://www.bank.example now": true, "info@bank.example": true, "bank.example": true,
+		`<img src="cid:a@b" alt="https://www.bank.example">`: true, `<img src="https://t.example/x" alt="bank.de">`: true, "<b>pay</b>pal.com": true,
+		"pay\u200Bpal.com": true, "(www.bank.de)": true, "https://bank.de@evil.com": true, "click„bank.de“": true, strings.Repeat("a ", 500) + "bank.de": true,
+		"http://10.0.0.1/x": true, "p\u0430ypal.com": true, "https://bank.de:8443": true, "see bank.co.uk.": true, "bank。de": true, "\U0001F512bank.de": true,
+		"a": false, "v1.2": false, "Node.js": false, "report.pdf": false, "photos.zip": false, "evil.com": false, "https://WWW.evil.com/x": false, "me@evil.com": false,
+		"z.B. heute": false, "e.g. this...": false, "10.0.0.1": false, "3.5.2026": false, "Dr.Huber": false, "first.last@evil.com": false, "evil.com<br>More": false,
+		"<style>a.de</style>here": false, "12.30 Uhr": false, "1.234,56 €": false, ".com": false, "http://": false, "@": false, "co.uk": false,
+	} {
+		out, f := safehtml.Clean(`<a href="https://click.evil.com/x">`+text+"</a>", safehtml.Options{Image: parts})
+		if len(f.Links) != 1 || f.Links[0].Odd != odd {
+			t.Errorf("%q: %+v, want %v: %s", text, f.Links, odd, out)
+		}
+	}
+	for to, want := range map[string]int{"mailto:evil@x.com": 1, "mailto:info@bank.de?subject=a": 0, "mailto:?subject=a": 0, "tel:+41": 0} {
+		if _, f := safehtml.Clean(`<a href="`+to+`">info@bank.de</a>`, safehtml.Options{}); len(f.Links) != want {
+			t.Errorf("%s: %+v", to, f.Links)
+		}
+	}
+}
+
+// A link whose address cannot be opened safely is counted, unless it is a program.
+func TestLost(t *testing.T) {
+	t.Parallel()
+	out, f := safehtml.Clean(`<a href="https://u:p@a.example/">a</a><a href="javascript:x">b</a><a href="https://[::1]/">c</a><a href="https:///x">d</a><a href="https://a.example/`+strings.Repeat("x", 100<<10)+`">e</a>`, safehtml.Options{})
+	if f.Lost != 4 || len(f.Links) != 0 || len(out) > 1000 || !strings.Contains(out, "x…]") {
+		t.Errorf("%d lost, %d links, %d octets", f.Lost, len(f.Links), len(out))
+	}
+}
+
 // Bounds: what is too long or too deep is cut, and said.
 func TestBounds(t *testing.T) {
 	t.Parallel()
@@ -146,7 +188,7 @@ func TestBounds(t *testing.T) {
 }
 
 func FuzzClean(f *testing.F) {
-	for _, s := range []string{"<p>a", `<a href="https://a.example">`, `<img src="cid:a@b">`, `<p style="color:red">`, "<svg><p>", "<table><a><td>", "<pre>\n\n", "<select><b>", "<!--x--><plaintext>y"} {
+	for _, s := range []string{"<p>a", `<a href="https://a.example">`, `<img src="cid:a@b">`, `<p style="color:red">`, "<svg><p>", "<table><a><td>", "<pre>\n\n", "<select><b>", "<!--x--><plaintext>y", `<a href="https://a_b.example/100%">bank.de</a>`, `<a href="http://[x%">y</a>`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

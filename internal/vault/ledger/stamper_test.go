@@ -299,7 +299,7 @@ func TestBefore(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Prove(ctx, w.tenant, ledger.Message, 3); fault.Of(err) != fault.Busy || !strings.Contains(err.Error(), "no checkpoint covers") {
+	if _, err := p.Prove(ctx, w.tenant, ledger.Message, 3); fault.Of(err) != fault.Busy || !strings.Contains(err.Error(), "is signed together") {
 		t.Errorf("before the checkpoint: %v", err)
 	}
 }

@@ -28,7 +28,7 @@ type Dossier struct {
 	Until    time.Time  `json:"until" doc:"When it ends by itself."`
 	Ended    *time.Time `json:"ended,omitempty" doc:"When it was ended; missing while it is open."`
 	Open     bool       `json:"open" doc:"It can be read."`
-	Messages int64      `json:"messages" minimum:"0" doc:"Messages that are sealed to it."`
+	Messages int64      `json:"messages" minimum:"0" doc:"Messages that are sealed to it, or were when it ended."`
 	Whole    bool       `json:"whole" doc:"The search was gone through to its end."`
 }
 

@@ -17,6 +17,7 @@ import (
 	"siegel/internal/front/api/problem"
 	"siegel/internal/front/file"
 	"siegel/internal/kit/fault"
+	"siegel/internal/kit/plain"
 	"siegel/internal/mail"
 	"siegel/internal/proto/mime"
 	"siegel/internal/proto/mime/header"
@@ -27,11 +28,12 @@ type message struct {
 	ID          string        `json:"id" minLength:"32" maxLength:"32" example:"8e03978e40d543ddbc936e2d5c4f8e5d" doc:"The message's id in this archive."`
 	Arrived     time.Time     `json:"arrived" doc:"When it was archived."`
 	Sent        *time.Time    `json:"sent,omitempty" doc:"When it was sent, as it says itself; missing where it says nothing."`
-	Subject     string        `json:"subject" doc:"The subject, decoded."`
+	Subject     string        `json:"subject" doc:"The subject, decoded. Characters that cannot be seen or that turn the direction of what follows are shown as \uFFFD."`
 	Size        int64         `json:"size" minimum:"0" doc:"Octets as received."`
 	SHA256      string        `json:"sha256" minLength:"64" maxLength:"64" doc:"SHA-256 of the octets as received, in hexadecimal digits, as entered in the ledger on arrival."`
 	Source      string        `json:"source,omitempty" maxLength:"1000" doc:"Where it came from: door, peer, TLS version, and id and mark of a registered source. For who holds the archive."`
 	Fields      []headerField `json:"fields" maxItems:"10000" doc:"All fields of the header, decoded, in their order."`
+	Odd         bool          `json:"odd_header" doc:"Some field has such characters: they turn or hide what it says."`
 	Text        string        `json:"text" doc:"The text of all parts that have some, 1 MiB at most."`
 	Cut         bool          `json:"cut" doc:"Some text or some fields are not in this answer; the raw message has them."`
 	Opaque      bool          `json:"opaque" doc:"It is encrypted for somebody: there is no text to show."`
@@ -40,7 +42,7 @@ type message struct {
 
 type headerField struct {
 	Name  string `json:"name" doc:"Name of the field, as it was written."`
-	Value string `json:"value" doc:"Its value, decoded."`
+	Value string `json:"value" doc:"Its value, decoded. Characters that cannot be seen or that turn the direction of what follows are shown as \uFFFD."`
 }
 
 type messageOut struct {
@@ -153,14 +155,15 @@ func (r *room) open(ctx context.Context, c *operation.Call, n operation.Named, r
 	}
 	out := &messageOut{Body: message{
 		ID: m.ID.String(), Arrived: mail.FromMicros(m.Arrived), Size: m.Size, SHA256: hex.EncodeToString(m.SHA256[:]), Source: m.Source,
-		Subject: strings.TrimSpace(header.Get(p.Fields, "Subject")), Text: p.Text(), Opaque: p.Opaque(), Cut: p.Truncated,
+		Subject: plain.Shown(strings.TrimSpace(header.Get(p.Fields, "Subject"))), Text: p.Text(), Opaque: p.Opaque(), Cut: p.Truncated,
 		Fields: []headerField{}, Attachments: []attachment{},
 	}}
 	if sent, ok := p.Date(); ok {
 		out.Body.Sent = operation.Ptr(sent.UTC())
 	}
 	for _, f := range p.Fields {
-		out.Body.Fields = append(out.Body.Fields, headerField{f.Name, f.Value})
+		value, odd := plain.Text(f.Value)
+		out.Body.Fields, out.Body.Odd = append(out.Body.Fields, headerField{plain.Shown(f.Name), value}), out.Body.Odd || odd
 	}
 	for i := range p.Parts {
 		out.Body.Cut = out.Body.Cut || p.Parts[i].Cut

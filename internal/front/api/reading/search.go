@@ -12,6 +12,7 @@ import (
 	"siegel/internal/index"
 	"siegel/internal/index/snippet"
 	"siegel/internal/kit/fault"
+	"siegel/internal/kit/plain"
 	"siegel/internal/proto/document"
 )
 
@@ -38,6 +39,13 @@ type searchOut struct {
 	}
 }
 
+// around names a message, and where its conversation is looked for.
+type around struct {
+	operation.Named
+
+	Case string `query:"case" maxLength:"100" example:"8e03978e40d543ddbc936e2d5c4f8e5d" doc:"Id of a case that you were given and in which the message is: nothing else is looked through. Missing for all that you can read."`
+}
+
 // lag is how far a session's index is behind.
 type lag struct {
 	Indexed int64 `json:"indexed" minimum:"0" doc:"Messages that are in the index."`
@@ -53,8 +61,8 @@ type Brief struct {
 	ID         string    `json:"id" minLength:"32" maxLength:"32" doc:"The message's id."`
 	Arrived    time.Time `json:"arrived" doc:"When it was archived."`
 	Sent       time.Time `json:"sent" doc:"When it was sent, as it says itself; when it arrived where it says nothing."`
-	From       string    `json:"from" doc:"Who it is from, decoded."`
-	Subject    string    `json:"subject" doc:"The subject, decoded."`
+	From       string    `json:"from" doc:"Who it is from, decoded. Characters that cannot be seen or that turn the direction of what follows are shown as \uFFFD."`
+	Subject    string    `json:"subject" doc:"The subject, decoded. Characters that cannot be seen or that turn the direction of what follows are shown as \uFFFD."`
 	Size       int64     `json:"size" minimum:"0" doc:"Octets as received."`
 	Opaque     bool      `json:"opaque" doc:"It is encrypted for somebody: nothing inside is found."`
 	Attachment bool      `json:"attachment" doc:"It has an attachment."`
@@ -136,14 +144,14 @@ func (r *room) searching(tags []string) {
 	operation.Register(r.Door, huma.Operation{
 		OperationID: "get-conversation", Method: http.MethodGet, Path: "/messages/{id}/conversation", Tags: tags, Summary: operation.Tell("List the conversation of a message"),
 		Description: operation.Tell("All messages that Message-ID, References and In-Reply-To join, as far as the person can read them. A subject joins nothing."),
-	}, operation.Kind{}, r.conversation)
+	}, operation.Kind{Errors: []int{http.StatusConflict}}, r.conversation)
 	operation.Register(r.Door, huma.Operation{
 		OperationID: "get-arrivals", Method: http.MethodGet, Path: "/arrivals", Tags: tags, Summary: operation.Tell("Count what arrived, by day"),
 	}, operation.Kind{}, r.arrivals)
 }
 
 func briefOf(h index.Hit) Brief {
-	return Brief{h.ID.String(), h.Arrived, h.Sent, h.From, h.Subject, h.Size, h.Opaque, h.Attachment}
+	return Brief{h.ID.String(), h.Arrived, h.Sent, plain.Shown(h.From), plain.Shown(h.Subject), h.Size, h.Opaque, h.Attachment}
 }
 
 func pieceOf(s snippet.Snippet) piece {
@@ -156,6 +164,7 @@ func pieceOf(s snippet.Snippet) piece {
 
 func excerptOf(e index.Excerpt) *excerpt {
 	out := &excerpt{pieceOf(e.Subject), pieceOf(e.Text), e.Attached, []unreadFile{}}
+	out.Subject.Text = plain.Shown(out.Subject.Text) // as many characters as before
 	for _, u := range e.Unread {
 		name, _ := file.PlainName(u.Name)
 		out.Unread = append(out.Unread, unreadFile{u.Part, name, u.State})
@@ -203,7 +212,7 @@ func (r *room) within(ctx context.Context, c *operation.Call, name string) (inde
 	return confined, err
 }
 
-func (r *room) conversation(ctx context.Context, c *operation.Call, in *operation.Named) (*conversationOut, error) {
+func (r *room) conversation(ctx context.Context, c *operation.Call, in *around) (*conversationOut, error) {
 	id, err := in.Thing(noMessage())
 	if err != nil {
 		return nil, err
@@ -211,7 +220,11 @@ func (r *room) conversation(ctx context.Context, c *operation.Call, in *operatio
 	if err := reads(c); err != nil {
 		return nil, noMessage() // as where he opens it
 	}
-	list, err := r.Index.Conversation(ctx, c.Visit, id, index.Wait{Patience: patience})
+	who, err := r.within(ctx, c, in.Case)
+	if err != nil {
+		return nil, err
+	}
+	list, err := r.Index.Conversation(ctx, who, id, index.Wait{Patience: patience})
 	if fault.Of(err) == fault.NotFound {
 		return nil, noMessage()
 	}
@@ -221,7 +234,7 @@ func (r *room) conversation(ctx context.Context, c *operation.Call, in *operatio
 	out := new(conversationOut)
 	out.Body.Items, out.Body.Cut, out.Body.Lag = []member{}, list.Cut, lag(list.Lag)
 	for _, m := range list.Messages {
-		one := member{Brief: Brief{m.ID.String(), m.Arrived, m.Sent, m.From, m.Subject, m.Size, m.Opaque, m.Attachment}, Depth: m.Depth}
+		one := member{Brief: Brief{m.ID.String(), m.Arrived, m.Sent, plain.Shown(m.From), plain.Shown(m.Subject), m.Size, m.Opaque, m.Attachment}, Depth: m.Depth}
 		if !m.Answers.IsZero() {
 			one.Answers = m.Answers.String()
 		}

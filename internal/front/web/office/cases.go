@@ -30,7 +30,6 @@ type shownCase struct {
 
 	Email string
 	Mine  bool
-	Last  time.Time // the last moment of it
 }
 
 // called fills in who a case is for, as far as who looks may know.
@@ -40,7 +39,7 @@ func (r *room) called(ctx context.Context, c *page.Call, list []casefile.Case) (
 		return nil, err
 	}
 	for _, one := range list {
-		out = append(out, shownCase{one, names[one.Person].String(), one.Person == c.Who.Person(), one.Until.Add(-time.Second)})
+		out = append(out, shownCase{one, names[one.Person].String(), one.Person == c.Who.Person()})
 	}
 	return out, nil
 }

@@ -120,10 +120,18 @@ func (r *room) signIn(ctx context.Context, c *page.Call) error {
 }
 
 func (r *room) signOut(ctx context.Context, c *page.Call) error {
-	if err := r.SignOut(ctx, c, c.Who); err != nil {
+	f, err := c.Form()
+	if err == nil {
+		err = r.SignOut(ctx, c, c.Who)
+	}
+	if err != nil {
 		return err
 	}
-	c.See("/sign-in")
+	to := "/sign-in"
+	if f.Has("to") { // she comes again at once, to reach what her session did not
+		to += "?" + url.Values{"to": {front.Inside(f.Get("to"))}}.Encode()
+	}
+	c.See(to)
 	return nil
 }
 

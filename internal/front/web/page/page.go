@@ -14,14 +14,15 @@ import (
 	"net/url"
 	"path"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
 	"siegel/internal/front"
-	"siegel/internal/front/file"
 	"siegel/internal/identity"
 	"siegel/internal/identity/visit"
 	"siegel/internal/kit/fault"
+	"siegel/internal/kit/plain"
 	"siegel/internal/kit/text"
 	"siegel/internal/mail"
 )
@@ -39,6 +40,25 @@ type Frame struct {
 	pages *http.ServeMux // where the pages are
 
 	signIn SignIn // set once, before anything is served
+	given  Given  // set once, before anything is served
+}
+
+// Given tells whether who has signed in was given a part of the archive that is open still.
+type Given func(ctx context.Context, s *identity.Session) (bool, error)
+
+// Gives sets what tells it. It is called once, before anything is served.
+func (f *Frame) Gives(g Given) { f.given = g }
+
+// isGiven reports whether the frame of a page leads to what somebody was given.
+func (f *Frame) isGiven(c *Call) bool {
+	if f.given == nil || c.Role() == identity.Keeper {
+		return false
+	}
+	given, err := f.given(c.R.Context(), c.Who.Session)
+	if err != nil { // the page is what was asked for
+		f.log.Error("whether there are cases for somebody was not found out", "error", err)
+	}
+	return given
 }
 
 // New returns the frame of the pages that are in, or will be put into, a mux.
@@ -96,9 +116,22 @@ func funcs(texts *text.Catalog, l text.Lang) template.FuncMap {
 		"operators": func() []string {
 			return []string{"from:", "to:", "subject:", "body:", "filename:", "has:attachment", "after:", "before:", "larger:"}
 		},
-		"plain": func(name string) string { plain, _ := file.PlainName(name); return plain },
-		"count": func(n any) string { return count(l, fmt.Sprint(n)) },
+		"count":   func(n any) string { return count(l, fmt.Sprint(n)) },
+		"plain":   plain.Shown, // what strangers wrote, on one line
+		"mailbox": newMailbox,
 	}
+}
+
+// Mailbox is a sender as lists have it: name and address, which are kept apart where they
+// are shown, so that neither turns the other around.
+type Mailbox struct{ Name, Address string }
+
+func newMailbox(from string) Mailbox {
+	from = plain.Shown(from)
+	if at := strings.LastIndex(from, " <"); at > 0 && strings.HasSuffix(from, ">") {
+		return Mailbox{from[:at], from[at+1:]}
+	}
+	return Mailbox{Name: from}
 }
 
 // together keeps a number and its unit on one line.
@@ -268,6 +301,7 @@ type layout struct {
 	Tenant string
 	Role   identity.Role
 	Reads  bool // this role reads mail
+	Cases  bool // this person gives parts of the archive, or was given one
 	Trail  bool // this the audit trail
 	People bool // and this changes or decides who may do what
 	Zone   *time.Location
@@ -305,6 +339,7 @@ func (s *Set) Show(c *Call, status int, name string, t Title, data any) error {
 		l.Who, l.Tenant, l.Role, l.Reads = p.Email.String(), c.Who.TenantName(), p.Role, p.Role != identity.Administrator
 		l.Trail = p.Role != identity.Reader
 		l.People = p.Role == identity.Administrator || p.Role == identity.Keeper
+		l.Cases = p.Role == identity.Keeper || s.frame.isGiven(c)
 	}
 	return s.write(c, status, name, "layout.html", l)
 }
@@ -342,6 +377,7 @@ func (s *Set) write(c *Call, status int, name, part string, l layout) error {
 type failed struct {
 	What      string
 	Reference string // by which the log has more; empty where there is no more
+	Again     string // the page that a new session may reach; empty where that is none
 }
 
 // Explain is what a user reads of an error: a line for each of several that were joined.
@@ -354,6 +390,29 @@ func (f *Frame) Explain(l text.Lang, err error) string {
 	return strings.Join(lines, "\n")
 }
 
+// Tell is Explain for a page. Times in it are text, as they travel to the shell (RFC 3339):
+// a page has them on its reader's clock.
+func (f *Frame) Tell(c *Call, err error) string {
+	var lines []string
+	for _, one := range fault.Each(err) {
+		sentence, args := fault.Sentence(one)
+		lines = append(lines, f.texts.Say(c.Lang, sentence, c.Clocked(args)...))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Clocked returns what stands in a sentence with its times on the reader's clock.
+func (c *Call) Clocked(args []any) []any {
+	args = slices.Clone(args)
+	for i, a := range args {
+		said, _ := a.(string) // no other is a time
+		if t, err := time.Parse(time.RFC3339, said); err == nil {
+			args[i] = c.Clock(t)
+		}
+	}
+	return args
+}
+
 // Say says a sentence in a language.
 func (f *Frame) Say(l text.Lang, sentence string, args ...any) string {
 	return f.texts.Say(l, sentence, args...)
@@ -362,13 +421,16 @@ func (f *Frame) Say(l text.Lang, sentence string, args ...any) string {
 // fail answers with the page of an error.
 func (f *Frame) fail(c *Call, err error) {
 	kind := fault.Of(err)
-	out := failed{What: f.Explain(c.Lang, err)}
+	out := failed{What: f.Tell(c, err)}
 	if errors.Is(err, context.Canceled) {
 		return // nobody reads it
 	}
 	if front.Broken(kind) {
 		out.Reference = mail.NewID().String()[:8]
 		f.log.Error("a page failed", "page", c.R.Pattern, "reference", out.Reference, "error", err)
+	}
+	if kind == fault.Locked && c.Who != nil && c.R.Method == http.MethodGet {
+		out.Again = c.R.URL.RequestURI()
 	}
 	if after := front.RetryAfter(err); after != "" {
 		c.Header().Set("Retry-After", after)

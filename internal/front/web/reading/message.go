@@ -21,7 +21,6 @@ import (
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/proto/mime"
-	"siegel/internal/proto/mime/header"
 )
 
 // read is what the page of a message shows.
@@ -35,8 +34,9 @@ type read struct {
 	Arrived      time.Time
 	Size         int64
 	SHA256       string
-	Fields       []header.Field // of who and whom
-	All          []header.Field
+	Fields       []field // of who and whom
+	All          []field
+	Hidden       bool // a field had characters that turn or hide what it says
 	Text         string
 	Cut          bool
 	Opaque       bool
@@ -46,7 +46,10 @@ type read struct {
 	Remote       int      // pictures from elsewhere that were not loaded
 	Loaded       bool     // they were asked for
 	Odd          []string // hosts of links that are not what they seem
+	Lost         int      // links whose address stands beside them, because it is not safe to open
 	Conversation *index.Conversation
+	Unproven     string // why there is no proof of it yet; empty where there is one
+	Case         string // in which it was found; empty for none
 }
 
 // opens opens the message of a request, with the reason of its form.
@@ -109,15 +112,46 @@ func (r *room) message(ctx context.Context, c *page.Call) error {
 	if out == nil || err != nil {
 		return err
 	}
-	out.Conversation, err = r.Index.Conversation(ctx, c.Who, out.ID, index.Wait{Patience: patience})
+	who, err := r.around(ctx, c, out)
+	if err != nil {
+		return err
+	}
+	out.Conversation, err = r.Index.Conversation(ctx, who, out.ID, index.Wait{Patience: patience})
 	if fault.Of(err) == fault.NotFound || fault.Of(err) == fault.Busy { // it is not in the index yet
 		out.Conversation, err = nil, nil
 	}
 	if err != nil {
 		return err
 	}
+	out.Unproven = r.unproven(ctx, c, out.ID)
 	c.Header().Set("Content-Security-Policy", policy(out.Loaded))
 	return r.pages.Show(c, http.StatusOK, "message", page.As(out.Subject), out)
+}
+
+// around returns the session that looks for what was written to and fro with a message: the
+// one of the case in which it was found, as long as that is open for who reads.
+func (r *room) around(ctx context.Context, c *page.Call, out *read) (index.Session, error) {
+	id, err := mail.ParseID(c.R.URL.Query().Get("case"))
+	if err != nil {
+		return c.Who, nil //nolint:nilerr // in none
+	}
+	within, _, err := r.Cases.Enter(ctx, c.Who.Session, id)
+	switch fault.Of(err) {
+	case fault.NotFound, fault.Conflict, fault.Locked: // it is her own mail too, or it would not be shown
+		return c.Who, nil
+	}
+	if err == nil {
+		out.Case = id.String()
+	}
+	return within, err
+}
+
+// Within is what addresses of messages end with where they lie in the same case.
+func (r *read) Within() string {
+	if r.Case == "" {
+		return ""
+	}
+	return "?case=" + r.Case
 }
 
 // policy is that of a page with a message in a frame, which takes the policy of the page
@@ -163,7 +197,7 @@ func (r *room) read(ctx context.Context, c *page.Call) (out *read, err error) {
 	out.Attached = file.Attachments(parsed, parts.kinds, reads)
 	out.Loaded = c.Field("remote") == "yes"
 	clean, found := parts.clean(out.Loaded)
-	out.HTML, out.Cut = clean, out.Cut || found.Cut
+	out.HTML, out.Cut, out.Lost = clean, out.Cut || found.Cut, found.Lost
 	if !out.Loaded {
 		out.Remote = found.Remote
 	}
@@ -178,20 +212,13 @@ func (r *room) read(ctx context.Context, c *page.Call) (out *read, err error) {
 // view is what is shown of a message beside its attachments and its HTML.
 func view(p *mime.Message, m *archive.Message, reason string) *read {
 	out := &read{
-		ID: m.ID, Reason: reason, Subject: strings.TrimSpace(header.Get(p.Fields, "Subject")), Arrived: mail.FromMicros(m.Arrived), Size: m.Size,
-		SHA256: hex.EncodeToString(m.SHA256[:]), All: p.Fields, Text: p.Text(), Opaque: p.Opaque(), Truncated: p.Truncated,
+		ID: m.ID, Reason: reason, Arrived: mail.FromMicros(m.Arrived), Size: m.Size,
+		SHA256: hex.EncodeToString(m.SHA256[:]), Text: p.Text(), Opaque: p.Opaque(), Truncated: p.Truncated,
 	}
 	if sent, ok := p.Date(); ok {
 		out.Sent = sent
 	}
-	for _, name := range []string{"From", "Sender", "Reply-To", "To", "Cc", "Date"} {
-		for _, f := range p.Fields {
-			if f.Is(name) && (name != "Date" || out.Sent.IsZero()) { // a time that was understood is shown as one
-				f.Name = name // senders write it in any case
-				out.Fields = append(out.Fields, f)
-			}
-		}
-	}
+	out.head(p.Fields)
 	for i := range p.Parts {
 		out.Cut = out.Cut || p.Parts[i].Cut
 	}

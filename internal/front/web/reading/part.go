@@ -5,8 +5,10 @@ import (
 	"io"
 
 	"siegel/internal/archive"
+	"siegel/internal/front"
 	"siegel/internal/front/file"
 	"siegel/internal/front/web/page"
+	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
 
@@ -40,5 +42,31 @@ func (r *room) proof(ctx context.Context, c *page.Call) error {
 	if err != nil && w.Sent() {
 		r.Broke("a proof broke off", err)
 	}
+	if err == nil {
+		return nil
+	}
+	if wait := r.unproven(ctx, c, id); wait != "" {
+		if after := front.RetryAfter(err); after != "" {
+			c.Header().Set("Retry-After", after)
+		}
+		return r.pages.Show(c, front.Status(fault.Of(err)), "unproven", c.Say("There is no proof yet"), unproven{id, c.Field("reason"), wait})
+	}
 	return err
+}
+
+// unproven is what the page for a message without a proof shows.
+type unproven struct {
+	ID     mail.ID
+	Reason string
+	Wait   string // for what
+}
+
+// unproven says why a message cannot be proven to strangers, yet or at all; empty where it
+// can, or where something else is wrong.
+func (r *room) unproven(ctx context.Context, c *page.Call, id mail.ID) string {
+	err := r.Provable(ctx, c.Who.Session, id)
+	if kind := fault.Of(err); err == nil || kind != fault.Busy && kind != fault.Invalid {
+		return ""
+	}
+	return r.Tell(c, err)
 }

@@ -18,6 +18,7 @@ import (
 	"siegel/internal/identity"
 	"siegel/internal/index"
 	"siegel/internal/index/saved"
+	"siegel/internal/mail"
 )
 
 //go:embed templates/*.html
@@ -38,6 +39,8 @@ type Deps struct {
 	Now     func() time.Time
 	// Prove writes the bundle of a message.
 	Prove func(ctx context.Context, s *identity.Session, of archive.ProofOf, w io.Writer) error
+	// Provable says whether that can be done by now, as [archive.Notary] does.
+	Provable func(ctx context.Context, s *identity.Session, id mail.ID) error
 }
 
 // room has the pages.
@@ -56,6 +59,10 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 		return err
 	}
 	r := &room{f, d, pages, words.New()}
+	f.Gives(func(ctx context.Context, s *identity.Session) (bool, error) {
+		list, err := d.Cases.Mine(ctx, s)
+		return len(list) > 0, err
+	})
 	mux.Handle("GET /{$}", f.Signed(r.start))
 	for pattern, h := range map[string]page.Handler{
 		"GET /search":                    r.search,

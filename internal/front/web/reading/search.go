@@ -31,12 +31,13 @@ type searched struct {
 	Result  *index.Result
 	Chips   []chip
 	Saved   []kept
-	Kept    bool           // one of them has just been saved
-	Case    *casefile.Case // that it is confined to; nil for none
-	First   string         // address of the first page
-	Next    string         // address of the next page, empty for none
-	Others  bool           // mail of others is among what is found: an export takes a reason
-	Once    mail.ID        // of an export that is begun from the page
+	Kept    bool            // one of them has just been saved
+	Case    *casefile.Case  // that it is confined to; nil for none
+	Given   []casefile.Case // open ones, for who searches outside of them
+	First   string          // address of the first page
+	Next    string          // address of the next page, empty for none
+	Others  bool            // mail of others is among what is found: an export takes a reason
+	Once    mail.ID         // of an export that is begun from the page
 }
 
 // misfit is a search in three parts, of which the middle one is wrong.
@@ -119,7 +120,9 @@ func plainEnd(text string) bool {
 func (r *room) within(ctx context.Context, c *page.Call, out *searched) (index.Session, error) {
 	name := c.R.URL.Query().Get("case")
 	if name == "" {
-		return c.Who, nil
+		var err error
+		out.Given, err = r.Cases.Mine(ctx, c.Who.Session)
+		return c.Who, err
 	}
 	id, err := mail.ParseID(name)
 	if err != nil {

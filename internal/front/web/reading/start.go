@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
+	"siegel/internal/archive/casefile"
 	"siegel/internal/flow/tally"
 	"siegel/internal/front/state"
 	"siegel/internal/front/web/page"
@@ -23,6 +23,7 @@ type started struct {
 	Chart    *chart
 	Proof    *state.Proof
 	Ways     []tally.Way
+	Given    []casefile.Case // open ones, for who looks
 }
 
 type shownRow struct{ Name, State, What, Remedy string }
@@ -41,6 +42,10 @@ func (r *room) start(ctx context.Context, c *page.Call) error {
 		}
 		out.Chart = r.chart(c.Lang, since, out.Arrivals.Days)
 	}
+	var err error
+	if out.Given, err = r.Cases.Mine(ctx, c.Who.Session); err != nil {
+		return err
+	}
 	how, err := r.State.Of(ctx, c.Who.Session)
 	if err != nil {
 		return err
@@ -56,17 +61,9 @@ func (r *room) start(ctx context.Context, c *page.Call) error {
 	return r.pages.Show(c, http.StatusOK, "start", c.Say("Start"), out)
 }
 
-// found writes what was found. Times in it are text, as they travel to the shell (RFC 3339):
-// a page has them on its reader's clock.
+// found writes what was found, its times on the reader's clock.
 func (r *room) found(c *page.Call, s state.Sentence) string {
-	args := slices.Clone(s.Args)
-	for i, a := range args {
-		said, _ := a.(string) // no other is a time
-		if t, err := time.Parse(time.RFC3339, said); err == nil {
-			args[i] = c.Clock(t)
-		}
-	}
-	return r.Say(c.Lang, s.Text, args...)
+	return r.Say(c.Lang, s.Text, c.Clocked(s.Args)...)
 }
 
 // glance is how long the first page waits for mail that is not in the index yet.

@@ -4,7 +4,6 @@ package prove
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"siegel/internal/kit/fault"
@@ -70,6 +69,18 @@ func (p *Prover) Prove(ctx context.Context, t db.Tenant, log string, index int64
 		return nil, err
 	}
 	return l, p.before(ctx, instance, covering, l)
+}
+
+// Ready fails as Prove does where nobody can prove the entry yet, and makes no proof.
+func (p *Prover) Ready(ctx context.Context, t db.Tenant, log string, index int64) (err error) {
+	defer fault.Wrap(&err, "proof of entry %d of the %s log", index, log)
+	l := new(bundle.Ledger)
+	_, at, err := p.anchor(ctx, t, log, index, l)
+	if err != nil {
+		return err
+	}
+	_, err = p.stamped(ctx, at, l)
+	return err
 }
 
 // path returns an audit path as bundles have it.
@@ -142,25 +153,13 @@ func (p *Prover) uncovered(ctx context.Context, t db.Tenant, log string) error {
 	}
 	due := c.Next(p.plan.Every)
 	if due.IsZero() {
-		return fault.New(fault.Busy, "no checkpoint covers this message yet; one is being signed, please try again later")
+		return fault.New(fault.Busy, "the proof of this message is not ready yet: it is being signed. Please try again in a moment")
 	}
-	return fault.Newf(fault.Busy, "no checkpoint covers this message yet; one is signed %s after the first new entry, the next is due at %s, please try again then",
-		plain(p.plan.Every), due.Format(time.RFC3339))
+	return fault.Newf(fault.Busy, "the proof of this message is not ready yet: what arrived lately is signed together, next at %s", due.Format(time.RFC3339))
 }
 
 func errNoAuthority() error {
 	return fault.New(fault.Invalid, "no timestamp authority is configured, so this message cannot be proven to strangers: set timestamps.url and timestamps.roots")
-}
-
-// plain is a duration without the parts of it that are zero.
-func plain(d time.Duration) string {
-	s := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(s, zero) {
-			s = s[:len(s)-2]
-		}
-	}
-	return s
 }
 
 // unstamped says since when a timestamp is asked for.
@@ -176,7 +175,7 @@ func (p *Prover) unstamped(ctx context.Context, at int64) error {
 	if since == nil {
 		return p.uncovered(ctx, p.db.Instance(), ledger.Instance)
 	}
-	return fault.Newf(fault.Busy, "this message is not stamped yet; a timestamp is asked for since %s, please try again later",
+	return fault.Newf(fault.Busy, "the proof of this message is not ready yet: its timestamp was asked for at %s, and has not come. Please try again in some minutes",
 		mail.FromMicros(*since).Format(time.RFC3339))
 }
 

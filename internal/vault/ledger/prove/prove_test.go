@@ -2,6 +2,7 @@ package prove_test
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 	"time"
 
@@ -25,15 +26,19 @@ func TestWhatIsMissing(t *testing.T) {
 	s.Add(2)
 	p := prover(s)
 	_, unsigned := p.Prove(t.Context(), s.Tenant, ledger.Message, 0)
+	early := p.Ready(t.Context(), s.Tenant, ledger.Message, 0)
 	s.Sign()
+	late := p.Ready(t.Context(), s.Tenant, ledger.Message, 0)
 	_, unstamped := p.Prove(t.Context(), s.Tenant, ledger.Message, 0)
-	for name, err := range map[string]error{"no checkpoint covers this message yet; one is signed … after": unsigned, "a timestamp is asked for since": unstamped} {
+	for name, err := range map[string]error{"is signed together, next at …": unsigned, "its timestamp was asked for at": unstamped, "is signed together, next": early, "has not come": late} {
 		if fault.Of(err) != fault.Busy || !bytes.Contains([]byte(err.Error()), []byte(name)) {
 			t.Errorf("want %q: %v", name, err)
 		}
 	}
-	if _, args := fault.Sentence(unsigned); len(args) != 2 || args[0] != "10m" {
-		t.Errorf("the interval and when the next is due: %v", args)
+	if _, args := fault.Sentence(unsigned); len(args) != 1 {
+		t.Errorf("when the next is due: %v", args)
+	} else if _, err := time.Parse(time.RFC3339, fmt.Sprint(args[0])); err != nil {
+		t.Errorf("it is no time: %v", err)
 	}
 	// Where nobody stamps, waiting helps nothing.
 	none := prove.New(s.DB, s.Ledger, s.Signer.Key(), prove.Plan{Every: time.Hour})
@@ -45,6 +50,9 @@ func TestWhatIsMissing(t *testing.T) {
 		t.Errorf("what was stamped before: %v", err)
 	}
 	if _, err := p.Prove(t.Context(), s.Tenant, ledger.Message, 0); err != nil {
+		t.Error(err)
+	}
+	if err := p.Ready(t.Context(), s.Tenant, ledger.Message, 0); err != nil {
 		t.Error(err)
 	}
 	if _, err := p.Prove(t.Context(), s.Tenant, ledger.Message, 2); err == nil {
