@@ -228,15 +228,14 @@ const p = await page({});
 p.vectors = true; // what the policy forbids is said on the console, and is what it is for
 await signIn(p, people.find((w) => w.role === 'reader'));
 await p.goto(site + '/search?q=subject:vector');
-const seen = new Set();
 for (;;) {
   // The list goes on by itself when its end is seen.
-  for (const a of await p.locator('.hits a[data-pane]').evaluateAll((l) => l.map((e) => e.href))) seen.add(a);
   const next = p.locator('a[rel=next]');
   if (!(await next.count())) break;
   await next.scrollIntoViewIfNeeded().catch(() => {}); // it may be gone already
   await p.waitForTimeout(100);
 }
+const seen = new Set(await p.locator('.hits a[data-pane]').evaluateAll((l) => l.map((e) => e.href)));
 if (seen.size !== vectors) wrong('vectors', `${seen.size} of ${vectors} were found`);
 for (const a of seen) {
   await p.goto(a);

@@ -297,7 +297,7 @@ document.addEventListener('click', (e) => {
     (pane.querySelector('[autofocus]') || part).focus({ preventScroll: true });
   });
   addEventListener('load', () => {
-    if (/^#\/message\/[0-9a-f]{32}$/.test(location.hash) && wide()) show(location.hash.slice(1));
+    if (/^#\/message\/[0-9a-f]{32}(\?case=[0-9a-f]{32})?$/.test(location.hash) && wide()) show(location.hash.slice(1));
   });
 })();
 document.documentElement.classList.add('script');
