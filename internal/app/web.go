@@ -38,7 +38,7 @@ import (
 
 // openWeb opens the door for people in browsers.
 func (a *App) openWeb() (*web.Door, error) {
-	c := web.Config{Listen: a.Config.Web.Listen, URL: a.Config.Web.URL}
+	c := web.Config{Listen: a.Config.Web.Listen, URL: a.Config.Web.URL, SecurityContact: a.Config.Web.SecurityContact}
 	var err error
 	if c.TLS, err = a.certificate(); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -90,6 +91,9 @@ type Web struct {
 	// Proxies are networks (CIDR, or one address) of proxies in front, whose X-Forwarded-For
 	// says where somebody comes from; from others it says nothing.
 	Proxies []string `yaml:"proxies"`
+	// SecurityContact is the address that /.well-known/security.txt names; empty for
+	// security@ the host.
+	SecurityContact string `yaml:"security_contact"`
 }
 
 // LedgerConf says how often checkpoints are signed.
@@ -227,6 +231,9 @@ func (c Config) checkWeb(environment Environment, problem func(field string, wha
 	c.checkOne("web.listen", c.Web.Listen, environment, problem)
 	if _, err := c.Web.Networks(); err != nil {
 		problem("web.proxies", say("this is no list of networks"), say("write addresses, or networks such as 10.0.0.0/8"))
+	}
+	if a, err := mail.ParseAddress(c.Web.SecurityContact); c.Web.SecurityContact != "" && (err != nil || a.Address != c.Web.SecurityContact) {
+		problem("web.security_contact", say("%q is not an e-mail address", c.Web.SecurityContact), say("write the address of who looks after weaknesses, such as security@clinic.example"))
 	}
 	if c.Web.URL == "" {
 		return

@@ -59,16 +59,45 @@ func TestJournal(t *testing.T) {
 		if one.cert {
 			c.TLS.Certificate, c.TLS.Key = os.Args[0], os.Args[0]
 		}
-		var got []string
-		var joined interface{ Unwrap() []error }
-		if err := c.Check(config.Production); errors.As(err, &joined) {
-			for _, e := range joined.Unwrap() {
-				if p, ok := errors.AsType[config.Problem](e); ok {
-					got = append(got, p.Field)
-				}
+		if got := problems(c); !reflect.DeepEqual(got, one.want) {
+			t.Errorf("%s: %v, want %v", name, got, one.want)
+		}
+	}
+}
+
+// problems returns the fields that are wrong for production.
+func problems(c config.Config) (fields []string) {
+	var joined interface{ Unwrap() []error }
+	if err := c.Check(config.Production); errors.As(err, &joined) {
+		for _, e := range joined.Unwrap() {
+			if p, ok := errors.AsType[config.Problem](e); ok {
+				fields = append(fields, p.Field)
 			}
 		}
-		if !reflect.DeepEqual(got, one.want) {
+	}
+	return fields
+}
+
+// The pages are reached by HTTPS where they are not on this machine, through proxies that are
+// named by networks; OP-11: who is told about weaknesses is an address and nothing else.
+func TestWeb(t *testing.T) {
+	for name, one := range map[string]struct {
+		web  config.Web
+		want []string
+	}{
+		"shut":               {config.Web{}, nil},
+		"a site":             {config.Web{URL: "https://archive.example", Proxies: []string{"10.0.0.0/8", "::1"}, SecurityContact: "cert@clinic.example"}, nil},
+		"on this machine":    {config.Web{URL: "http://localhost:8025"}, nil},
+		"without encryption": {config.Web{URL: "http://archive.example"}, []string{"web.url"}},
+		"a page":             {config.Web{URL: "https://archive.example/x?y"}, []string{"web.url"}},
+		"proxies by name":    {config.Web{Proxies: []string{"proxy.example"}}, []string{"web.proxies"}},
+		"nobody":             {config.Web{SecurityContact: "cert"}, []string{"web.security_contact"}},
+		"two lines":          {config.Web{SecurityContact: "cert@clinic.example\nPolicy: x"}, []string{"web.security_contact"}},
+		"a name beside":      {config.Web{SecurityContact: "Cert <cert@clinic.example>"}, []string{"web.security_contact"}},
+	} {
+		c, _ := config.Load(filepath.Join(t.TempDir(), "missing.yaml"))
+		c.Web = one.web
+		if got := problems(c); !reflect.DeepEqual(got, one.want) {
 			t.Errorf("%s: %v, want %v", name, got, one.want)
 		}
 	}

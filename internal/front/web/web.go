@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -42,6 +44,9 @@ type Config struct {
 	URL    string      // how people reach it from outside; empty for the address itself
 	// Proxies are networks of proxies in front, whose X-Forwarded-For is believed.
 	Proxies []netip.Prefix
+	// SecurityContact is the address of who is told about weaknesses; empty for security@
+	// the host.
+	SecurityContact string
 }
 
 // Door answers. Use it from many goroutines.
@@ -157,12 +162,32 @@ func shield(next http.Handler, secure bool) http.Handler {
 
 // securityText says whom to tell about a weakness (RFC 9116; OP-11).
 func (d *Door) securityText(w http.ResponseWriter, r *http.Request) {
-	host := r.Host
-	if d.config.URL != "" {
-		host = strings.TrimPrefix(strings.TrimPrefix(d.config.URL, "https://"), "http://")
+	contact := d.config.SecurityContact
+	if contact == "" {
+		host := r.Host
+		if u, err := url.Parse(d.config.URL); err == nil && u.Host != "" {
+			host = u.Host
+		}
+		contact = "security@" + domainOf(host)
 	}
-	name, _, _ := strings.Cut(host, ":")
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = fmt.Fprintf(w, "Contact: mailto:security@%s\nExpires: %s\nPreferred-Languages: de, en\n", strings.TrimSuffix(name, "/"),
+	_, _ = fmt.Fprintf(w, "Contact: mailto:%s\nExpires: %s\nPreferred-Languages: de, en\n", contact,
 		time.Now().UTC().AddDate(0, 6, 0).Format(time.RFC3339))
+}
+
+// domainOf is what stands behind the @ of an address at a host, with or without a port: an
+// address of a machine stands in brackets (RFC 5321 section 4.1.3).
+func domainOf(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.Trim(host, "[]")
+	ip, err := netip.ParseAddr(host)
+	switch {
+	case err != nil:
+		return host
+	case ip.Is4():
+		return "[" + host + "]"
+	}
+	return "[IPv6:" + host + "]"
 }

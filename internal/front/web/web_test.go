@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"siegel/internal/app"
+	"siegel/internal/app/config"
 	"siegel/test/stand"
 )
 
@@ -41,7 +42,10 @@ func siteOf(t *testing.T, o app.Options) *site {
 	t.Parallel()
 	s := &site{T: t, dir: t.TempDir()}
 	s.ok(stand.New(t.Context(), s.dir))
-	o.Dir, o.Log, o.Change = s.dir, stand.Log(), stand.Browsers
+	o.Dir, o.Log = s.dir, stand.Log()
+	if o.Change == nil {
+		o.Change = stand.Browsers
+	}
 	srv, _ := stand.Start(t, o)
 	s.app, s.url = srv.App, stand.Site(srv)
 	return s
@@ -345,7 +349,37 @@ func TestForeign(t *testing.T) {
 	c.wants("a forged cookie", c.do(http.MethodGet, "/", nil, func(r *http.Request) {
 		r.AddCookie(&http.Cookie{Name: "siegel", Value: strings.Repeat("A", 43)})
 	}), http.StatusSeeOther)
-	c.wants("whom to tell", func() answer { a := c.get("/.well-known/security.txt"); return a }(), http.StatusOK, "Contact: mailto:security@", "Expires: 20")
+	c.wants("whom to tell", func() answer { a := c.get("/.well-known/security.txt"); return a }(), http.StatusOK, "Contact: mailto:security@[127.0.0.1]\n", "Expires: 20")
+}
+
+// CR-02: every answer of a site that is reached by HTTPS says that it always is, whatever the
+// answer is; OP-11: the address for weaknesses is as configured, or the site's.
+func TestStrictTransport(t *testing.T) {
+	for contact, want := range map[string]string{"": "security@archive.example", "cert@clinic.example": "cert@clinic.example"} {
+		t.Run(want, func(t *testing.T) {
+			s := siteOf(t, app.Options{Change: func(c *config.Config) {
+				stand.Browsers(c)
+				c.Web.URL, c.Web.SecurityContact = "https://archive.example:8443", contact
+			}})
+			c := s.browser()
+			for what, a := range map[string]answer{
+				"a page": c.get("/sign-in"), "what needs a session": c.get("/people"), "nothing": c.get("/nothing"), "a file": c.get("/static/siegel.css"),
+				"refused": c.do(http.MethodPost, "/sign-in", url.Values{"email": {"x"}}), "the API": c.get("/api/v1/session"),
+				"another origin": c.do(http.MethodPost, "/sign-in", url.Values{}, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }),
+				"whom to tell":   c.get("/.well-known/security.txt"),
+			} {
+				if got := a.Header.Get("Strict-Transport-Security"); got != "max-age=31536000" {
+					t.Errorf("%s (%d): %q", what, a.StatusCode, got)
+				}
+			}
+			c.wants("whom to tell", c.get("/.well-known/security.txt"), http.StatusOK, "Contact: mailto:"+want+"\n")
+		})
+	}
+	t.Run("without HTTPS it would be lost for a year", func(t *testing.T) {
+		if a := emptySite(t).browser().get("/sign-in"); a.Header.Get("Strict-Transport-Security") != "" {
+			t.Error("it says that it is reached by HTTPS")
+		}
+	})
 }
 
 // BX-02: the page that checks proofs is for everybody, and is what its policy says.
