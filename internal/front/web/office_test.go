@@ -182,6 +182,15 @@ func TestOffice(t *testing.T) {
 	}
 	a.wants("all", a.get("/people?all=1"), http.StatusOK, stand.Reader, "removed")
 	a.wants("nobody", a.get("/people/"+strings.Repeat("0", 32)), http.StatusNotFound, "no such person")
+	// Who takes the archive from somebody types whose it is: it comes back by a request only.
+	keeper := a.pageOf(stand.Keeper)
+	a.wants("the keeper's page", a.get(keeper), http.StatusOK, "reads the archive no longer", "role-typed")
+	a.wants("taken by one click", a.do(http.MethodPost, keeper+"/role", url.Values{"role": {"reader"}}), http.StatusUnprocessableEntity, "type "+stand.Keeper)
+	a.wants("somebody else typed", a.do(http.MethodPost, keeper+"/role", url.Values{"role": {"reader"}, "typed": {admin}}), http.StatusUnprocessableEntity, "type "+stand.Keeper, `value="`+admin+`"`)
+	a.wants("still a keeper", a.get(keeper), http.StatusOK, "<dd>compliance</dd>")
+	if r := a.do(http.MethodPost, keeper+"/role", url.Values{"role": {"reader"}, "typed": {strings.ToUpper(stand.Keeper)}}); strings.Contains(r.text, "to confirm; what was typed") {
+		t.Errorf("typed: %d %s", r.StatusCode, r.text)
+	}
 	a.wants("his own role", a.do(http.MethodPost, a.pageOf(admin)+"/role", url.Values{"role": {"reader"}}), http.StatusUnprocessableEntity, "his own role")
 }
 

@@ -193,6 +193,9 @@ func (r *room) role(ctx context.Context, c *page.Call, p identity.Person) (strin
 	if err != nil {
 		return "", err
 	}
+	if p.Role.HoldsArchive() && !role.HoldsArchive() && mail.NewAddress(c.Field("typed")) != p.Email {
+		return "", errTyped(p.Email.String())
+	}
 	out, err := r.Identity.SetRole(ctx, c.Who.Session, p.Email, role)
 	if out.Request != nil {
 		return "requested", err
