@@ -101,7 +101,7 @@ func TestStart(t *testing.T) {
 	if strings.Contains(reader.text, "What can be proven") {
 		t.Error("a reader sees how the server is")
 	}
-	k.wants("a keeper's start", k.get("/"), http.StatusOK, "Newest checkpoint", "lmtp", "1 message in seven days", "Verified as a whole")
+	k.wants("a keeper's start", k.get("/"), http.StatusOK, "Newest checkpoint", "lmtp", "1 message handed in within seven days", "Verified as a whole")
 	a.wants("an administrator's start", a.get("/"), http.StatusOK, "Newest checkpoint", "lmtp")
 	b.lang = "de"
 	b.wants("on the reader's clock", b.do(http.MethodGet, "/search?q=canary", nil, func(r *http.Request) {
