@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"siegel/internal/front"
 	"siegel/internal/identity"
@@ -382,23 +384,39 @@ type failed struct {
 
 // Explain is what a user reads of an error: a line for each of several that were joined.
 func (f *Frame) Explain(l text.Lang, err error) string {
-	var lines []string
-	for _, one := range fault.Each(err) {
-		sentence, args := fault.Sentence(one)
-		lines = append(lines, f.texts.Say(l, sentence, args...))
-	}
-	return strings.Join(lines, "\n")
+	return f.sentences(l, err, func(args []any) []any { return args })
 }
 
 // Tell is Explain for a page. Times in it are text, as they travel to the shell (RFC 3339):
 // a page has them on its reader's clock.
-func (f *Frame) Tell(c *Call, err error) string {
+func (f *Frame) Tell(c *Call, err error) string { return f.sentences(c.Lang, err, c.Clocked) }
+
+func (f *Frame) sentences(l text.Lang, err error, in func([]any) []any) string {
 	var lines []string
 	for _, one := range fault.Each(err) {
 		sentence, args := fault.Sentence(one)
-		lines = append(lines, f.texts.Say(c.Lang, sentence, c.Clocked(args)...))
+		args = in(args)
+		lines = append(lines, whole(f.texts.Say(l, sentence, args...), args))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// whole makes a sentence for a page of one that stands behind a colon elsewhere: with a
+// capital letter and a full stop, but for what somebody's words or an address begin or end.
+func whole(said string, args []any) string {
+	begins, ends := false, strings.HasSuffix(said, ".")
+	for _, a := range args {
+		word := fmt.Sprint(a)
+		begins = begins || word != "" && strings.HasPrefix(said, word)
+		ends = ends || word != "" && strings.HasSuffix(said, word)
+	}
+	if first, size := utf8.DecodeRuneInString(said); !begins && size > 0 {
+		said = string(unicode.ToUpper(first)) + said[size:]
+	}
+	if last, _ := utf8.DecodeLastRuneInString(said); !ends && (unicode.IsLetter(last) || unicode.IsDigit(last) || last == ')') {
+		said += "."
+	}
+	return said
 }
 
 // Clocked returns what stands in a sentence with its times on the reader's clock.

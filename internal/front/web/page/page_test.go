@@ -24,6 +24,29 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// A fault's sentence stands behind a colon at a shell; on a page it is one of its own, and what
+// somebody else's words or an address begin or end stays as they are.
+func TestWhole(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		said string
+		args []any
+		want string
+	}{
+		{"there is no such person", nil, "There is no such person."},
+		{"über 100 Zeichen: kürzen Sie (am Ende)", nil, "Über 100 Zeichen: kürzen Sie (am Ende)."},
+		{"anna@firm.example has it", []any{"anna@firm.example"}, "anna@firm.example has it."},
+		{"it belongs to anna@firm.example", []any{"anna@firm.example"}, "It belongs to anna@firm.example"},
+		{"is it so?", []any{""}, "Is it so?"},
+		{"Done.", nil, "Done."},
+		{"", nil, ""},
+	} {
+		if got := whole(c.said, c.args); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
+
 // Times are on the reader's clock, with the exact one beside it.
 func TestTimes(t *testing.T) {
 	t.Parallel()
