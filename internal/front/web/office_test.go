@@ -205,6 +205,63 @@ func TestSettings(t *testing.T) {
 	k.wants("the trail", k.get("/trail?what=setting"), http.StatusOK, "session.idle-minutes", "<ins>10</ins>")
 }
 
+// EX-06: a further domain is asked for on the page that lists the tenant's, what cannot be one is
+// said at its field, and a keeper who is somebody else approves it.
+func TestFurtherDomain(t *testing.T) {
+	s := newSite(t)
+	a, k, reader := s.browser(), s.browser(), s.browser()
+	a.signIn(admin, stand.Password)
+	k.signIn(stand.Keeper, stand.Password)
+	reader.signIn(stand.Reader, stand.Password)
+	ask := func(b *browser, domain, confirmed string) answer {
+		return b.do(http.MethodPost, "/settings/domains", url.Values{"domain": {domain}, "confirm-domain": {confirmed}})
+	}
+	s.ok(stand.FoundAs(s.Context(), s.app, "other", "other.example"))
+	a.wants("the page", a.get("/settings"), http.StatusOK, `name="domain"`, "<li>"+stand.Domain+"</li>", "stays for good")
+	reader.wants("a reader", ask(reader, "new.example", ""), http.StatusForbidden)
+	for domain, words := range map[string]string{"new": "domain", "": "domain", stand.Domain: "of this tenant already", "other.example": "belongs to a tenant already"} {
+		r := ask(a, domain, "")
+		a.wants("a domain "+domain, r, http.StatusUnprocessableEntity, words, `name="domain"`)
+		a.atField(r, "domain")
+	}
+	r := ask(a, "stnad.example", "")
+	a.wants("a mistyped one", r, http.StatusUnprocessableEntity, "looks like "+stand.Domain, `value="stnad.example"`, `name="confirm-domain"`)
+	a.atField(r, "domain")
+	if r := ask(a, "stnad.example", "stnad.example"); r.Header.Get("Location") != "/settings?asked=1" {
+		t.Fatalf("confirmed: %d %s", r.StatusCode, r.text)
+	}
+	if r := ask(a, "NEU-müller.example", ""); r.Header.Get("Location") != "/settings?asked=1" {
+		t.Fatalf("asked: %d %s", r.StatusCode, r.text)
+	}
+	a.wants("it is said", a.get("/settings?asked=1"), http.StatusOK, "is asked for", "/requests")
+	approve := regexp.MustCompile(`action="(/requests/[0-9a-f]{32}/approve)"`)
+	if r := a.get("/requests"); approve.MatchString(r.text) || !strings.Contains(r.text, "the domain xn--neu-mller-u9a.example") {
+		t.Errorf("for who asked: %s", r.main())
+	}
+	a.wants("her own page", a.get(a.pageOf(admin)), http.StatusOK)
+	if r := a.get(a.pageOf(admin)); strings.Contains(r.main(), "xn--neu") {
+		t.Errorf("a domain is told as if it were for who asked: %s", r.main())
+	}
+	list := k.get("/requests")
+	// The newest stands first.
+	if r := k.do(http.MethodPost, approve.FindStringSubmatch(list.text)[1], nil); r.StatusCode != http.StatusSeeOther {
+		t.Fatalf("approved: %d %s", r.StatusCode, r.text)
+	}
+	k.wants("it is the tenant's", k.get("/settings"), http.StatusOK, "<li>xn--neu-mller-u9a.example</li>")
+	k.wants("the trail", k.get("/trail?what=domain."), http.StatusOK, "approved a further domain", "<ins>xn--neu-mller-u9a.example</ins>", "asked for a further domain")
+	german := s.browser()
+	german.lang = "de"
+	german.signIn(stand.Keeper, stand.Password)
+	german.wants("in German", german.get("/trail?what=domain."), http.StatusOK, "hat einer weiteren Domain zugestimmt", "Domain angenommen")
+	german.wants("the form in German", german.get("/settings"), http.StatusOK, "Eine weitere Domain", "bleibt auf Dauer")
+	// A keeper's own one is another keeper's.
+	if r := ask(k, "keepers.example", ""); r.StatusCode != http.StatusSeeOther {
+		t.Fatalf("a keeper asks: %d %s", r.StatusCode, r.text)
+	}
+	own := regexp.MustCompile(`action="(/requests/[0-9a-f]{32})/withdraw"`).FindStringSubmatch(k.get("/requests").text)
+	k.wants("his own", k.do(http.MethodPost, own[1]+"/approve", nil), http.StatusUnprocessableEntity, "nobody approves his own request")
+}
+
 // D17: a source is registered, its secret is shown once, and what it counted is there.
 func TestSources(t *testing.T) {
 	s := newSite(t)
