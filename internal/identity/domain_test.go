@@ -9,6 +9,7 @@ import (
 
 	"siegel/internal/identity"
 	"siegel/internal/identity/request"
+	"siegel/internal/identity/source"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
@@ -44,6 +45,7 @@ func TestTakeDomain(t *testing.T) {
 	admin, keeper, keeper2 := h.in("admin@a.test"), h.in("keeper@a.test"), h.in("keeper2@a.test")
 	alpha, other := h.tenant("alpha"), h.another()
 	must(h.id.AddAddress(ctx, keeper, "reader@a.test", "own@a.test"))
+	exchange := must(h.id.AddSource(ctx, admin, source.Registration{Name: "exchange", Address: "journal@a.test", Networks: []string{"192.0.2.7"}, Form: mail.Reports}))
 	seals := func(id *identity.Identity, a mail.Address) int {
 		_, owners, err := id.Sealing(ctx, h.db.Tenant(alpha.ID), []mail.Address{a})
 		h.ok(err)
@@ -67,6 +69,8 @@ func TestTakeDomain(t *testing.T) {
 	h.want("the administrator approves", err, fault.Denied)
 	_, err = h.id.AddAddress(ctx, keeper, "reader@a.test", "her@new.test")
 	h.want("an address in it", err, fault.Invalid)
+	_, err = h.id.AddSource(ctx, admin, source.Registration{Name: "fresh", Address: "journal@new.test", Networks: []string{"192.0.2.8"}, Form: mail.Reports})
+	h.want("a source in it", err, fault.Invalid)
 	if !takes(h, other, "new.test").IsZero() {
 		t.Error("a request takes mail")
 	}
@@ -94,6 +98,15 @@ func TestTakeDomain(t *testing.T) {
 		t.Errorf("verified: %v", list)
 	}
 
+	// D17: sources go on, and one may deliver to an address of the new domain.
+	if got := h.match("journal@a.test", source.Proof{Peer: at("192.0.2.7")}); got != exchange.ID.String() {
+		t.Errorf("the source that was there: %s", got)
+	}
+	fresh := must(h.id.AddSource(ctx, admin, source.Registration{Name: "fresh", Address: "journal@new.test", Networks: []string{"192.0.2.8"}, Form: mail.Reports}))
+	if got := h.match("journal@new.test", source.Proof{Peer: at("192.0.2.8")}); got != fresh.ID.String() {
+		t.Errorf("a source of the new domain: %s", got)
+	}
+
 	// A keeper asks as well, and another one approves.
 	own := must(h.id.RequestDomain(ctx, keeper, "keepers.test"))
 	_, err = h.id.Approve(ctx, keeper, own.ID)
@@ -110,7 +123,7 @@ func TestTakeDomain(t *testing.T) {
 		t.Error("what was rejected is taken")
 	}
 
-	a, k, k2, at := admin.Person().String(), keeper.Person().String(), keeper2.Person().String(), alpha.ID.String()
+	a, k, k2, on := admin.Person().String(), keeper.Person().String(), keeper2.Person().String(), alpha.ID.String()
 	var got []string
 	for _, e := range h.events(admin) {
 		if strings.HasPrefix(e.What, "domain.") {
@@ -124,10 +137,10 @@ func TestTakeDomain(t *testing.T) {
 		}
 	}
 	want := []string{
-		"domain.request|" + a + "|" + at + "||new.test", "domain.add|" + k + "|" + at + "||new.test",
-		"domain.request|" + k + "|" + at + "||keepers.test", "domain.add|" + k2 + "|" + at + "||keepers.test",
-		"domain.request|" + a + "|" + at + "||rejected.test", "domain.reject|" + k + "|" + at + "|rejected.test|",
-		"domain.request|" + a + "|" + at + "||rejected.test", "domain.withdraw|" + a + "|" + at + "|rejected.test|",
+		"domain.request|" + a + "|" + on + "||new.test", "domain.add|" + k + "|" + on + "||new.test",
+		"domain.request|" + k + "|" + on + "||keepers.test", "domain.add|" + k2 + "|" + on + "||keepers.test",
+		"domain.request|" + a + "|" + on + "||rejected.test", "domain.reject|" + k + "|" + on + "|rejected.test|",
+		"domain.request|" + a + "|" + on + "||rejected.test", "domain.withdraw|" + a + "|" + on + "|rejected.test|",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("events: %q", got)

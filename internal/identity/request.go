@@ -70,10 +70,12 @@ func (i *Identity) request(ctx context.Context, s *Session, email mail.Address, 
 
 // ask keeps a request for a person, of who may ask for it.
 func (i *Identity) ask(ctx context.Context, s *Session, p Person, kind, value string) (Request, error) {
-	r, err := i.requests.New(s.person, p, kind, value), error(nil)
-	if r.NotBefore, err = r.Waits(i.Now(), mail.ID{}, i.people.Look(ctx, s.tenant)); err != nil {
+	r := i.requests.New(s.person, p, kind, value)
+	until, err := r.Waits(i.Now(), mail.ID{}, i.people.Look(ctx, s.tenant))
+	if err != nil {
 		return Request{}, err
 	}
+	r.NotBefore = until
 	err = s.tenant.Update(ctx, func(tx *db.Tx) error {
 		if err := i.still(ctx, tx, &p); err != nil {
 			return err
