@@ -196,13 +196,21 @@ func TestSettings(t *testing.T) {
 	for _, bad := range []string{"0", "-5", "x", "", "999999999999", "43201"} {
 		a.wants("a limit of "+bad, a.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {bad}}), http.StatusUnprocessableEntity, "choose between", `value="`+bad+`"`)
 	}
-	if r := a.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {"10"}}); r.Header.Get("Location") != "/settings?saved=1" {
+	for _, was := range [][]string{nil, {"1440"}} { // what holds already
+		if r := a.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {"1440"}, "was": was}); r.Header.Get("Location") != "/settings?saved=1" {
+			t.Fatalf("chosen anew: %d %s", r.StatusCode, r.text)
+		}
+	}
+	if r := a.get("/trail?what=setting"); strings.Contains(r.text, "session.idle-minutes") {
+		t.Errorf("what changes nothing is an event: %s", r.main())
+	}
+	if r := a.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {"10"}, "was": {"1440"}}); r.Header.Get("Location") != "/settings?saved=1" {
 		t.Fatalf("chosen: %d %s", r.StatusCode, r.text)
 	}
 	a.wants("a tab from before", a.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {"60"}, "was": {"1440"}}), http.StatusUnprocessableEntity, "somebody else has changed this")
 	k.wants("a keeper sees it", k.get("/settings"), http.StatusOK, "for 10 minutes")
 	k.wants("and does not choose", k.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {"20"}}), http.StatusForbidden)
-	k.wants("the trail", k.get("/trail?what=setting"), http.StatusOK, "session.idle-minutes", "<ins>10</ins>")
+	k.wants("the trail", k.get("/trail?what=setting"), http.StatusOK, "session.idle-minutes", "<del>1440</del>", "<ins>10</ins>")
 }
 
 // EX-06: a further domain is asked for on the page that lists the tenant's, what cannot be one is

@@ -391,7 +391,7 @@ func (r *Room) Idle(ctx context.Context, owner mail.TenantID) (time.Duration, er
 	}
 	minutes, err := strconv.Atoi(text)
 	if err != nil || minutes < int(ticket.MinIdle/time.Minute) || minutes > int(ticket.MaxIdle/time.Minute) {
-		return ticket.DefaultIdle, nil //nolint:nilerr // nothing was chosen, or what nobody can choose
+		return ticket.DefaultIdle, nil //nolint:nilerr // it is what nobody can choose
 	}
 	return time.Duration(minutes) * time.Minute, nil
 }
@@ -404,9 +404,7 @@ func (r *Room) SetIdle(ctx context.Context, s *identity.Session, idle time.Durat
 	}
 	var texts []string
 	for _, w := range was {
-		if texts = append(texts, strconv.Itoa(int(w/time.Minute))); w == ticket.DefaultIdle {
-			texts = append(texts, "") // nothing was chosen
-		}
+		texts = append(texts, strconv.Itoa(int(w/time.Minute)))
 	}
 	return r.Identity.Choose(ctx, s, setting.IdleMinutes, strconv.Itoa(int(idle/time.Minute)), texts...)
 }
