@@ -386,6 +386,9 @@ func TestTrailExport(t *testing.T) {
 	if err != nil || len(lines) != 2 || lines[1][3] != "message.open" || lines[1][7] != "'=HYPERLINK(\"https://evil.example\")" || lines[1][2] != stand.Keeper {
 		t.Errorf("%v: %q", err, lines)
 	}
+	if len(lines) != 2 || lines[0][8] != "detail" || !strings.HasPrefix(lines[1][8], `{"`) || !strings.Contains(lines[1][8], `"own":false`) {
+		t.Errorf("the detail: %q", lines)
+	}
 	if out.Header.Get("Content-Type") != "text/csv; charset=utf-8" || !strings.HasPrefix(out.Header.Get("Content-Disposition"), "attachment") {
 		t.Errorf("%v", out.Header)
 	}
