@@ -156,14 +156,15 @@ for (const s of all ? shapes : [shapes[0], shapes[3]]) {
       await p.waitForSelector('#link');
       await judge(p, name('code'));
       // What is wrong is said at its field, which has the focus; what was typed is there.
-      for (const [n, path, fill, field] of [
+      for (const [n, path, fill, field, action = path] of [
         ['source refused', '/sources', { name: 'exchange', address: 'journal@elsewhere.example', networks: '192.0.2.0/24' }, 'address'],
         ['invitation refused', '/people', { email: `typo@${who.email.split('@')[1].replace('an', 'na')}` }, 'email'],
+        ['domain refused', '/settings', { domain: who.email.split('@')[1].replace('an', 'na') }, 'domain', '/settings/domains'],
         ['plan refused', '/found', { code: 'aaaa', name: 'x' }, 'code'],
       ]) {
         await p.goto(site + path);
         for (const [id, value] of Object.entries(fill)) await p.fill('#' + id, value);
-        await Promise.all([p.waitForEvent('load'), p.locator(`form[action="${path}"]`).evaluate((f) => { f.noValidate = true; f.requestSubmit(); })]);
+        await Promise.all([p.waitForEvent('load'), p.locator(`form[action="${action}"]`).evaluate((f) => { f.noValidate = true; f.requestSubmit(); })]);
         await judge(p, name(n));
         const focus = await p.evaluate(() => document.activeElement.id);
         if (focus !== field) wrong(name(n), `the focus is on ${focus}`);
