@@ -230,11 +230,12 @@ p.vectors = true; // what the policy forbids is said on the console, and is what
 await signIn(p, people.find((w) => w.role === 'reader'));
 await p.goto(site + '/search?q=subject:vector');
 const seen = new Set();
-for (;;) {
-  // The list goes on by itself when its end is seen.
-  for (const a of await p.locator('.hits a[data-pane]').evaluateAll((l) => l.map((e) => e.href))) seen.add(a);
+for (let more = true; more;) {
+  // The list goes on by itself when its end is seen; whether it has ended is asked before it is read.
   const next = p.locator('a[rel=next]');
-  if (!(await next.count())) break;
+  more = await next.count() > 0;
+  for (const a of await p.locator('.hits a[data-pane]').evaluateAll((l) => l.map((e) => e.href))) seen.add(a);
+  if (!more) break;
   await next.scrollIntoViewIfNeeded().catch(() => {}); // it may be gone already
   await p.waitForTimeout(100);
 }
