@@ -29,7 +29,7 @@ type request struct {
 }
 
 func (c commands) accessCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "access", Short: c.Say("access to the archive: request, approve, recover"), Args: cobra.ArbitraryArgs, RunE: c.Group}
+	cmd := &cobra.Command{Use: "access", Short: c.Say("access to the archive and other requests: request, approve, recover"), Args: cobra.ArbitraryArgs, RunE: c.Group}
 	cmd.AddCommand(c.accessRequest(), c.accessApprove(), c.accessReject(), c.accessWithdraw(), c.accessList(), c.accessRecover(), c.accessRepair())
 	return cmd
 }
@@ -56,10 +56,13 @@ func (c commands) accessRequest() *cobra.Command {
 
 func (c commands) accessApprove() *cobra.Command {
 	return c.decision(&cobra.Command{Use: "approve REQUEST", Short: c.Say("carry out a request (a keeper)")}, func(r request) {
-		if r.Kind == "role" {
+		switch r.Kind {
+		case "role":
 			c.Print("Approved and carried out: %s has the role %s now, as %s asked.", r.Email, c.Say(r.Value), r.RequesterEmail)
 			c.fewKeepers(r.Keepers)
-		} else {
+		case "domain":
+			c.Print("Approved and carried out: mail for %s is taken from now on, as %s asked.", r.Value, r.RequesterEmail)
+		default:
 			c.Print("Approved and carried out: mail with %s is sealed to %s from now on, as %s asked.", r.Value, r.Email, r.RequesterEmail)
 		}
 	})
@@ -67,22 +70,26 @@ func (c commands) accessApprove() *cobra.Command {
 
 func (c commands) accessReject() *cobra.Command {
 	return c.decision(&cobra.Command{Use: "reject REQUEST", Short: c.Say("end a request without carrying it out (a keeper)")}, func(r request) {
-		c.Print("Rejected: %s for %s, as %s asked.", c.wish(r), r.Email, r.RequesterEmail)
+		c.Print("Rejected: %s, as %s asked.", c.wish(r), r.RequesterEmail)
 	})
 }
 
 func (c commands) accessWithdraw() *cobra.Command {
 	return c.decision(&cobra.Command{Use: "withdraw REQUEST", Short: c.Say("take back a request of your own")}, func(r request) {
-		c.Print("Withdrawn: %s for %s.", c.wish(r), r.Email)
+		c.Print("Withdrawn: %s.", c.wish(r))
 	})
 }
 
-// wish is what a request asks for.
+// wish is what a request asks for, and for whom.
 func (c commands) wish(r request) string {
-	if r.Kind == "role" {
-		return c.Say(r.Kind) + " " + c.Say(r.Value)
+	switch r.Kind {
+	case "role":
+		return c.Say("role %s for %s", c.Say(r.Value), r.Email)
+	case "domain":
+		return c.Say("domain %s for the tenant", r.Value)
+	default:
+		return c.Say("address %s for %s", r.Value, r.Email)
 	}
-	return c.Say(r.Kind) + " " + r.Value
 }
 
 // decision completes a command that ends a request.
@@ -129,7 +136,7 @@ func (c commands) accessList() *cobra.Command {
 
 func (c commands) printRequest(r request) {
 	_, _ = fmt.Fprintf(c.Out, "%s  %s  %s\n", r.ID, r.Created.Local().Format(time.DateTime), c.Say(r.State))
-	c.Print("    %s for %s, asked by %s", c.wish(r), r.Email, r.RequesterEmail)
+	c.Print("    %s, asked by %s", c.wish(r), r.RequesterEmail)
 	switch {
 	case r.Decided == nil:
 	case r.DeciderEmail != "":

@@ -16,8 +16,8 @@ import (
 )
 
 func (c commands) tenantCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "tenant", Short: c.Say("make and list tenants (the operator)"), Args: cobra.ArbitraryArgs, RunE: c.Group}
-	cmd.AddCommand(c.tenantCreate(), c.tenantCeremony(), c.tenantList())
+	cmd := &cobra.Command{Use: "tenant", Short: c.Say("make and list tenants (the operator), and ask for domains"), Args: cobra.ArbitraryArgs, RunE: c.Group}
+	cmd.AddCommand(c.tenantCreate(), c.tenantCeremony(), c.tenantList(), c.tenantDomain())
 	return cmd
 }
 

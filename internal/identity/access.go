@@ -211,15 +211,16 @@ func (i *Identity) Audit(ctx context.Context, s *Session, before int64, f func(a
 }
 
 // Choose chooses a setting of the person's tenant, which takes an administrator, as
-// [setting.Choose] does. The audit log has what it was and what it is (EV-05, EV-09).
+// [setting.Choose] does. The audit log has what held and what it is now (EV-05, EV-09); a
+// choice that changes nothing is no event.
 func (i *Identity) Choose(ctx context.Context, s *Session, name, value string, was ...string) error {
 	if err := i.must(ctx, s, Administrator); err != nil {
 		return err
 	}
 	return s.tenant.Update(ctx, func(tx *db.Tx) error {
 		old, err := setting.Choose(ctx, tx, name, value, was...)
-		if err != nil {
-			return err
+		if err != nil || old == value {
+			return err // nothing is changed, so nothing is told
 		}
 		return i.Trail.RecordIn(ctx, tx, audit.Event{What: "setting", Who: s.who(), Object: name, Old: old, New: value})
 	})

@@ -202,7 +202,7 @@ func (i *Identity) Recover(ctx context.Context, tenant string, id mail.ID, file 
 	}
 	event := recovery.Use(id, recovery.Outcome(err))
 	event.Detail["kind"] = fault.Of(err).String()
-	if r, of := i.requestByID(ctx, handle, id); of == nil {
+	if r, of := i.requests.ByID(ctx, handle, id); of == nil {
 		event.Object = r.Person.String()
 	}
 	if bad := i.Trail.Record(context.WithoutCancel(ctx), handle, t.Archive, event); bad != nil {
@@ -224,7 +224,7 @@ func (i *Identity) recover(ctx context.Context, handle db.Tenant, t Tenant, id m
 		return err
 	}
 	defer unlocked.Close()
-	r, err := i.requestByID(ctx, handle, id)
+	r, err := i.requests.ByID(ctx, handle, id)
 	if err != nil {
 		return err
 	}

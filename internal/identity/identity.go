@@ -12,6 +12,7 @@ import (
 	"siegel/internal/identity/attempt"
 	"siegel/internal/identity/opened"
 	"siegel/internal/identity/recovery"
+	"siegel/internal/identity/request"
 	"siegel/internal/identity/routing"
 	"siegel/internal/identity/sealing"
 	"siegel/internal/identity/source"
@@ -82,6 +83,7 @@ type Identity struct {
 	book     *standing.Book                                     // which rows stand in the ledger
 	people   *account.Roll                                      // accounts
 	owners   *address.Register                                  // of addresses
+	requests *request.Register                                  // what keepers decide
 	routes   *routing.Router                                    // tenants and domains
 	sealing  *sealing.Lookup                                    // whose mail is whose
 	sources  *source.Register                                   // who may hand in mail
@@ -100,7 +102,7 @@ func New(d Deps) *Identity {
 	routes, owners := &routing.Router{Book: book, Log: d.Log}, &address.Register{Book: book, Ender: d.Vault, Alarm: d.Alarm}
 	return &Identity{
 		Deps: d, book: book,
-		people: &account.Roll{Book: book}, owners: owners, routes: routes, sealing: sealing.New(d.Log, routes, owners),
+		people: &account.Roll{Book: book}, requests: &request.Register{Book: book}, owners: owners, routes: routes, sealing: sealing.New(d.Log, routes, owners),
 		sources: source.New(source.Deps{Book: book, Log: d.Log, Ender: d.Vault, Routes: routes, Trail: d.Trail, Alarm: d.Alarm}),
 		open:    opened.New[*Session](), kits: recovery.New(d.Vault, d.Now), update: d.DB.Update,
 		attempts: attempt.New(attempt.Deps{DB: d.DB, Trail: d.Trail, MAC: d.MAC, Now: d.Now}),

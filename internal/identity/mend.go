@@ -61,7 +61,7 @@ func (i *Identity) mend(ctx context.Context, tx *db.Tx, archive mail.HolderID, b
 	if err != nil {
 		return 0, err
 	}
-	_, requests, err := i.verifyRequests(ctx, t, entered)
+	_, requests, err := i.requests.Verify(ctx, t, entered)
 	if err != nil {
 		return 0, err
 	}

@@ -2,14 +2,10 @@ package identity
 
 import (
 	"context"
-	"errors"
-	"time"
 
-	"siegel/internal/audit"
 	"siegel/internal/identity/account"
 	"siegel/internal/identity/recovery"
 	"siegel/internal/identity/request"
-	"siegel/internal/identity/standing"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
@@ -18,72 +14,27 @@ import (
 // Request is what an administrator asks a keeper to do.
 type Request = request.Request
 
-// say puts into a request who it speaks of, and until when it waits. It reports
-// false where somebody of them is not as the ledger has him.
-func (i *Identity) say(r *Request, look account.Lookup) (sound bool, err error) {
-	sound = true
-	for _, one := range []struct {
-		id    mail.ID
-		email *mail.Address
-	}{{r.Person, &r.Email}, {r.Requester, &r.RequesterEmail}, {r.DecidedBy, &r.DeciderEmail}} {
-		if one.id.IsZero() {
-			continue
-		}
-		p, err := look(one.id)
-		if *one.email = p.Email; unsound(err) {
-			sound = false
-		} else if err != nil {
-			return false, err
-		}
-	}
-	if r.State != request.Open {
-		at := mail.FromMicros(r.DecidedAt)
-		r.Decided = &at
-		return sound, nil
-	}
-	if r.NotBefore, err = i.cooling(r.Requester, r.Person, look); unsound(err) {
-		return false, nil
-	}
-	return sound, err
-}
-
-// unsound reports whether an error says that a row is not as the ledger has it:
-// of what stands, nothing it names is gone.
-func unsound(err error) bool {
-	return err != nil && (fault.Of(err) == fault.Damaged || fault.Of(err) == fault.NotFound)
-}
-
-// cooling returns until when an account is not served by requests of somebody,
-// nil where it is now.
-func (i *Identity) cooling(requester, person mail.ID, look account.Lookup) (*time.Time, error) {
-	p, err := look(person)
-	if err != nil {
-		return nil, err
-	}
-	return account.Cooling(i.Now(), requester, p, look)
-}
-
 // Requests lists the tenant's requests, newest first. Those that are not as the
 // ledger has them are Damaged.
 func (i *Identity) Requests(ctx context.Context, s *Session) (list []Request, err error) {
 	if err := i.must(ctx, s, Administrator, Keeper); err != nil {
 		return nil, err
 	}
-	rows, err := s.tenant.Query(ctx, request.Select+` ORDER BY created DESC LIMIT 1000`)
-	if err != nil {
+	if list, err = i.requests.Newest(ctx, s.tenant); err != nil {
 		return nil, err
 	}
-	if list, err = db.Collect(rows, request.Scan); err != nil {
-		return nil, err
+	var approves mail.ID
+	if s.person.Role == Keeper {
+		approves = s.person.ID
 	}
 	look := i.people.Look(ctx, s.tenant)
 	for k := range list {
-		r, err := i.requestByID(ctx, s.tenant, list[k].ID)
-		stands := !unsound(err)
+		r, err := i.requests.ByID(ctx, s.tenant, list[k].ID)
+		stands := !request.Unsound(err)
 		if err != nil && stands {
 			return nil, err
 		}
-		sound, err := i.say(&r, look)
+		sound, err := r.Say(i.Now(), approves, look)
 		if err != nil {
 			return nil, err
 		}
@@ -114,33 +65,25 @@ func (i *Identity) request(ctx context.Context, s *Session, email mail.Address, 
 	if p.ID == s.person.ID {
 		return Request{}, errOwnRequest()
 	}
-	r := Request{
-		ID: mail.NewID(), Person: p.ID, Requester: s.person.ID, Kind: kind, Value: value, State: request.Open, Created: mail.Time(i.Now()),
-		Email: p.Email, RequesterEmail: s.person.Email, Tenant: s.tenant.ID(), Stamp: i.book.NewStamp(),
-	}
-	if r.NotBefore, err = i.cooling(r.Requester, r.Person, i.people.Look(ctx, s.tenant)); err != nil {
+	return i.ask(ctx, s, p, kind, value)
+}
+
+// ask keeps a request for a person, of who may ask for it.
+func (i *Identity) ask(ctx context.Context, s *Session, p Person, kind, value string) (Request, error) {
+	r := i.requests.New(s.person, p, kind, value)
+	until, err := r.Waits(i.Now(), mail.ID{}, i.people.Look(ctx, s.tenant))
+	if err != nil {
 		return Request{}, err
 	}
+	r.NotBefore = until
 	err = s.tenant.Update(ctx, func(tx *db.Tx) error {
 		if err := i.still(ctx, tx, &p); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO identity_request (tenant, id, person, requester, kind, value, state, created, decided, decided_by,
-			salt, entered) VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, 0, $8, $9, $10)`, r.ID.Bytes(), r.Person.Bytes(), r.Requester.Bytes(),
-			kind, value, mail.Micros(r.Created), r.DecidedBy.Bytes(), r.Stamp.Salt[:], r.Stamp.At)
-		if fault.Of(err) == fault.Conflict {
-			return fault.New(fault.Conflict, "you have asked for this already, and the request is open")
-		}
-		if err != nil {
+		if err := i.requests.Add(ctx, tx, r); err != nil {
 			return err
 		}
-		if err := i.book.Enter(ctx, tx, r.Row()); err != nil {
-			return err
-		}
-		return i.Trail.RecordIn(ctx, tx, audit.Event{
-			What: "access.request", Who: s.person.ID.String(), Object: p.ID.String(),
-			New: r.Value, Detail: map[string]any{"request": r.ID.String()},
-		})
+		return i.Trail.RecordIn(ctx, tx, r.Asked())
 	})
 	return r, err
 }
@@ -150,18 +93,33 @@ func errOwnRequest() error {
 }
 
 // Approve carries out a request as a keeper: the seeds of the archive are
-// granted, or an address is assigned. No request serves the keeper himself, its
-// requester, or an account that in the last seven days came from the same hand as
-// the requester: made or reset by him, or both by a third. Whom the founding
+// granted, an address is assigned, or the tenant takes the mail of a domain. No
+// request serves the keeper himself, its requester, or an account that in the last
+// seven days came from the same hand as the requester: made or reset by him, or both
+// by a third; of a domain that must not hold of the keeper. Whom the founding
 // ceremony made comes from nobody's.
 func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request, error) {
 	if err := i.must(ctx, s, Keeper); err != nil {
 		return Request{}, err
 	}
-	var r Request
+	r, err := i.requests.ByID(ctx, s.tenant, id)
+	if err != nil {
+		return r, err
+	}
+	take := func(context.Context, *db.Batch) error { return nil }
+	if r.Kind == request.Domain {
+		if take, err = i.taking(ctx, s, r); err != nil {
+			return r, err
+		}
+	}
 	var p Person
-	err := s.tenant.Update(ctx, func(tx *db.Tx) (err error) {
-		if r, err = i.requestByID(ctx, tx, id); err != nil {
+	err = i.DB.Update(ctx, func(b *db.Batch) (err error) {
+		// The instance's rows come before a tenant's.
+		if err := take(ctx, b); err != nil {
+			return err
+		}
+		tx := b.Tenant(s.tenant.ID())
+		if r, err = i.requests.ByID(ctx, tx, id); err != nil {
 			return err
 		}
 		look := i.people.Look(ctx, tx)
@@ -171,7 +129,7 @@ func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request
 		if err := i.mayApprove(s, &r, look); err != nil {
 			return err
 		}
-		if err := i.decide(ctx, tx, s, &r, request.Approved); err != nil {
+		if err := i.requests.End(ctx, tx, &r, request.Approved, s.person); err != nil {
 			return err
 		}
 		if err := i.carryOut(ctx, tx, s, &r, p); err != nil {
@@ -184,40 +142,12 @@ func (i *Identity) Approve(ctx context.Context, s *Session, id mail.ID) (Request
 				return err
 			}
 		}
-		return i.Trail.RecordIn(ctx, tx, audit.Event{
-			What: "access.approve", Who: s.who(), Object: p.ID.String(),
-			Old: former(r, p), New: r.Value, Detail: map[string]any{"request": id.String(), "requester": r.Requester.String()},
-		})
+		return i.Trail.RecordIn(ctx, tx, r.Granted(s.who(), former(r, p)))
 	})
 	if r.Kind == request.Role {
 		err = i.endIf(err, s, p)
 	}
 	return r, err
-}
-
-// decide ends an open request that was read in the same transaction.
-func (i *Identity) decide(ctx context.Context, tx *db.Tx, s *Session, r *Request, state string) error {
-	if r.State != request.Open {
-		return errDecided()
-	}
-	was, now := r.Stamp, mail.Time(i.Now())
-	r.Stamp, r.State, r.DecidedAt, r.DecidedBy = i.book.NewStamp(), state, mail.Micros(now), s.person.ID
-	r.Decided, r.DeciderEmail, r.NotBefore = &now, s.person.Email, nil
-	res, err := tx.Exec(ctx, `UPDATE identity_request SET tenant = $1, state = $2, decided = $3, decided_by = $4, salt = $5, entered = $6
-		WHERE tenant = $1 AND id = $7 AND salt = $8`, r.State, r.DecidedAt, r.DecidedBy.Bytes(), r.Stamp.Salt[:], r.Stamp.At, r.ID.Bytes(), was.Salt[:])
-	if err != nil {
-		return err
-	}
-	if n, err := res.RowsAffected(); err != nil {
-		return err
-	} else if n == 0 {
-		return errDecided()
-	}
-	return i.book.Enter(ctx, tx, r.Row())
-}
-
-func errDecided() error {
-	return fault.New(fault.Conflict, "this request has been decided already")
 }
 
 // Reject ends an open request as a keeper, without carrying it out.
@@ -238,70 +168,40 @@ func (i *Identity) Withdraw(ctx context.Context, s *Session, id mail.ID) (Reques
 
 func (i *Identity) end(ctx context.Context, s *Session, id mail.ID, state string) (r Request, err error) {
 	err = s.tenant.Update(ctx, func(tx *db.Tx) (err error) {
-		if r, err = i.requestByID(ctx, tx, id); err != nil {
+		if r, err = i.requests.ByID(ctx, tx, id); err != nil {
 			return err
 		}
 		if state == request.Withdrawn && r.Requester != s.person.ID {
 			return fault.New(fault.Denied, "only who made a request withdraws it; a keeper can reject it")
 		}
 		// Who is damaged keeps nobody from ending what was asked for him.
-		if _, err := i.say(&r, i.people.Look(ctx, tx)); err != nil {
+		if _, err := r.Say(i.Now(), mail.ID{}, i.people.Look(ctx, tx)); err != nil {
 			return err
 		}
-		if err := i.decide(ctx, tx, s, &r, state); err != nil {
+		if err := i.requests.End(ctx, tx, &r, state, s.person); err != nil {
 			return err
 		}
-		return i.Trail.RecordIn(ctx, tx, ended(r, s.who()))
+		return i.Trail.RecordIn(ctx, tx, r.Ended(s.who()))
 	})
 	return r, err
-}
-
-// ended is the event of a request that was not carried out.
-func ended(r Request, who string) audit.Event {
-	what := "access.reject"
-	if r.State == request.Withdrawn {
-		what = "access.withdraw"
-	}
-	return audit.Event{What: what, Who: who, Object: r.Person.String(), Old: r.Value, Detail: map[string]any{"request": r.ID.String()}}
 }
 
 // withdrawAll ends the open requests for somebody who is removed, and those that
 // she made. What the ledger does not know is left as it is.
 func (i *Identity) withdrawAll(ctx context.Context, tx *db.Tx, s *Session, p Person) error {
-	rows, err := tx.Query(ctx, request.Select+` AND state = 'open' AND (person = $2 OR requester = $2) ORDER BY created`, p.ID.Bytes())
-	if err != nil {
-		return err
-	}
-	list, err := db.Collect(rows, request.Scan)
+	list, err := i.requests.Concerning(ctx, tx, p.ID)
 	if err != nil {
 		return err
 	}
 	for _, r := range list {
-		if ok, err := i.book.Stands(ctx, r.Row()); err != nil {
-			return err
-		} else if !ok {
-			continue
-		}
-		if err := i.decide(ctx, tx, s, &r, request.Withdrawn); err != nil {
+		if err := i.requests.End(ctx, tx, &r, request.Withdrawn, s.person); err != nil {
 			return err
 		}
-		if err := i.Trail.RecordIn(ctx, tx, ended(r, s.who())); err != nil {
+		if err := i.Trail.RecordIn(ctx, tx, r.Ended(s.who())); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// requestByID returns a request, and its row also where it does not stand in the
-// ledger (kind Damaged).
-func (i *Identity) requestByID(ctx context.Context, q account.Rower, id mail.ID) (Request, error) {
-	return standing.Read(ctx, i.book, func() (Request, error) {
-		r, err := request.Scan(q.QueryRow(ctx, request.Select+` AND id = $2`, id.Bytes()))
-		if errors.Is(err, db.ErrNoRows) {
-			return r, fault.New(fault.NotFound, "there is no such request")
-		}
-		return r, err
-	})
 }
 
 // former is what a request changes.
@@ -324,23 +224,26 @@ func (i *Identity) mayApprove(s *Session, r *Request, look account.Lookup) error
 	r.Email, r.RequesterEmail = p.Email, asker.Email
 	switch {
 	case r.State != request.Open:
-		return errDecided()
+		return request.ErrDecided()
 	case p.State == Removed:
 		return errRemoved()
 	case asker.State == Removed:
 		return fault.New(fault.Conflict, "who asked has been removed")
-	case p.ID == s.person.ID:
+	case p.ID == s.person.ID && r.Kind != request.Domain:
 		return fault.New(fault.Denied, "nobody approves access for himself; another keeper can")
 	case r.Requester == s.person.ID:
 		return fault.New(fault.Denied, "nobody approves his own request; another keeper can")
-	case r.Requester == p.ID:
+	case r.Requester == p.ID && r.Kind != request.Domain:
 		return errOwnRequest()
 	}
-	until, err := i.cooling(r.Requester, r.Person, look)
+	until, err := r.Waits(i.Now(), s.person.ID, look)
 	if err != nil || until == nil {
 		return err
 	}
 	at := until.Format("2006-01-02 15:04 MST")
+	if r.Kind == request.Domain {
+		return fault.Newf(fault.Denied, "you and who asked come from one hand: less than 7 days ago one made the other's account, or a third made both; wait until %s or let another keeper approve", at)
+	}
 	if p.MadeBy == r.Requester {
 		return fault.Newf(fault.Denied, "who asks made or reset this account less than 7 days ago; wait until %s or let another administrator ask", at)
 	}
@@ -348,6 +251,9 @@ func (i *Identity) mayApprove(s *Session, r *Request, look account.Lookup) error
 }
 
 func (i *Identity) carryOut(ctx context.Context, tx *db.Tx, s *Session, r *Request, p Person) error {
+	if r.Kind == request.Domain {
+		return nil // its rows came first
+	}
 	if r.Kind == request.Address {
 		if err := i.localAddress(ctx, tx.ID(), mail.Address(r.Value)); err != nil {
 			return err

@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"siegel/internal/flow"
-	"siegel/internal/identity/request"
-	"siegel/internal/identity/standing"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
 )
@@ -31,24 +29,10 @@ func (i *Identity) VerifyRows(ctx context.Context, t db.Tenant, entered map[mail
 	if err != nil {
 		return nil, err
 	}
-	requests, gone, err := i.verifyRequests(ctx, t, entered)
+	requests, gone, err := i.requests.Verify(ctx, t, entered)
 	if err != nil {
 		return nil, err
 	}
 	sources, err := i.sources.Verify(ctx, t, entered)
 	return slices.Concat(addresses, routes, changed, missing, requests, gone, sources), err
-}
-
-// verifyRequests compares requests with the log.
-func (i *Identity) verifyRequests(ctx context.Context, t db.Tenant, entered map[mail.ID]flow.Entered) (changed, missing []error, err error) {
-	rows, err := t.Query(ctx, request.Select)
-	if err != nil {
-		return nil, nil, err
-	}
-	list, err := db.Collect(rows, func(row db.Scanner) (standing.Row, error) {
-		r, err := request.Scan(row)
-		return r.Row(), err
-	})
-	changed, missing = standing.Compare(standing.Request, list, entered)
-	return changed, missing, err
 }

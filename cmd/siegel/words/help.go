@@ -108,7 +108,7 @@ func (w Words) value(f *pflag.Flag) string {
 		return w.Say("ROLE")
 	case "environment", "name", "tenant":
 		return w.Say("NAME")
-	case "domain":
+	case "domain", "confirm-domain":
 		return w.Say("DOMAIN")
 	case "since", "until":
 		return w.Say("DAY")

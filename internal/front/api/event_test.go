@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"math"
 	"net/http"
@@ -66,7 +67,7 @@ func TestEventsTable(t *testing.T) {
 		if got.Header.Get("Content-Type") != trail.TableKind || !strings.HasPrefix(got.Header.Get("Content-Disposition"), "attachment; filename=audit-") {
 			t.Errorf("%v", got.Header)
 		}
-		if want := []string{"index", "time", "who", "what", "object", "old", "new", "note"}; !slices.Equal(lines[0], want) {
+		if want := []string{"index", "time", "who", "what", "object", "old", "new", "note", "detail"}; !slices.Equal(lines[0], want) {
 			t.Errorf("the head is %q", lines[0])
 		}
 		return lines[1:]
@@ -74,6 +75,18 @@ func TestEventsTable(t *testing.T) {
 	lines := read(k, object{"what": "message."})
 	if len(lines) != 2 || lines[0][7] != "case 18" || lines[1][7] != "'=HYPERLINK(1)" || lines[1][2] != stand.Keeper || lines[1][3] != "message.open" {
 		t.Errorf("%q", lines)
+	}
+	// What an event has beside the rest is there as programs get it: whose message it was, hits, times.
+	detail, err := json.Marshal(k.get("/events?what=message.open").items()[0]["detail"])
+	if s.ok(err); lines[0][8] == "" || lines[0][8] != string(detail) {
+		t.Errorf("detail: %q", lines[0])
+	}
+	k.is("refused", s.client().post("/sessions", object{"email": stand.Reader, "password": "Wrong-1-password"}), http.StatusUnauthorized, "wrong-password")
+	if refused := read(k, object{"what": "sign-in", "person": stand.Reader}); !strings.Contains(refused[0][8], `"times":1`) {
+		t.Errorf("refused: %q", refused)
+	}
+	if found := read(k, object{"what": "search"}); len(found) != 1 || !strings.Contains(found[0][8], `"hits":1`) {
+		t.Errorf("searched: %q", found)
 	}
 	if lines := read(a, object{"person": stand.Keeper}); len(lines) < 4 || strings.Contains(fmt.Sprint(lines), "case 18") || strings.Contains(fmt.Sprint(lines), admin) {
 		t.Errorf("an administrator's: %q", lines)
@@ -90,7 +103,7 @@ func TestEventsTable(t *testing.T) {
 	k.is("no such kind", k.get("/events?what=nonsense"), http.StatusUnprocessableEntity, "invalid")
 	r.is("a reader's", r.post("/events/export", object{}), http.StatusForbidden, "denied")
 	exports := k.get("/events?what=audit.export")
-	if len(exports.items()) != 5 || !strings.Contains(exports.text, `"what":"message."`) || !strings.Contains(exports.text, `"since":"`+tomorrow+`"`) {
+	if len(exports.items()) != 7 || !strings.Contains(exports.text, `"what":"message."`) || !strings.Contains(exports.text, `"since":"`+tomorrow+`"`) {
 		t.Errorf("its events: %s", exports.text)
 	}
 }

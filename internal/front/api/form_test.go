@@ -173,8 +173,10 @@ func TestTags(t *testing.T) {
 	if got := a.get("/settings"); got.body["session_idle_minutes"] != 20.0 {
 		t.Error(got.text)
 	}
-	if got := a.get("/events?what=setting"); len(got.items()) != 2 || got.items()[0]["old"] != "10" || got.items()[0]["new"] != "20" {
-		t.Error(got.text)
+	a.is("the same again", set(20, with("If-Match", "*")), http.StatusOK, "")
+	// EV-05, EV-09: what held before the first choice is the default, and what changes nothing is no event.
+	if got := a.get("/events?what=setting").items(); len(got) != 2 || got[0]["old"] != "10" || got[0]["new"] != "20" || got[1]["old"] != "1440" || got[1]["new"] != "10" {
+		t.Error(got)
 	}
 	a.wrong().is("too little", a.wrong().do(http.MethodPut, "/settings", object{"session_idle_minutes": 4}, with("If-Match", "*")), http.StatusUnprocessableEntity, "invalid")
 	role := func(change ...func(*http.Request)) answer {

@@ -211,6 +211,52 @@ func (s *site) foreign(a, k, r *client) {
 	}
 }
 
+// EX-06: a further domain is asked for, decided by a keeper who is somebody else, and then
+// listed; what is another tenant's is refused without naming it.
+func TestFurtherDomain(t *testing.T) {
+	s := begin(t, true, app.Options{})
+	a, k := s.client().signIn(admin), s.client().signIn(stand.Keeper)
+	ask := func(c *client, domain string) answer { return c.post("/domains", object{"domain": domain}) }
+	reader := s.client().signIn(stand.Reader)
+	reader.is("a reader", ask(reader, "new.example"), http.StatusForbidden, "denied")
+	s.nobody().is("nobody", ask(s.nobody(), "new.example"), http.StatusUnauthorized, "signed-out")
+	a.is("no domain", ask(a, "localhost"), http.StatusUnprocessableEntity, "invalid")
+	a.is("the tenant's", ask(a, stand.Domain), http.StatusConflict, "conflict")
+	theirs := ask(a, "other.example")
+	a.is("another tenant's", theirs, http.StatusConflict, "conflict")
+	if got := theirs.str("detail"); got != "the domain other.example belongs to a tenant already" {
+		t.Error(got)
+	}
+	doubt := ask(a, "stnad.example")
+	a.is("a mistyped one", doubt, http.StatusUnprocessableEntity, "confirm")
+	if !strings.Contains(doubt.text, `"location":"body.confirm_domain"`) {
+		t.Error(doubt.text)
+	}
+	a.is("confirmed", a.post("/domains", object{"domain": "stnad.example", "confirm_domain": "stnad.example"}), http.StatusCreated, "")
+	asked := ask(a, "New.Example.")
+	a.is("asked", asked, http.StatusCreated, "")
+	if asked.str("kind") != "domain" || asked.str("value") != "new.example" || asked.str("state") != "open" || asked.Header.Get("Location") != "/api/v1/requests/"+asked.str("id") {
+		t.Error(asked.text)
+	}
+	a.is("asked twice", ask(a, "new.example"), http.StatusConflict, "conflict")
+	if got := a.get("/domains"); strings.Contains(got.text, "new.example") {
+		t.Error(got.text)
+	}
+	k.is("read", k.get("/requests/"+asked.str("id")), http.StatusOK, "")
+	a.is("approved by who asked", a.post("/requests/"+asked.str("id")+"/approve", nil), http.StatusForbidden, "denied")
+	k.is("approved", k.post("/requests/"+asked.str("id")+"/approve", nil), http.StatusOK, "")
+	k.is("approved twice", k.post("/requests/"+asked.str("id")+"/approve", nil), http.StatusConflict, "conflict")
+	if got := a.get("/domains"); got.find("name", "new.example") == nil {
+		t.Error(got.text)
+	}
+	own := ask(k, "keepers.example")
+	k.is("a keeper asks", own, http.StatusCreated, "")
+	k.is("and does not approve", k.post("/requests/"+own.str("id")+"/approve", nil), http.StatusForbidden, "denied")
+	if got := k.get("/events?what=domain.add"); len(got.items()) != 1 || got.items()[0]["new"] != "new.example" {
+		t.Error(got.text)
+	}
+}
+
 // AU-02, AU-03: a password that is not good enough is refused by the rule that it breaks,
 // and the old one is needed.
 func TestPassword(t *testing.T) {

@@ -27,6 +27,7 @@ func (c *Console) commands() map[string]command {
 		"tenant/ceremony":       c.tenantCeremony,
 		"tenant/create":         c.tenantCreate,
 		"tenant/list":           c.tenantList,
+		"domain/request":        c.domainRequest,
 		"access/repair":         c.accessRepair,
 		"person/list":           c.personList,
 		"person/invite":         c.personInvite,
@@ -323,7 +324,7 @@ type Requested struct {
 	Unheld
 }
 
-// Unheld says of a request that no keeper can approve it: none has a password.
+// Unheld says of a request that no keeper can approve it: none but who asks has a password.
 type Unheld struct {
 	Unheld bool `json:"no_keeper,omitempty"`
 }
@@ -331,7 +332,9 @@ type Unheld struct {
 // unheld looks for a keeper who could approve a request.
 func (c *Console) unheld(ctx context.Context, s *identity.Session) (u Unheld, err error) {
 	list, err := c.Identity.People(ctx, s)
-	u.Unheld = !slices.ContainsFunc(list, func(p identity.Person) bool { return p.Role == identity.Keeper && p.State == identity.Active })
+	u.Unheld = !slices.ContainsFunc(list, func(p identity.Person) bool {
+		return p.Role == identity.Keeper && p.State == identity.Active && p.ID != s.Person()
+	})
 	return u, err
 }
 

@@ -65,6 +65,26 @@ func TestFilterThatMeansNothing(t *testing.T) {
 	}
 }
 
+// EV-09: what an event has beside the rest is one JSON object, the same each time and never a
+// formula.
+func TestTableHasDetail(t *testing.T) {
+	for want, detail := range map[string]map[string]any{
+		"":                               nil,
+		`{"by":"password","times":10}`:   {"times": 10.0, "by": "password"},
+		`{"messages":["a","b"],"own":0}`: {"own": 0.0, "messages": []any{"a", "b"}},
+		`{"=1":"<a> & \"=1\"\r\n"}`:      {"=1": "<a> & \"=1\"\r\n"},
+		`{"octets":123456789012}`:        {"octets": 123456789012.0},
+	} {
+		got, err := trail.Spelled(detail)
+		if err != nil || got != want || trail.Harmless(got) != got {
+			t.Errorf("%v is %q, %v; want %q", detail, got, err, want)
+		}
+	}
+	if got, err := trail.Spelled(map[string]any{}); got != "" || err != nil {
+		t.Errorf("nothing is %q, %v", got, err)
+	}
+}
+
 // EV-09: no cell of a table is a formula to a spreadsheet, whoever wrote it, and no other
 // one is changed.
 func TestTableHasNoFormulas(t *testing.T) {

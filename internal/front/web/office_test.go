@@ -205,13 +205,78 @@ func TestSettings(t *testing.T) {
 	for _, bad := range []string{"0", "-5", "x", "", "999999999999", "43201"} {
 		a.wants("a limit of "+bad, a.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {bad}}), http.StatusUnprocessableEntity, "choose between", `value="`+bad+`"`)
 	}
-	if r := a.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {"10"}}); r.Header.Get("Location") != "/settings?saved=1" {
+	for _, was := range [][]string{nil, {"1440"}} { // what holds already
+		if r := a.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {"1440"}, "was": was}); r.Header.Get("Location") != "/settings?saved=1" {
+			t.Fatalf("chosen anew: %d %s", r.StatusCode, r.text)
+		}
+	}
+	if r := a.get("/trail?what=setting"); strings.Contains(r.text, "session.idle-minutes") {
+		t.Errorf("what changes nothing is an event: %s", r.main())
+	}
+	if r := a.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {"10"}, "was": {"1440"}}); r.Header.Get("Location") != "/settings?saved=1" {
 		t.Fatalf("chosen: %d %s", r.StatusCode, r.text)
 	}
 	a.wants("a tab from before", a.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {"60"}, "was": {"1440"}}), http.StatusUnprocessableEntity, "somebody else has changed this")
 	k.wants("a keeper sees it", k.get("/settings"), http.StatusOK, "for 10 minutes")
 	k.wants("and does not choose", k.do(http.MethodPost, "/settings/idle", url.Values{"minutes": {"20"}}), http.StatusForbidden)
-	k.wants("the trail", k.get("/trail?what=setting"), http.StatusOK, "session.idle-minutes", "<ins>10</ins>")
+	k.wants("the trail", k.get("/trail?what=setting"), http.StatusOK, "session.idle-minutes", "<del>1440</del>", "<ins>10</ins>")
+}
+
+// EX-06: a further domain is asked for on the page that lists the tenant's, what cannot be one is
+// said at its field, and a keeper who is somebody else approves it.
+func TestFurtherDomain(t *testing.T) {
+	s := newSite(t)
+	a, k, reader := s.browser(), s.browser(), s.browser()
+	a.signIn(admin, stand.Password)
+	k.signIn(stand.Keeper, stand.Password)
+	reader.signIn(stand.Reader, stand.Password)
+	ask := func(b *browser, domain, confirmed string) answer {
+		return b.do(http.MethodPost, "/settings/domains", url.Values{"domain": {domain}, "confirm-domain": {confirmed}})
+	}
+	s.ok(stand.FoundAs(s.Context(), s.app, "other", "other.example"))
+	a.wants("the page", a.get("/settings"), http.StatusOK, `name="domain"`, "<li>"+stand.Domain+"</li>", "stays for good")
+	reader.wants("a reader", ask(reader, "new.example", ""), http.StatusForbidden)
+	for domain, words := range map[string]string{"new": "domain", "": "domain", stand.Domain: "of this tenant already", "other.example": "belongs to a tenant already"} {
+		r := ask(a, domain, "")
+		a.wants("a domain "+domain, r, http.StatusUnprocessableEntity, words, `name="domain"`)
+		a.atField(r, "domain")
+	}
+	r := ask(a, "stnad.example", "")
+	a.wants("a mistyped one", r, http.StatusUnprocessableEntity, "looks like "+stand.Domain, `value="stnad.example"`, `name="confirm-domain"`)
+	a.atField(r, "domain")
+	if r := ask(a, "stnad.example", "stnad.example"); r.Header.Get("Location") != "/settings?asked=1" {
+		t.Fatalf("confirmed: %d %s", r.StatusCode, r.text)
+	}
+	if r := ask(a, "NEU-müller.example", ""); r.Header.Get("Location") != "/settings?asked=1" {
+		t.Fatalf("asked: %d %s", r.StatusCode, r.text)
+	}
+	a.wants("it is said", a.get("/settings?asked=1"), http.StatusOK, "is asked for", "/requests")
+	approve := regexp.MustCompile(`action="(/requests/[0-9a-f]{32}/approve)"`)
+	if r := a.get("/requests"); approve.MatchString(r.text) || !strings.Contains(r.text, "the domain xn--neu-mller-u9a.example") {
+		t.Errorf("for who asked: %s", r.main())
+	}
+	a.wants("her own page", a.get(a.pageOf(admin)), http.StatusOK)
+	if r := a.get(a.pageOf(admin)); strings.Contains(r.main(), "xn--neu") {
+		t.Errorf("a domain is told as if it were for who asked: %s", r.main())
+	}
+	list := k.get("/requests")
+	// The newest stands first.
+	if r := k.do(http.MethodPost, approve.FindStringSubmatch(list.text)[1], nil); r.StatusCode != http.StatusSeeOther {
+		t.Fatalf("approved: %d %s", r.StatusCode, r.text)
+	}
+	k.wants("it is the tenant's", k.get("/settings"), http.StatusOK, "<li>xn--neu-mller-u9a.example</li>")
+	k.wants("the trail", k.get("/trail?what=domain."), http.StatusOK, "approved a further domain", "<ins>xn--neu-mller-u9a.example</ins>", "asked for a further domain")
+	german := s.browser()
+	german.lang = "de"
+	german.signIn(stand.Keeper, stand.Password)
+	german.wants("in German", german.get("/trail?what=domain."), http.StatusOK, "hat einer weiteren Domain zugestimmt", "Domain angenommen")
+	german.wants("the form in German", german.get("/settings"), http.StatusOK, "Eine weitere Domain", "bleibt auf Dauer")
+	// A keeper's own one is another keeper's.
+	if r := ask(k, "keepers.example", ""); r.StatusCode != http.StatusSeeOther {
+		t.Fatalf("a keeper asks: %d %s", r.StatusCode, r.text)
+	}
+	own := regexp.MustCompile(`action="(/requests/[0-9a-f]{32})/withdraw"`).FindStringSubmatch(k.get("/requests").text)
+	k.wants("his own", k.do(http.MethodPost, own[1]+"/approve", nil), http.StatusUnprocessableEntity, "nobody approves his own request")
 }
 
 // D17: a source is registered, its secret is shown once, and what it counted is there.
@@ -329,6 +394,9 @@ func TestTrailExport(t *testing.T) {
 	lines, err := csv.NewReader(strings.NewReader(out.text)).ReadAll()
 	if err != nil || len(lines) != 2 || lines[1][3] != "message.open" || lines[1][7] != "'=HYPERLINK(\"https://evil.example\")" || lines[1][2] != stand.Keeper {
 		t.Errorf("%v: %q", err, lines)
+	}
+	if len(lines) != 2 || lines[0][8] != "detail" || !strings.HasPrefix(lines[1][8], `{"`) || !strings.Contains(lines[1][8], `"own":false`) {
+		t.Errorf("the detail: %q", lines)
 	}
 	if out.Header.Get("Content-Type") != "text/csv; charset=utf-8" || !strings.HasPrefix(out.Header.Get("Content-Disposition"), "attachment") {
 		t.Errorf("%v", out.Header)

@@ -67,6 +67,7 @@ type Attempt struct {
 	Person mail.ID
 	Email  mail.Address // empty for what is no address: it may be a mistyped password
 	Kind   string       // what was tried: password, invitation
+	Held   bool         // it was not looked at, since too many had failed before (package brake)
 }
 
 // counter names what attempts are counted by. Of an address that nobody has
@@ -83,6 +84,10 @@ func (c *Counter) Refuse(ctx context.Context, a Attempt) error {
 	now := c.Now()
 	began := mail.Micros(now.Truncate(Window))
 	account, others := c.counter(a), c.counter(Attempt{Kind: a.Kind})
+	held := 0
+	if a.Held {
+		held = 1
+	}
 	return c.DB.Instance().Update(ctx, func(tx *db.Tx) error {
 		var strangers, known int64
 		err := tx.QueryRow(ctx, `SELECT COUNT(*), COUNT(CASE WHEN tenant = $1 AND account = $2 THEN 1 END) FROM identity_attempt
@@ -94,10 +99,11 @@ func (c *Counter) Refuse(ctx context.Context, a Attempt) error {
 		if a.Owner.IsZero() && known == 0 && strangers >= MaxStrangers {
 			key = others
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO identity_attempt (tenant, began, account, owner, person, kind, times, earliest, latest)
-			VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7)
-			ON CONFLICT (tenant, began, account) DO UPDATE SET times = identity_attempt.times + 1, latest = excluded.latest`,
-			began, key[:], a.Owner.Bytes(), a.Person.Bytes(), a.Kind, mail.Micros(now))
+		_, err = tx.Exec(ctx, `INSERT INTO identity_attempt (tenant, began, account, owner, person, kind, times, earliest, latest, held)
+			VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7, $8)
+			ON CONFLICT (tenant, began, account) DO UPDATE SET times = identity_attempt.times + 1, latest = excluded.latest,
+				held = identity_attempt.held + excluded.held`,
+			began, key[:], a.Owner.Bytes(), a.Person.Bytes(), a.Kind, mail.Micros(now), held)
 		return err
 	})
 }
@@ -107,17 +113,21 @@ type Tally struct {
 	began            int64
 	account, person  []byte
 	kind             string
-	times            int64
+	times, held      int64
 	earliest, latest int64
 }
 
 // event is what the audit log keeps of it.
 func (t Tally) event() (audit.Event, error) {
 	id, err := mail.IDFrom(t.person)
-	return audit.Event{What: "sign-in", Who: id.String(), New: "refused", Detail: map[string]any{
+	e := audit.Event{What: "sign-in", Who: id.String(), New: "refused", Detail: map[string]any{
 		"by": t.kind, "times": t.times,
 		"first": mail.FromMicros(t.earliest).Format(time.RFC3339), "last": mail.FromMicros(t.latest).Format(time.RFC3339),
-	}}, err
+	}}
+	if t.held > 0 {
+		e.Detail["held"] = t.held
+	}
+	return e, err
 }
 
 // Take deletes what was counted of a person and returns it, for [Counter.Enter]
@@ -141,8 +151,8 @@ func take(ctx context.Context, tx *db.Tx, rows *sql.Rows) (list []Tally, err err
 	for _, t := range found {
 		// What counts is what the row says while we hold it; where another was
 		// quicker there is none.
-		err := tx.QueryRow(ctx, `DELETE FROM identity_attempt WHERE tenant = $1 AND began = $2 AND account = $3 RETURNING times, earliest, latest`,
-			t.began, t.account).Scan(&t.times, &t.earliest, &t.latest)
+		err := tx.QueryRow(ctx, `DELETE FROM identity_attempt WHERE tenant = $1 AND began = $2 AND account = $3 RETURNING times, held, earliest, latest`,
+			t.began, t.account).Scan(&t.times, &t.held, &t.earliest, &t.latest)
 		if errors.Is(err, db.ErrNoRows) {
 			continue
 		}

@@ -83,6 +83,36 @@ func (h *house) strangers() attempt.Strangers {
 	return s
 }
 
+// AU-30: attempts that were not looked at are in the same row and event, which says how many.
+func TestHeldAttempts(t *testing.T) {
+	h := newHouse(t)
+	owner, one := mail.NewID(), attempt.Attempt{Person: mail.NewID(), Kind: "password"}
+	one.Owner = owner
+	h.refuse(5, one)
+	one.Held = true
+	h.refuse(200, one)
+	one.Held = false
+	h.refuse(1, one)
+	if n := h.rows(); n != 1 {
+		t.Errorf("%d rows", n)
+	}
+	h.ok(h.SettleTenant(h.Context(), owner))
+	if e := h.events[owner]; len(e) != 1 || e[0].Detail["times"] != int64(206) || e[0].Detail["held"] != int64(200) {
+		t.Errorf("%v", e)
+	}
+	// At addresses that nobody has they take no more room than others.
+	for n := range attempt.MaxStrangers + 50 {
+		h.refuse(1, attempt.Attempt{Email: mail.Address(fmt.Sprintf("s%d@a.test", n)), Kind: "password", Held: true})
+	}
+	if n := h.rows(); n > attempt.MaxStrangers+1 {
+		t.Errorf("%d rows", n)
+	}
+	h.at = h.at.Add(attempt.Window)
+	if s := h.strangers(); s.Times != attempt.MaxStrangers+50 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // Attempts at a person become one event for each kind of secret and ten minutes,
 // once, with their number and when the first and the last were.
 func TestWindowsBecomeEvents(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 
 // Bounds of a founding ceremony.
 const (
-	maxDomains = 1000 // of a tenant
+	MaxDomains = 1000 // of a tenant, also of those that it takes later
 	maxPeople  = 1000
 )
 
@@ -54,8 +54,8 @@ func (f Founding) Check() error {
 		return fault.At("keepers", fault.New(fault.Invalid, "a tenant needs a keeper: without one nobody could give anybody access"))
 	case len(f.Keepers) > 2:
 		return fault.At("keepers", fault.New(fault.Invalid, "the founding ceremony takes one or two keepers; more are requested afterwards"))
-	case len(f.Domains) > maxDomains:
-		return fault.At("domains", fault.Newf(fault.Invalid, "a tenant has at most %d domains", maxDomains))
+	case len(f.Domains) > MaxDomains:
+		return fault.At("domains", TooMany())
 	case len(f.Administrators)+len(f.Keepers)+len(f.Auditors)+len(f.Readers) > maxPeople:
 		return fault.Newf(fault.Invalid, "the founding ceremony takes at most %d people; invite the others afterwards", maxPeople)
 	}
@@ -65,6 +65,11 @@ func (f Founding) Check() error {
 		}
 	}
 	return f.checkPeople()
+}
+
+// TooMany is the error of kind Invalid for a domain more than a tenant has.
+func TooMany() error {
+	return fault.Newf(fault.Invalid, "a tenant has at most %d domains", MaxDomains)
 }
 
 // checkPeople checks the people: each has one role, and the address of each

@@ -31,23 +31,27 @@ func (r *Router) Meant(ctx context.Context, tenant mail.TenantID, a mail.Address
 	if err := bound.Domain(d); err != nil || slices.Contains(confirmed, d) {
 		return err
 	}
-	like := make([]mail.Domain, 0, len(own))
-	for one := range own {
-		if alike(d, one) {
-			like = append(like, one)
-		}
-	}
-	if len(like) == 0 {
+	like := alike(d, own)
+	if like == "" {
 		return nil
 	}
-	most := slices.Min(like)
 	return fault.At("confirm-domain", fault.Newf(fault.Invalid,
-		"%s is no domain of this tenant, and looks like %s: correct the address, or confirm that the domain is meant", told(d, most), most))
+		"%s is no domain of this tenant, and looks like %s: correct the address, or confirm that the domain is meant", told(d, like), like))
 }
 
-// alike reports whether one domain may be another one mistyped: by two letters at most,
+// alike returns the first of a tenant's domains that one may be mistyped for; empty for none.
+func alike(d mail.Domain, own map[mail.Domain]bool) (first mail.Domain) {
+	for one := range own {
+		if mistyped(d, one) && (first == "" || one < first) {
+			first = one
+		}
+	}
+	return first
+}
+
+// mistyped reports whether one domain may be another one mistyped: by two letters at most,
 // and by one for three letters of its name at most, so that short names are not all alike.
-func alike(typed, own mail.Domain) bool {
+func mistyped(typed, own mail.Domain) bool {
 	name := own.Readable()
 	if at := strings.LastIndexByte(name, '.'); at >= 0 {
 		name = name[:at]

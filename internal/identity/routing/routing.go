@@ -258,16 +258,11 @@ func (r *Router) Found(ctx context.Context, b *db.Batch, t *Tenant) error {
 	}
 	rows := []standing.Row{t.Row()}
 	for _, name := range slices.Sorted(slices.Values(t.Domains)) {
-		d := domain{stamp: r.Book.NewStamp(), id: mail.NewID(), domain: name, owner: t.ID}
-		_, err := instance.Exec(ctx, `INSERT INTO identity_domain (tenant, domain, owner, id, salt, entered) VALUES ($1, $2, $3, $4, $5, $6)`,
-			d.domain.String(), d.owner.Bytes(), d.id.Bytes(), d.stamp.Salt[:], d.stamp.At)
-		if fault.Of(err) == fault.Conflict {
-			return fault.At("domains", fault.Newf(fault.Conflict, "the domain %s belongs to a tenant already", name))
-		}
+		row, err := r.add(ctx, instance, "domains", domain{id: mail.NewID(), domain: name, owner: t.ID})
 		if err != nil {
 			return err
 		}
-		rows = append(rows, d.Row())
+		rows = append(rows, row)
 	}
 	return r.Book.Enter(ctx, b.Tenant(t.ID), rows...)
 }
@@ -310,7 +305,7 @@ func (r *Router) Whole(ctx context.Context) error {
 		}
 		problems = append(problems, found...)
 	}
-	return fault.Because(fault.Damaged, "tenants and domains are not in the database as the ledger has them, so none can be founded; verify the ledger",
+	return fault.Because(fault.Damaged, "tenants and domains are not in the database as the ledger has them, so nothing can be added to them; verify the ledger",
 		errors.Join(problems...))
 }
 

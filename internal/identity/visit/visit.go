@@ -22,6 +22,7 @@ import (
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 	"siegel/internal/vault/db"
+	"siegel/internal/vault/seal"
 )
 
 // restFor is how long a session's keys stay in memory when nobody uses them.
@@ -73,11 +74,23 @@ type Entered struct {
 	Ends   time.Time
 }
 
+// begin says whether an attempt may be looked at. One that may not ([brake.Held]) is counted
+// with those that were refused before it is answered.
+func (r *Room) begin(ctx context.Context, try brake.Try, tenant string, kind seal.LockKind) error {
+	err := r.Brake.Begin(ctx, try)
+	if _, ok := errors.AsType[*brake.Held](err); ok {
+		if bad := r.Identity.Held(ctx, tenant, try.Email, kind); bad != nil {
+			return bad
+		}
+	}
+	return err
+}
+
 // SignIn opens a session and keeps a ticket for it. It fails with a [brake.Held] where
 // too many attempts failed, and otherwise as [identity.Identity.SignIn] does.
 func (r *Room) SignIn(ctx context.Context, v Visitor, tenant string, email mail.Address, password []byte) (Entered, error) {
 	try := brake.Try{Email: email, Peer: v.Peer, Device: v.Device}
-	if err := r.Brake.Begin(ctx, try); err != nil {
+	if err := r.begin(ctx, try, tenant, seal.ByPassword); err != nil {
 		return Entered{}, err
 	}
 	s, err := r.Identity.SignIn(ctx, tenant, email, password)
@@ -107,7 +120,7 @@ func (r *Room) ChangePassword(ctx context.Context, from Visitor, v *Visit, now, 
 	}
 	email := v.Account().Email
 	try := brake.Try{Email: email, Peer: from.Peer, Device: from.Device}
-	if err := r.Brake.Begin(ctx, try); err != nil {
+	if err := r.begin(ctx, try, v.TenantName(), seal.ByPassword); err != nil {
 		return err
 	}
 	s, err := r.Identity.SignIn(ctx, v.TenantName(), email, now)
@@ -139,7 +152,7 @@ func (r *Room) Accept(ctx context.Context, from Visitor, i Invited) error {
 		return err
 	}
 	try := brake.Try{Email: i.Email, Peer: from.Peer, Device: from.Device}
-	if err := r.Brake.Begin(ctx, try); err != nil {
+	if err := r.begin(ctx, try, i.Tenant, seal.ByInvitation); err != nil {
 		return err
 	}
 	if err := r.Identity.Accept(ctx, i.Tenant, i.Email, i.Code, i.Password); err != nil {
@@ -391,7 +404,7 @@ func (r *Room) Idle(ctx context.Context, owner mail.TenantID) (time.Duration, er
 	}
 	minutes, err := strconv.Atoi(text)
 	if err != nil || minutes < int(ticket.MinIdle/time.Minute) || minutes > int(ticket.MaxIdle/time.Minute) {
-		return ticket.DefaultIdle, nil //nolint:nilerr // nothing was chosen, or what nobody can choose
+		return ticket.DefaultIdle, nil //nolint:nilerr // it is what nobody can choose
 	}
 	return time.Duration(minutes) * time.Minute, nil
 }
@@ -404,9 +417,7 @@ func (r *Room) SetIdle(ctx context.Context, s *identity.Session, idle time.Durat
 	}
 	var texts []string
 	for _, w := range was {
-		if texts = append(texts, strconv.Itoa(int(w/time.Minute))); w == ticket.DefaultIdle {
-			texts = append(texts, "") // nothing was chosen
-		}
+		texts = append(texts, strconv.Itoa(int(w/time.Minute)))
 	}
 	return r.Identity.Choose(ctx, s, setting.IdleMinutes, strconv.Itoa(int(idle/time.Minute)), texts...)
 }

@@ -3,12 +3,16 @@ package visit_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"siegel/internal/app"
+	"siegel/internal/audit"
 	"siegel/internal/identity/brake"
 	"siegel/internal/identity/visit"
 	"siegel/internal/kit/fault"
@@ -296,6 +300,57 @@ func TestLock(t *testing.T) {
 	}
 	if _, err := h.signIn(known, stand.Reader, stand.Password); fault.Of(err) != fault.Exhausted {
 		t.Errorf("a known device after five failures: %v", err)
+	}
+}
+
+// AU-30, AU-06: what is tried while an account is locked is recorded as well: in the one event
+// of these ten minutes, and the same whether the password was right. Where there is no such
+// account as much is written.
+func TestLockedAttempts(t *testing.T) {
+	h := newHouse(t)
+	h.clock.Advance(h.clock.Now().Truncate(10 * time.Minute).Add(10*time.Minute + time.Second).Sub(h.clock.Now()))
+	locked := func(err error) bool {
+		_, ok := errors.AsType[*brake.Held](err)
+		return ok
+	}
+	for _, email := range []string{stand.Reader, "nobody@" + stand.Domain} {
+		for range brake.Failures {
+			if _, err := h.signIn(here, email, "Wrong-1-password"); err == nil || locked(err) {
+				t.Fatalf("%s: %v", email, err)
+			}
+		}
+		for _, password := range []string{stand.Password, "Wrong-1-password", stand.Password, "Wrong-1-password", ""} {
+			if _, err := h.signIn(here, email, password); !locked(err) {
+				t.Fatalf("%s: not locked: %v", email, err)
+			}
+		}
+		// With a code as well, which is counted by itself.
+		err := h.Visits.Accept(t.Context(), here, visit.Invited{Email: mail.NewAddress(email), Code: "babab-babab", Password: []byte(stand.Password)})
+		if !locked(err) {
+			t.Fatalf("%s: not locked: %v", email, err)
+		}
+	}
+	var strangers, times, held int64
+	h.ok(h.DB.Instance().QueryRow(t.Context(), `SELECT COUNT(*), SUM(times), SUM(held) FROM identity_attempt WHERE tenant = $1 AND owner = $2`,
+		mail.TenantID{}.Bytes()).Scan(&strangers, &times, &held))
+	if strangers != 2 || times != 11 || held != 6 {
+		t.Errorf("of nobody: %d rows, %d times, %d held", strangers, times, held)
+	}
+	h.clock.Advance(brake.Lock + time.Second)
+	_, err := h.signIn(here, stand.Reader, stand.Password)
+	h.ok(err)
+	admin, err := h.Identity.SignIn(t.Context(), "", mail.NewAddress("admin@"+stand.Domain), []byte(stand.Password))
+	h.ok(err)
+	defer admin.Close()
+	var got []string
+	h.ok(h.Identity.Audit(t.Context(), admin, math.MaxInt64, func(e audit.Entry) error {
+		if e.What == "sign-in" && e.New == "refused" {
+			got = append(got, fmt.Sprint(e.Detail["by"], " ", e.Detail["times"], " ", e.Detail["held"]))
+		}
+		return nil
+	}))
+	if slices.Sort(got); !slices.Equal(got, []string{"invitation 1 1", "password 10 5"}) {
+		t.Errorf("events: %q", got)
 	}
 }
 

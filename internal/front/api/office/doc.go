@@ -40,6 +40,7 @@ func Mount(door *operation.Door, d Deps) {
 	r.requests()
 	r.cases()
 	r.sources()
+	r.domains()
 	r.settings()
 	r.events()
 }

@@ -14,19 +14,19 @@ import (
 	"siegel/internal/mail"
 )
 
-// request is what an administrator asks of a keeper.
+// request is what is asked of a keeper.
 type request struct {
 	ID             string     `json:"id" minLength:"32" maxLength:"32" example:"8e03978e40d543ddbc936e2d5c4f8e5d" doc:"The request's id."`
-	Person         string     `json:"person" minLength:"32" maxLength:"32" doc:"Id of the person whom it is for."`
+	Person         string     `json:"person" minLength:"32" maxLength:"32" doc:"Id of the person whom it is for; of who asked, where it is for a domain."`
 	Email          string     `json:"email" maxLength:"998" doc:"Her sign-in address."`
-	Kind           string     `json:"kind" enum:"role,address" doc:"What is asked for."`
-	Value          string     `json:"value" maxLength:"998" example:"auditor" doc:"The role, or the address whose mail she shall read."`
+	Kind           string     `json:"kind" enum:"role,address,domain" doc:"What is asked for."`
+	Value          string     `json:"value" maxLength:"998" example:"auditor" doc:"The role, the address whose mail she shall read, or the domain whose mail the tenant shall take."`
 	State          string     `json:"state" enum:"open,approved,rejected,withdrawn,damaged" doc:"How far it is; damaged is not as the ledger has it."`
 	Created        time.Time  `json:"created" doc:"When it was made."`
 	RequesterEmail string     `json:"requester_email" maxLength:"998" doc:"Sign-in address of who asked."`
 	DeciderEmail   string     `json:"decider_email,omitempty" maxLength:"998" doc:"Sign-in address of who decided; missing while it is open, and where the recovery kit did."`
 	Decided        *time.Time `json:"decided,omitempty" doc:"When it was decided; missing while it is open."`
-	NotBefore      *time.Time `json:"not_before,omitempty" doc:"From when an open request can be approved: accounts that the requester made or reset wait for seven days. Missing where they need not."`
+	NotBefore      *time.Time `json:"not_before,omitempty" doc:"From when an open request can be approved: accounts that the requester made or reset wait for seven days, and so does a keeper who would approve a domain that was asked for from one hand. Missing where they need not."`
 	Keepers        int        `json:"keepers,omitempty" minimum:"0" doc:"Keepers that are left after approving, where there is one less."`
 }
 

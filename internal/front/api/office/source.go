@@ -102,16 +102,6 @@ type beside struct {
 	Stronger string `json:"stronger" maxLength:"100" doc:"Name of the other."`
 }
 
-type domainsOut struct {
-	Body struct {
-		Items []domain `json:"items" maxItems:"1000" doc:"The domains of the tenant."`
-	}
-}
-
-type domain struct {
-	Name string `json:"name" maxLength:"253" example:"a.example" doc:"The domain; international ones in A-labels."`
-}
-
 func noSource() error { return fault.New(fault.NotFound, "there is no such source") }
 
 func (r *room) sources() {
@@ -153,15 +143,6 @@ func (r *room) sources() {
 			return nil, err
 		}
 		return nil, r.Identity.RemoveSource(ctx, c.Session, one.Name)
-	})
-	operation.Register(r.Door, op("list-domains", http.MethodGet, "/domains", operation.Tell("List the domains of the tenant"), ""), operation.Kind{}, func(ctx context.Context, c *operation.Call, _ *operation.None) (*domainsOut, error) {
-		t, err := r.Identity.Named(ctx, c.TenantName())
-		out := new(domainsOut)
-		out.Body.Items = []domain{}
-		for _, d := range t.Domains {
-			out.Body.Items = append(out.Body.Items, domain{d.String()})
-		}
-		return out, err
 	})
 }
 

@@ -101,7 +101,7 @@ func (w Words) From(l text.Lang, err error, reference func() string) *Problem {
 		t = Named("locked-out")
 	}
 	if fault.Field(err) == "confirm-domain" {
-		t, p.Errors = Named("confirm"), []Mistake{{Location: "body.confirm_domain", Detail: w.Texts.Say(l, tell("the domain of the address, where it is meant"))}}
+		t, p.Errors = Named("confirm"), []Mistake{{Location: "body.confirm_domain", Detail: w.Texts.Say(l, tell("the domain itself, where it is meant"))}}
 	}
 	set(p.header, "Retry-After", front.RetryAfter(err))
 	if t.Status == http.StatusUnauthorized {

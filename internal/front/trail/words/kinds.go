@@ -59,6 +59,10 @@ func kinds() []Group {
 		}},
 		{say("The archive itself").Text, []Kind{
 			{"tenant.create", say("Tenant founded").Text, say("%s founded the tenant").Text},
+			{"domain.request", say("Domain asked for").Text, say("%s asked for a further domain").Text},
+			{"domain.add", say("Domain taken").Text, say("%s approved a further domain: its mail is taken").Text},
+			{"domain.reject", say("Domain rejected").Text, say("%s rejected a further domain").Text},
+			{"domain.withdraw", say("Domain withdrawn").Text, say("%s withdrew the request for a further domain").Text},
 			{"setting", say("Setting changed").Text, say("%s changed a setting").Text},
 			{"index.catch-up", say("Mail taken into the index").Text, say("New mail was taken into the index in the session of %s").Text},
 			{"index.attachments", say("Attachments read for the index").Text, say("Attachments were read for the index in the session of %s").Text},

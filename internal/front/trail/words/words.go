@@ -111,6 +111,10 @@ func (k *Kinds) Of(e trail.Event) Told {
 		out.Old, out.New = "", "" // the sentence says it
 		if e.New != "ok" {
 			times, _ := e.Detail["times"].(float64) // JSON
+			if held, _ := e.Detail["held"].(float64); held > 0 {
+				out.Said = say("Signing in was refused, of %s: %d {time|times}, %d of them without looking at what was typed, since too many had failed", who, int64(times), int64(held))
+				return out
+			}
 			out.Said = say("Signing in was refused, of %s: %d {time|times}", who, int64(times))
 			return out
 		}

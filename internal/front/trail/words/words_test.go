@@ -218,6 +218,11 @@ func TestOf(t *testing.T) {
 			audit.Event{What: "sign-in", Who: ben.String(), New: "refused", Detail: map[string]any{"times": 3.0}},
 			"Anmeldung abgewiesen, von ben@a.example: 3‑mal", "Signing in was refused, of ben@a.example: 3 times",
 		},
+		{
+			audit.Event{What: "sign-in", Who: ben.String(), New: "refused", Detail: map[string]any{"times": 10.0, "held": 5.0}},
+			"Anmeldung abgewiesen, von ben@a.example: 10‑mal, davon 5‑mal, ohne auf die Eingabe zu sehen, weil zu viele gescheitert waren",
+			"Signing in was refused, of ben@a.example: 10 times, 5 of them without looking at what was typed, since too many had failed",
+		},
 		{audit.Event{What: "sign-in", Who: ben.String(), New: "ok"}, "ben@a.example hat sich angemeldet", "ben@a.example signed in"},
 		{audit.Event{What: "tenant.create", Who: audit.Operator}, "Der Betreiber des Servers hat den Mandanten gegründet", "The operator of the server founded the tenant"},
 		{audit.Event{What: "job.expire", Who: "server"}, "Der Server hat einen Auftrag gelöscht, dessen Zeit um war", "The server deleted a job whose time was over"},

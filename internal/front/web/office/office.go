@@ -72,6 +72,7 @@ func Mount(mux *http.ServeMux, f *page.Frame, d Deps) error {
 			"POST /requests/{id}/withdraw":     r.decide(d.Identity.Withdraw),
 			"GET /settings":                    r.settings,
 			"POST /settings/idle":              r.setIdle,
+			"POST /settings/domains":           r.askDomain,
 		}},
 		{[]identity.Role{admin, keeper, auditor}, map[string]page.Handler{
 			"GET /sources":                r.sources,

@@ -9,6 +9,7 @@ import (
 
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
+	"siegel/internal/identity/request"
 	"siegel/internal/kit/fault"
 	"siegel/internal/mail"
 )
@@ -140,7 +141,7 @@ func (r *room) showPerson(ctx context.Context, c *page.Call, out shownPerson) er
 		return err
 	}
 	for _, q := range all {
-		if q.Person == out.ID && q.State == "open" {
+		if q.Person == out.ID && q.State == "open" && q.Kind != request.Domain {
 			out.Requests = append(out.Requests, q)
 		}
 	}

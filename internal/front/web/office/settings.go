@@ -9,6 +9,7 @@ import (
 	"siegel/internal/front/web/page"
 	"siegel/internal/identity"
 	"siegel/internal/kit/fault"
+	"siegel/internal/mail"
 )
 
 // chosen is what the page of settings shows.
@@ -20,10 +21,19 @@ type chosen struct {
 	Admin   bool
 	Problem string
 	Saved   bool
+	Further further
+}
+
+// further is the form that asks for a further domain.
+type further struct {
+	Typed   string
+	Confirm mail.Domain // that looks like one of the tenant's, and may be meant
+	Problem page.Problem
+	Asked   bool // for one, a moment ago
 }
 
 func (r *room) settings(ctx context.Context, c *page.Call) error {
-	return r.chosen(ctx, c, chosen{Saved: c.R.URL.Query().Get("saved") != ""})
+	return r.chosen(ctx, c, chosen{Saved: c.R.URL.Query().Get("saved") != "", Further: further{Asked: c.R.URL.Query().Get("asked") != ""}})
 }
 
 func (r *room) chosen(ctx context.Context, c *page.Call, out chosen) error {
@@ -40,9 +50,10 @@ func (r *room) chosen(ctx context.Context, c *page.Call, out chosen) error {
 		out.Domains = append(out.Domains, d.String())
 	}
 	status := http.StatusOK
-	if out.Problem != "" {
+	if out.Problem != "" || out.Further.Problem.Text != "" {
 		status = http.StatusUnprocessableEntity
-	} else {
+	}
+	if out.Problem == "" {
 		out.Typed = strconv.Itoa(out.Idle)
 	}
 	return r.pages.Show(c, status, "settings", c.Say("Settings"), out)
@@ -69,5 +80,27 @@ func (r *room) setIdle(ctx context.Context, c *page.Call) error {
 		return err
 	}
 	c.See("/settings?saved=1")
+	return nil
+}
+
+// askDomain asks the keepers for a further domain.
+func (r *room) askDomain(ctx context.Context, c *page.Call) error {
+	if _, err := c.Form(); err != nil {
+		return err
+	}
+	f := further{Typed: c.Field("domain")}
+	d := mail.NewDomain(f.Typed)
+	_, err := r.Identity.RequestDomain(ctx, c.Who.Session, d, mail.NewDomain(c.Field("confirm-domain")))
+	if kind := fault.Of(err); kind == fault.Invalid || kind == fault.Conflict {
+		f.Problem = r.Problem(c, err).On("domain")
+		if fault.Field(err) == "confirm-domain" {
+			f.Confirm = d
+		}
+		return r.chosen(ctx, c, chosen{Further: f})
+	}
+	if err != nil {
+		return err
+	}
+	c.See("/settings?asked=1")
 	return nil
 }
