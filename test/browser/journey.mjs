@@ -23,6 +23,7 @@ async function tab(options = {}) {
 
 // shot takes a picture for the documentation.
 async function shot(p, name, options = {}) {
+  if (pictures) await p.evaluate(() => scrollTo(0, 0));
   if (pictures) await p.screenshot({ path: `${pictures}/${name}-${lang}.png`, ...options });
 }
 async function says(p, where, ...texts) {
