@@ -38,7 +38,8 @@ func (n Name) Check() error {
 type Store interface {
 	// Put stores the size octets of r under n, which must be new: an object that
 	// exists is never overwritten, and Put fails with kind Conflict. After any
-	// other error the object may be there or not.
+	// other error the object may be there or not, or a part of it where the store
+	// keeps what came before a connection broke: who reads it knows its size.
 	Put(ctx context.Context, n Name, r io.Reader, size int64) error
 	// Get returns length octets of n from offset, or all that follow offset where
 	// length is negative. The caller closes it. It fails with kind NotFound where
