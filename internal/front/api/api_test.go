@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"siegel/internal/app"
 	"siegel/internal/proto/bundle"
@@ -153,6 +154,20 @@ func (a answer) items() (list []map[string]any) {
 		}
 	}
 	return list
+}
+
+// first returns the first item of a list, which a machine with much to do may be slow to have.
+func (c *client) first(path string) map[string]any {
+	c.Helper()
+	var a answer
+	for range 30 {
+		if a = c.get(path); len(a.items()) > 0 {
+			return a.items()[0]
+		}
+		time.Sleep(time.Second)
+	}
+	c.Fatalf("%s has nothing: %d %s", path, a.StatusCode, a.text)
+	return nil
 }
 
 // find returns the item whose field has a value.

@@ -21,7 +21,7 @@ import (
 func TestEventsDamaged(t *testing.T) {
 	s := newSite(t)
 	k := s.client().signIn(stand.Keeper)
-	message := str(k.get("/messages?q=canary").items()[0]["id"])
+	message := str(k.first("/messages?q=canary")["id"])
 	k.is("opened", k.post("/messages/"+message+"/open", object{"reason": "case 17"}), http.StatusOK, "")
 	before := k.get("/events")
 	k.is("before", before, http.StatusOK, "")
@@ -54,7 +54,7 @@ func TestEventsDamaged(t *testing.T) {
 func TestEventsTable(t *testing.T) {
 	s := newSite(t)
 	a, k, r := s.client().signIn(admin), s.client().signIn(stand.Keeper), s.client().signIn(stand.Reader)
-	message := str(k.get("/messages?q=canary").items()[0]["id"])
+	message := str(k.first("/messages?q=canary")["id"])
 	for _, reason := range []string{"=HYPERLINK(1)", "case 18"} {
 		k.is("opened", k.post("/messages/"+message+"/open", object{"reason": reason}), http.StatusOK, "")
 	}
@@ -77,7 +77,7 @@ func TestEventsTable(t *testing.T) {
 		t.Errorf("%q", lines)
 	}
 	// What an event has beside the rest is there as programs get it: whose message it was, hits, times.
-	detail, err := json.Marshal(k.get("/events?what=message.open").items()[0]["detail"])
+	detail, err := json.Marshal(k.first("/events?what=message.open")["detail"])
 	if s.ok(err); lines[0][8] == "" || lines[0][8] != string(detail) {
 		t.Errorf("detail: %q", lines[0])
 	}

@@ -145,7 +145,7 @@ func TestTags(t *testing.T) {
 	s := newSite(t)
 	a, k := s.client().signIn(admin), s.client().signIn(stand.Keeper)
 	person := "/people/" + str(a.get("/people").find("email", stand.Reader)["id"])
-	message := "/messages/" + str(k.get("/messages?q=canary").items()[0]["id"])
+	message := "/messages/" + str(k.first("/messages?q=canary")["id"])
 	for path, c := range map[string]*client{"/me": a, "/settings": a, person: a, "/sources/lmtp": k, message: s.client().signIn(stand.Reader)} {
 		got := c.get(path)
 		tag := got.Header.Get("ETag")

@@ -32,7 +32,7 @@ func TestTurnedHeader(t *testing.T) {
 			t.Errorf("%s: %s", what, a.text)
 		}
 	}
-	straight := r.get("/messages/" + str(r.get("/messages?q=canary").items()[0]["id"]))
+	straight := r.get("/messages/" + str(r.first("/messages?q=canary")["id"]))
 	if !yes(got.body["odd_header"]) || yes(straight.body["odd_header"]) {
 		t.Error("what is odd is not said, or what is not is")
 	}
@@ -47,7 +47,7 @@ func TestAttachments(t *testing.T) {
 	s := newSite(t)
 	s.send(parts)
 	r := s.client().signIn(stand.Reader)
-	message := "/messages/" + str(r.get("/messages?q=subject:parts").items()[0]["id"])
+	message := "/messages/" + str(r.first("/messages?q=subject:parts")["id"])
 	got := r.get(message)
 	r.is("the message", got, http.StatusOK, "")
 	list, _ := got.body["attachments"].([]any)
@@ -134,7 +134,7 @@ func TestSavedSearches(t *testing.T) {
 func TestHistory(t *testing.T) {
 	s := newSite(t)
 	k, r := s.client().signIn(stand.Keeper), s.client().signIn(stand.Reader)
-	message := "/messages/" + str(k.get("/messages?q=canary").items()[0]["id"])
+	message := "/messages/" + str(k.first("/messages?q=canary")["id"])
 	before := k.get(message + "/history")
 	k.is("before", before, http.StatusOK, "")
 	if seen, _ := before.body["seen"].([]any); len(seen) != 0 || !yes(before.body["all"]) || before.body["seen_since"] == nil || yes(before.body["seen_cut"]) {

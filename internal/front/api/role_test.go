@@ -32,7 +32,7 @@ func TestRoles(t *testing.T) {
 	s := begin(t, true, app.Options{})
 	a, k, r := s.client().signIn(admin), s.client().signIn(stand.Keeper), s.client().signIn(stand.Reader)
 	nobody := s.nobody()
-	message := str(k.get("/messages?q=canary").items()[0]["id"])
+	message := str(k.first("/messages?q=canary")["id"])
 	person := str(a.get("/people").find("email", stand.Reader)["id"])
 	request := a.post("/requests", object{"person": person, "role": "auditor"})
 	a.is("a request", request, http.StatusCreated, "")
