@@ -50,7 +50,12 @@ func TestStoreFaults(t *testing.T) {
 			store := &slowStore{Store: y.Store, put: make(chan func(context.Context, func() error) error, 2)}
 			store.put <- f
 			store.put <- f
-			r := y.node(func(d *job.Deps) { d.Store, d.Times.Stall = store, 50*time.Millisecond })
+			r := y.node(func(d *job.Deps) {
+				d.Store = store
+				if name == "hung" { // of the others none is too slow, however busy the machine is
+					d.Times.Stall = 2 * time.Second
+				}
+			})
 			v := y.comes(stand.Reader)
 			j, err := r.Start(t.Context(), v.Session, v, all(job.Order{}))
 			y.ok(err)
