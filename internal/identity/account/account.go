@@ -197,14 +197,11 @@ func (r *Roll) Others(ctx context.Context, tx *db.Tx, p Person) (n int, err erro
 		return 0, err
 	}
 	list, err := db.Collect(rows, scanPerson)
-	for _, o := range list {
-		if ok, err := r.Book.Stands(ctx, o.Row()); err != nil {
-			return 0, err
-		} else if ok {
-			n++
-		}
+	if err != nil {
+		return 0, err
 	}
-	return n, err
+	list, err = standing.Only(ctx, r.Book, list)
+	return len(list), err
 }
 
 // Note notes as a state that something of a person does not stand in the ledger,

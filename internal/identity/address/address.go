@@ -142,22 +142,16 @@ func (r *Register) Of(ctx context.Context, t db.Tenant, p account.Person) (list 
 }
 
 // All returns the assignments of a tenant that stand.
-func (r *Register) All(ctx context.Context, t db.Tenant) (list []Assignment, err error) {
+func (r *Register) All(ctx context.Context, t db.Tenant) ([]Assignment, error) {
 	rows, err := t.Query(ctx, selectAssignment)
 	if err != nil {
 		return nil, err
 	}
 	found, err := db.Collect(rows, scan)
-	for _, a := range found {
-		ok, err := r.Book.Stands(ctx, a.Row())
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			list = append(list, a)
-		}
+	if err != nil {
+		return nil, err
 	}
-	return list, err
+	return standing.Only(ctx, r.Book, found)
 }
 
 // Verify compares the assignments of a tenant's addresses with what stands in the

@@ -88,7 +88,7 @@ func (g *Register) Newest(ctx context.Context, t db.Tenant) ([]Request, error) {
 
 // Concerning returns the open requests for a person and of her, in the order in which they
 // were made. What the ledger does not know is left out.
-func (g *Register) Concerning(ctx context.Context, tx *db.Tx, person mail.ID) (out []Request, err error) {
+func (g *Register) Concerning(ctx context.Context, tx *db.Tx, person mail.ID) ([]Request, error) {
 	rows, err := tx.Query(ctx, selectRequest+` AND state = 'open' AND (person = $2 OR requester = $2) ORDER BY created`, person.Bytes())
 	if err != nil {
 		return nil, err
@@ -97,16 +97,7 @@ func (g *Register) Concerning(ctx context.Context, tx *db.Tx, person mail.ID) (o
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range list {
-		ok, err := g.Book.Stands(ctx, r.Row())
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			out = append(out, r)
-		}
-	}
-	return out, nil
+	return standing.Only(ctx, g.Book, list)
 }
 
 // Verify compares a tenant's requests with what stands in its audit log.

@@ -105,6 +105,20 @@ func (b *Book) Stands(ctx context.Context, r Row) (bool, error) {
 	return err == nil && r.is(p), err
 }
 
+// Only returns those of some rows that stand, in their order.
+func Only[T Rower](ctx context.Context, b *Book, rows []T) (list []T, err error) {
+	for _, one := range rows {
+		ok, err := b.Stands(ctx, one.Row())
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			list = append(list, one)
+		}
+	}
+	return list, nil
+}
+
 // Read reads a row that stands: again where it was changed between the reading
 // of the row and that of the log. It fails with kind Damaged where the row does
 // not stand, and then returns it all the same. Within a transaction read what the

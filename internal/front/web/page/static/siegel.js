@@ -172,7 +172,7 @@ document.addEventListener('focusin', (e) => {
   };
   document.addEventListener('htmx:responseError', (e) => {
     const page = new DOMParser().parseFromString(e.detail.xhr.responseText, 'text/html');
-    const what = [...page.querySelectorAll('#main .note.bad, #main code')].map((n) => note(n.textContent));
+    const what = [...page.querySelectorAll('#main .note.bad, #main p.soft')].map((n) => note(n.textContent));
     const other = document.getElementById('main').dataset.failed;
     say(e, what.length ? what : [note(other)]);
   });
