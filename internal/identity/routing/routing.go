@@ -295,11 +295,7 @@ func (r *Router) Whole(ctx context.Context) error {
 	}
 	var problems []error
 	for _, id := range owners {
-		entered, err := r.Log.Standing(ctx, r.Book.DB.Tenant(id), seal.AuditLog)
-		if err != nil {
-			return err
-		}
-		found, err := r.Verify(ctx, id, entered)
+		found, err := r.lacks(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -307,6 +303,24 @@ func (r *Router) Whole(ctx context.Context) error {
 	}
 	return fault.Because(fault.Damaged, "tenants and domains are not in the database as the ledger has them, so nothing can be added to them; verify the ledger",
 		errors.Join(problems...))
+}
+
+// wholeTries is how often a tenant's log and rows are read where they differ: what was added
+// between the one and the other is there in both the next time.
+const wholeTries = 5
+
+// lacks returns what of a tenant's log and rows differs.
+func (r *Router) lacks(ctx context.Context, id mail.TenantID) (problems []error, err error) {
+	for range wholeTries {
+		entered, err := r.Log.Standing(ctx, r.Book.DB.Tenant(id), seal.AuditLog)
+		if err != nil {
+			return nil, err
+		}
+		if problems, err = r.Verify(ctx, id, entered); err != nil || len(problems) == 0 {
+			return nil, err
+		}
+	}
+	return problems, nil
 }
 
 // Verify compares a tenant's rows with what stands in its audit log.
